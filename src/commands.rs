@@ -1,0 +1,203 @@
+//! What the command line can do: serve, and the small helpers that an image without a shell needs.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::config::{Config, ConfigError, Lookup, VARIABLES};
+use crate::http::response::reason;
+use crate::http::upstream;
+use crate::identity::{Identity, OWN_VERSION};
+use crate::process::ending::{FAILED, USAGE};
+use crate::resolve::Service;
+use crate::resolve::call::{self, PassedOn, Rules};
+use crate::server::{listener, run};
+use crate::{quantity, sys, text};
+
+const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
+
+Usage:
+  probeserver [serve]                           serve HTTP
+  probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
+  probeserver resolve SERVICE                   call HOST[:PORT][/PATH] and say who answered
+  probeserver sleep D                           wait that long (5 or 5s), for preStop
+  probeserver --help | --version
+
+Environment:
+";
+
+/// Runs a command line (without the program's name) and returns the exit status.
+pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--help" | "-h" | "help", ..] => {
+            print(help().as_bytes());
+            0
+        }
+        ["--version" | "-V", ..] => {
+            print(["probeserver ", OWN_VERSION, "\n"].concat().as_bytes());
+            0
+        }
+        [] | ["serve"] => with_config(lookup, run::serve),
+        ["healthcheck", rest @ ..] => match healthcheck_arguments(rest) {
+            Some((path, timeout)) => with_config(lookup, |config| healthcheck(&config, path, timeout)),
+            None => bad_usage("healthcheck", rest, "[PATH] [--timeout D], PATH beginning with a slash"),
+        },
+        ["resolve", service] => match Service::parse(service) {
+            Some(service) => with_config(lookup, |config| resolve(&config, &service)),
+            None => bad_usage("resolve", &words[1..], "HOST[:PORT][/PATH]"),
+        },
+        ["resolve", rest @ ..] => bad_usage("resolve", rest, "one SERVICE"),
+        ["sleep", duration] => match quantity::parse_seconds(duration.as_bytes()) {
+            Some(duration) => {
+                std::thread::sleep(duration);
+                0
+            }
+            None => bad_usage("sleep", &words[1..], "seconds or a duration, at most 30 days"),
+        },
+        ["sleep", rest @ ..] => bad_usage("sleep", rest, "one duration"),
+        ["serve", rest @ ..] => bad_usage("serve", rest, "no arguments: everything is set by the environment"),
+        [..] => bad_usage("command", &words, "serve, healthcheck, resolve, sleep, --help or --version"),
+    }
+}
+
+/// Writes an answer to stdout, unbuffered: the process ends without running destructors.
+fn print(answer: &[u8]) {
+    let mut rest = answer;
+    while !rest.is_empty() {
+        match sys::write(1, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(_) => return, // A reader that has gone away wants no more.
+        }
+    }
+}
+
+/// `--help`, made from the table that the parser reads.
+fn help() -> String {
+    let mut out = USAGE_TEXT.to_owned();
+    for variable in VARIABLES {
+        for part in ["  ", variable.name, &" ".repeat(21 - variable.name.len()), variable.meaning, "\n"] {
+            out.push_str(part);
+        }
+        if !variable.default.is_empty() {
+            for part in [&" ".repeat(23), "default ", variable.default, "\n"] {
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
+    let mut quoted = Vec::new();
+    text::json_string(&mut quoted, got.join(" ").as_bytes());
+    eprintln!("{name}: got {}, expected {expected}", text::into_string(quoted));
+    USAGE
+}
+
+fn with_config(lookup: Lookup<'_>, work: impl FnOnce(Config) -> i32) -> i32 {
+    match Config::from_lookup(lookup) {
+        Ok(config) => work(config),
+        Err(ConfigError(lines)) => {
+            for line in &lines {
+                eprintln!("{line}");
+            }
+            crate::process::ending::write_termination_message(&lines.join("; "));
+            USAGE
+        }
+    }
+}
+
+fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(&'a str, Duration)> {
+    let (mut path, mut timeout) = (None, None);
+    while let Some((&word, after)) = rest.split_first() {
+        rest = after;
+        match word {
+            "--timeout" if timeout.is_none() => {
+                let (value, after) = rest.split_first()?;
+                timeout = Some(quantity::parse_seconds(value.as_bytes()).filter(|timeout| !timeout.is_zero())?);
+                rest = after;
+            }
+            word if path.is_none() && word.starts_with('/') => {
+                let is_visible = word.bytes().all(|byte| byte.is_ascii_graphic());
+                path = Some(word).filter(|_| is_visible);
+                path?;
+            }
+            _ => return None,
+        }
+    }
+    Some((path.unwrap_or("/healthz"), timeout.unwrap_or(Duration::from_secs(1))))
+}
+
+/// Asks the server in the same container, and prints one line.
+fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
+    let port = listener::probable_port(config.port);
+    match ask(config.bind, port, path, timeout) {
+        Ok(status) => {
+            print([path, ": ", &text::to_decimal(status.into()), " ", reason(status), "\n"].concat().as_bytes());
+            if (200..400).contains(&status) { 0 } else { FAILED }
+        }
+        Err(error) => {
+            print([path, " on port ", &text::to_decimal(port.into()), ": ", &error, "\n"].concat().as_bytes());
+            FAILED
+        }
+    }
+}
+
+fn ask(bind: Option<IpAddr>, port: u16, path: &str, timeout: Duration) -> Result<u16, String> {
+    let deadline = Instant::now() + timeout;
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let named = bind.filter(|address| !address.is_unspecified());
+    let candidates = named.map_or(loopback.to_vec(), |address| vec![address]);
+    let mut result = Err("no address".to_owned());
+    for address in candidates {
+        result = ask_at(SocketAddr::new(address, port), path, deadline).map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => "timed out".to_owned(),
+            _ => error.to_string(),
+        });
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+fn ask_at(address: SocketAddr, path: &str, deadline: Instant) -> std::io::Result<u16> {
+    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let mut stream = TcpStream::connect_timeout(&address, left())?;
+    stream.set_write_timeout(Some(left()))?;
+    let request = ["GET ", path, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/", OWN_VERSION];
+    stream.write_all([request.concat().as_str(), "\r\nConnection: close\r\n\r\n"].concat().as_bytes())?;
+    let mut received = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if Instant::now() >= deadline {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left()))?;
+        let count = stream.read(&mut buffer)?;
+        received.extend_from_slice(&buffer[..count]);
+        match upstream::parse(&received) {
+            Ok(Some(head)) => return Ok(head.status),
+            Ok(None) if count > 0 && received.len() < 64 * 1024 => {}
+            _ => return Err(std::io::Error::other("the answer is not HTTP")),
+        }
+    }
+}
+
+/// One call from the command line: the block on stdout, or what failed on stderr.
+fn resolve(config: &Config, service: &Service) -> i32 {
+    let identity = Identity::find(config);
+    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
+    match call::call(service, rules, &PassedOn::default()) {
+        Ok(answer) => {
+            let block = call::block(&identity.hostname, &identity.ip, service, &answer);
+            print(&block);
+            0
+        }
+        Err(error) => {
+            eprintln!("{}", error.line());
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Every environment variable: its name, form, default and meaning in one table, which the parser, `--help`
+//! and the README's test share.
+//!
+//! The environment is a lookup function, so that tests need none. All errors are found in one pass.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::faults::Check;
+use crate::faults::rule::{Effect, Rule, Target};
+use crate::observe::log::{Format, Requests};
+use crate::quantity::{self, Percent};
+use crate::resolve::policy::Allow;
+use crate::text;
+
+/// One environment variable.
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes, as an error says it: "expected ...".
+    pub form: &'static str,
+    /// What holds when it is not set; empty when the meaning says so.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($($name:literal, $form:literal, $default:literal, $meaning:literal;)*) => {
+        /// All of them, in the order of `--help`.
+        pub const VARIABLES: &[Variable] = &[$(Variable { name: $name, form: $form, default: $default, meaning: $meaning }),*];
+    };
+}
+
+variables! {
+    "PORT", "a port, 0 to 65535", "80", "port to listen on; 0: any free one; unset and 80 forbidden: 8080";
+    "BIND", "an IP address", "", "address to listen on; unset: every address, IPv6 and IPv4";
+    "CONTENT", "text", "", "content of /, a newline is added; unset: host name and IP address";
+    "CONTENT_TYPE", "visible ASCII and single spaces", "text/plain; charset=utf-8", "Content-Type of /";
+    "HOSTNAME", "text", "", "host name to show; unset: the machine's, else localhost";
+    "IP_ADDRESS", "text", "", "IP address to show; unset: POD_IP, else the first global one, else 127.0.0.1";
+    "POD_IP", "text", "", "IP address to show when IP_ADDRESS is unset";
+    "POD_NAME", "visible ASCII and single spaces", "", "pod name to show; unset: the host name";
+    "POD_NAMESPACE", "text", "", "namespace to show";
+    "NODE_NAME", "visible ASCII and single spaces", "", "node name to show";
+    "ZONE", "visible ASCII and single spaces", "", "zone to show";
+    "APP_VERSION", "visible ASCII and single spaces", "", "version to show; unset: that of probeserver";
+    "START_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "wait before listening: connections are refused";
+    "START_WAIT_SECONDS", "seconds or a duration, at most 30 days", "0", "the same, read when START_WAIT_SECS is unset";
+    "CRASH_FACTOR", "a percentage", "0", "chance to exit after the start wait";
+    "CRASH_EXIT_CODE", "an exit status, 0 to 255", "0", "status of /crash and CRASH_FACTOR";
+    "HEALTH_STATUS_FACTOR", "a percentage", "0", "chance of each /healthz to answer 500";
+    "SEED", "a whole number below 2^64", "", "seed of all dice; unset: from the kernel; the log tells it";
+    "DRAIN_SECS", "seconds or a duration, at most 30 days", "0", "after SIGTERM, serve on so long with /readyz failing";
+    "SHUTDOWN_SECS", "seconds or a duration, at most 30 days", "20", "after that, requests in progress have so long";
+    "MAX_CONNECTIONS", "a number, 1 to 1000000", "4096", "connections held at once";
+    "MAX_WORKERS", "a number, 2 to 1024", "64", "worker threads at most";
+    "MEM_MAX", "a size such as 64Mi", "256Mi", "memory that all /mem calls may hold together";
+    "RESOLVE_ALLOW", "a comma list of *, names, *.suffix and CIDR networks", "*", "what /resolve may call";
+    "RESOLVE_TIMEOUT", "a duration above 0 such as 5s", "5s", "time for one /resolve call, everything included";
+    "RESOLVE_MAX_HOPS", "a number, 0 to 100", "3", "probeservers that a /resolve request may have passed";
+    "LOG_FORMAT", "text or json", "text", "form of the log on stdout";
+    "LOG_REQUESTS", "none, faults or all", "faults", "requests to log; faults: touched by a rule, and checks that changed";
+}
+
+/// The configuration, read once. Fields are named after their variables.
+#[derive(Debug)]
+pub struct Config {
+    /// `None`: 80, or 8080 where 80 is forbidden.
+    pub port: Option<u16>,
+    /// `None`: every address.
+    pub bind: Option<IpAddr>,
+    /// Content of `/` with its newline; `None`: the identity.
+    pub content: Option<Vec<u8>>,
+    /// Content-Type of `/`.
+    pub content_type: String,
+    /// As set.
+    pub hostname: Option<String>,
+    /// IP_ADDRESS, else POD_IP.
+    pub ip_address: Option<String>,
+    /// As set.
+    pub pod_name: Option<String>,
+    /// As set.
+    pub pod_namespace: Option<String>,
+    /// As set.
+    pub node_name: Option<String>,
+    /// As set.
+    pub zone: Option<String>,
+    /// As set.
+    pub app_version: Option<String>,
+    /// The fault plan: the rules that the shorthand variables stand for, in their order.
+    pub rules: Vec<Rule>,
+    /// Status of `/crash`.
+    pub crash_exit_code: u8,
+    /// `None`: ask the kernel.
+    pub seed: Option<u64>,
+    /// How long to serve on after SIGTERM.
+    pub drain: Duration,
+    /// How long requests in progress have after that.
+    pub shutdown: Duration,
+    /// Connections held at once.
+    pub max_connections: usize,
+    /// Worker threads at most.
+    pub max_workers: usize,
+    /// Bytes that all `/mem` calls may hold together.
+    pub mem_max: u64,
+    /// What `/resolve` may call.
+    pub resolve_allow: Allow,
+    /// Time for one call.
+    pub resolve_timeout: Duration,
+    /// Probeservers that a request may have passed.
+    pub resolve_max_hops: u32,
+    /// Form of the log.
+    pub log_format: Format,
+    /// Requests to log.
+    pub log_requests: Requests,
+    /// Every variable that was set, for the log.
+    pub given: Vec<(&'static str, String)>,
+    /// What is odd but no error, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Everything that is wrong with the environment, a line each: `NAME: got "x", expected y`.
+#[derive(PartialEq, Eq, Debug)]
+pub struct ConfigError(pub Vec<String>);
+
+/// Looks a variable up: its raw bytes, `None` when it is not set.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
+/// Reads variables one by one and collects what is wrong with them.
+struct Reader<'a> {
+    lookup: Lookup<'a>,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+    given: Vec<(&'static str, String)>,
+}
+
+impl Reader<'_> {
+    /// The raw value; an empty one counts as unset.
+    fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
+        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        self.given.push((name, String::from_utf8_lossy(&value).into_owned()));
+        Some(value)
+    }
+
+    /// The value as `parse` reads it; what it refuses is an error that names the form from the table.
+    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        let value = self.raw(name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            let form = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.form);
+            self.errors.push(got_expected(name, &value, form));
+        }
+        parsed
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        self.parsed(name, |value| str::from_utf8(value).ok().map(str::to_owned))
+    }
+
+    /// A value that may become a header field.
+    fn field_value(&mut self, name: &'static str) -> Option<String> {
+        self.parsed(name, |value| is_field_value(value).then(|| text::into_string(value.to_vec())))
+    }
+
+    fn number(&mut self, name: &'static str, least: u64, most: u64) -> Option<u64> {
+        self.parsed(name, |value| text::parse_decimal(value).filter(|number| (least..=most).contains(number)))
+    }
+
+    fn seconds(&mut self, name: &'static str) -> Option<Duration> {
+        self.parsed(name, quantity::parse_seconds)
+    }
+
+    /// A number with an optional `%`; above 100 it counts as 100.
+    fn factor(&mut self, name: &'static str) -> Option<Percent> {
+        let (percent, capped) =
+            self.parsed(name, |value| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value)))?;
+        if capped {
+            self.warnings.push([name, ": above 100, counts as 100"].concat());
+        }
+        Some(percent)
+    }
+}
+
+fn got_expected(name: &str, value: &[u8], form: &str) -> String {
+    let mut line = name.as_bytes().to_vec();
+    line.extend_from_slice(b": got ");
+    text::json_string(&mut line, value);
+    line.extend_from_slice(b", expected ");
+    line.extend_from_slice(form.as_bytes());
+    text::into_string(line)
+}
+
+/// Whether a value can stand in a header field as it is: visible ASCII and single spaces between.
+fn is_field_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic())
+        && value.trim_ascii().len() == value.len()
+        && !value.windows(2).any(|pair| pair == b"  ")
+}
+
+impl Config {
+    /// Reads every variable; all that is wrong is reported at once.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { lookup, errors: Vec::new(), warnings: Vec::new(), given: Vec::new() };
+        let read = &mut reader;
+        let crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or(0) as u8;
+        let start_wait = read.seconds("START_WAIT_SECS");
+        let start_wait_long = read.seconds("START_WAIT_SECONDS");
+        let (crash, health) = (read.factor("CRASH_FACTOR"), read.factor("HEALTH_STATUS_FACTOR"));
+        let mut rules = Vec::new();
+        if let Some(wait) = start_wait.or(start_wait_long).filter(|wait| !wait.is_zero()) {
+            rules.push(Rule::new(Target::Start, Effect::Delay(wait, wait)));
+        }
+        if let Some(chance) = crash {
+            rules.push(Rule { chance: Some(chance), ..Rule::new(Target::Start, Effect::Exit(crash_exit_code)) });
+        }
+        if let Some(chance) = health {
+            rules.push(Rule { chance: Some(chance), ..Rule::new(Target::Check(Check::Health), Effect::Fail(500)) });
+        }
+        let ip_address = read.text("IP_ADDRESS");
+        let pod_ip = read.text("POD_IP");
+        // CONTENT alone tells empty from unset: its content is then one newline.
+        let content = lookup("CONTENT").map(|mut content| {
+            read.given.push(("CONTENT", String::from_utf8_lossy(&content).into_owned()));
+            content.push(b'\n');
+            content
+        });
+        let config = Self {
+            port: read.number("PORT", 0, 65535).map(|port| port as u16),
+            bind: read.parsed("BIND", |value| str::from_utf8(value).ok()?.parse().ok()),
+            content,
+            content_type: read.field_value("CONTENT_TYPE").unwrap_or_else(|| crate::http::response::TEXT.to_owned()),
+            hostname: read.text("HOSTNAME"),
+            ip_address: ip_address.or(pod_ip),
+            pod_name: read.field_value("POD_NAME"),
+            pod_namespace: read.text("POD_NAMESPACE"),
+            node_name: read.field_value("NODE_NAME"),
+            zone: read.field_value("ZONE"),
+            app_version: read.field_value("APP_VERSION"),
+            rules,
+            crash_exit_code,
+            seed: read.number("SEED", 0, u64::MAX),
+            drain: read.seconds("DRAIN_SECS").unwrap_or_default(),
+            shutdown: read.seconds("SHUTDOWN_SECS").unwrap_or(Duration::from_secs(20)),
+            max_connections: read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize,
+            max_workers: read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize,
+            mem_max: read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20),
+            resolve_allow: read
+                .parsed("RESOLVE_ALLOW", |value| Allow::parse(str::from_utf8(value).ok()?))
+                .or_else(|| Allow::parse("*"))
+                .unwrap_or_else(|| unreachable!()),
+            resolve_timeout: read
+                .parsed("RESOLVE_TIMEOUT", |value| quantity::parse_duration(value).filter(|time| !time.is_zero()))
+                .unwrap_or(Duration::from_secs(5)),
+            resolve_max_hops: read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32,
+            log_format: read
+                .parsed("LOG_FORMAT", |value| match value {
+                    b"text" => Some(Format::Text),
+                    b"json" => Some(Format::Json),
+                    _ => None,
+                })
+                .unwrap_or(Format::Text),
+            log_requests: read
+                .parsed("LOG_REQUESTS", |value| match value {
+                    b"none" => Some(Requests::None),
+                    b"faults" => Some(Requests::Faults),
+                    b"all" => Some(Requests::All),
+                    _ => None,
+                })
+                .unwrap_or(Requests::Faults),
+            given: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if reader.errors.is_empty() {
+            Ok(Self { given: reader.given, warnings: reader.warnings, ..config })
+        } else {
+            Err(ConfigError(reader.errors))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|name| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes().to_vec())
+        })
+    }
+
+    fn rules(config: &Config) -> Vec<String> {
+        config.rules.iter().map(Rule::spelled).collect()
+    }
+
+    #[test]
+    fn the_table_names_what_is_read_and_nothing_else() {
+        let asked = RefCell::new(BTreeSet::new());
+        Config::from_lookup(&|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            None
+        })
+        .expect("no variable is required");
+        let named: BTreeSet<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        assert_eq!(asked.into_inner(), named);
+    }
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_parser() {
+        let set: Vec<(&str, &str)> = VARIABLES
+            .iter()
+            .filter(|variable| !variable.default.is_empty() && variable.name != "PORT")
+            .map(|variable| (variable.name, variable.default))
+            .collect();
+        let (written, unset) = (read(&set).expect("defaults are valid"), read(&[]).expect("all unset"));
+        let plain = |config: Config| format!("{:?}", Config { given: Vec::new(), rules: Vec::new(), ..config });
+        assert_eq!(plain(written), plain(unset));
+    }
+
+    #[test]
+    fn every_bad_variable_is_reported_at_once() {
+        let error = read(&[("PORT", "http"), ("START_WAIT_SECS", "soon"), ("ZONE", "a\nb"), ("LOG_FORMAT", "xml")]);
+        let ConfigError(lines) = error.expect_err("four are bad");
+        assert_eq!(lines.len(), 4);
+        for line in [
+            r#"PORT: got "http", expected a port, 0 to 65535"#,
+            r#"START_WAIT_SECS: got "soon", expected seconds or a duration, at most 30 days"#,
+            r#"ZONE: got "a\nb", expected visible ASCII and single spaces"#,
+            r#"LOG_FORMAT: got "xml", expected text or json"#,
+        ] {
+            assert!(lines.iter().any(|found| found == line), "{line} is missing in {lines:?}");
+        }
+    }
+
+    #[test]
+    fn shorthands_are_rules_in_their_order() {
+        let config = read(&[
+            ("HEALTH_STATUS_FACTOR", "40%"),
+            ("CRASH_FACTOR", "150"),
+            ("CRASH_EXIT_CODE", "3"),
+            ("START_WAIT_SECONDS", "15"),
+        ])
+        .unwrap();
+        assert_eq!(rules(&config), ["start delay 15s", "start exit 3 100%", "health fail 40%"]);
+        assert_eq!(config.warnings, ["CRASH_FACTOR: above 100, counts as 100"]);
+        let both = read(&[("START_WAIT_SECONDS", "15"), ("START_WAIT_SECS", "2.5")]).unwrap();
+        assert_eq!(rules(&both), ["start delay 2.5s"]);
+    }
+
+    #[test]
+    fn an_empty_variable_is_unset_but_for_content() {
+        let config = read(&[("PORT", ""), ("CONTENT", ""), ("CONTENT_TYPE", "")]).unwrap();
+        assert_eq!((config.port, config.content.as_deref()), (None, Some(&b"\n"[..])));
+        assert_eq!(read(&[]).unwrap().content, None);
+    }
+}

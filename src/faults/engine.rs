@@ -1,0 +1,254 @@
+//! The decision: which rules of the plan hit a request, given their windows, counts and dice.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Check;
+use super::dice::Draw;
+use super::rule::{Effect, Rule, Target};
+
+/// What rules can see of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The check it asks for, if it is one.
+    pub check: Option<Check>,
+    /// Whether only its own target or an exact path may touch it.
+    pub is_protected: bool,
+    /// Its path as sent.
+    pub path: &'a [u8],
+}
+
+impl Subject<'_> {
+    fn is_covered_by(&self, target: &Target) -> bool {
+        match target {
+            Target::Check(check) => self.check == Some(*check),
+            Target::App => !self.is_protected,
+            Target::Path(path, false) => self.path == path,
+            Target::Path(prefix, true) => !self.is_protected && self.path.starts_with(prefix),
+            Target::Start | Target::Listen | Target::Process | Target::Term => false,
+        }
+    }
+}
+
+/// A rule that stands, with its counts.
+#[derive(Debug)]
+pub struct LiveRule {
+    /// From 1, never used twice in the life of a plan.
+    pub number: u32,
+    /// What it says.
+    pub rule: Rule,
+    /// When it began to count.
+    since: Instant,
+    tried: AtomicU64,
+    hits: AtomicU64,
+}
+
+/// What one try of a rule came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Try {
+    /// Whether it hit.
+    pub is_hit: bool,
+    /// What was rolled, where there was a chance: thousandths of a percent.
+    pub roll: Option<u32>,
+    /// For a delay, how long.
+    pub delay: Duration,
+}
+
+impl LiveRule {
+    /// How often it was tried, and how often it hit.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.tried.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed))
+    }
+
+    /// Whether it may be tried at `now`: its window is open and its count not used up.
+    pub fn is_due(&self, now: Instant) -> bool {
+        let used_up = self.rule.times.is_some_and(|times| self.hits.load(Ordering::Relaxed) >= u64::from(times));
+        !used_up && self.rule.is_open(now.saturating_duration_since(self.since))
+    }
+
+    /// Rolls, counts, and says what came of it.
+    pub fn attempt(&self, seed: u64) -> Try {
+        let n = self.tried.fetch_add(1, Ordering::Relaxed);
+        let mut draw = Draw::new(seed, self.number, n);
+        let roll = self.rule.chance.map(|_| draw.roll());
+        let is_lucky = match (self.rule.chance, roll) {
+            (Some(chance), Some(roll)) => chance.thousandths() > roll,
+            _ => true,
+        };
+        let is_hit = is_lucky && self.count_hit();
+        let delay = match self.rule.effect {
+            Effect::Delay(shortest, longest) if is_hit => draw.between(shortest, longest),
+            _ => Duration::ZERO,
+        };
+        Try { is_hit, roll, delay }
+    }
+
+    /// Counts a hit, unless another thread has just used up the last one.
+    fn count_hit(&self) -> bool {
+        let most = self.rule.times.map_or(u64::MAX, u64::from);
+        let more = |hits| (hits < most).then_some(hits + 1);
+        self.hits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+/// What the rules do to one request.
+#[derive(Clone, Default, Debug)]
+pub struct Decision {
+    /// How long it waits first.
+    pub delay: Duration,
+    /// The rules that hit, in order. Only the last can be anything but a delay.
+    pub hits: Vec<Arc<LiveRule>>,
+}
+
+impl Decision {
+    /// The rule whose effect ended the walk, if one did.
+    pub fn deciding(&self) -> Option<&LiveRule> {
+        self.hits.last().map(Arc::as_ref).filter(|live| !matches!(live.rule.effect, Effect::Delay(..)))
+    }
+}
+
+/// The rules that stand. Requests see a plan whole: the old one or the new one.
+pub struct Engine {
+    seed: u64,
+    /// Whether any rule is about requests: with none, a request costs this one load.
+    watches_requests: AtomicBool,
+    rules: Mutex<Arc<[Arc<LiveRule>]>>,
+}
+
+impl Engine {
+    /// An engine with these rules, whose time runs from `now`.
+    pub fn new(seed: u64, rules: Vec<Rule>, now: Instant) -> Self {
+        let live = |(index, rule): (usize, Rule)| {
+            let number = index as u32 + 1;
+            Arc::new(LiveRule { number, rule, since: now, tried: AtomicU64::new(0), hits: AtomicU64::new(0) })
+        };
+        let rules: Arc<[Arc<LiveRule>]> = rules.into_iter().enumerate().map(live).collect();
+        let watches_requests = AtomicBool::new(watches_requests(&rules));
+        Self { seed, watches_requests, rules: Mutex::new(rules) }
+    }
+
+    /// The seed of all dice.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The rules that stand now.
+    pub fn rules(&self) -> Arc<[Arc<LiveRule>]> {
+        Arc::clone(&self.rules.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets the time of all rules run from `now`: listening has begun.
+    pub fn restart_clock(&self, now: Instant) {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let restarted = rules.iter().map(|live| {
+            let (tried, hits) = live.counts();
+            Arc::new(LiveRule {
+                number: live.number,
+                rule: live.rule.clone(),
+                since: now,
+                tried: AtomicU64::new(tried),
+                hits: AtomicU64::new(hits),
+            })
+        });
+        *rules = restarted.collect();
+    }
+
+    /// Walks the rules in order for one request.
+    pub fn decide(&self, subject: Subject<'_>, now: Instant) -> Decision {
+        let mut decision = Decision::default();
+        if !self.watches_requests.load(Ordering::Relaxed) {
+            return decision;
+        }
+        for live in self.rules().iter() {
+            if !subject.is_covered_by(&live.rule.target) || !live.is_due(now) {
+                continue;
+            }
+            let result = live.attempt(self.seed);
+            if result.is_hit {
+                decision.delay += result.delay;
+                decision.hits.push(Arc::clone(live));
+                if !matches!(live.rule.effect, Effect::Delay(..)) {
+                    break;
+                }
+            }
+        }
+        decision
+    }
+}
+
+fn watches_requests(rules: &[Arc<LiveRule>]) -> bool {
+    rules.iter().any(|live| matches!(live.rule.target, Target::Check(_) | Target::App | Target::Path(..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::Percent;
+
+    const HEALTHZ: Subject<'_> = Subject { check: Some(Check::Health), is_protected: true, path: b"/healthz" };
+
+    fn flaky(percent: &str) -> Rule {
+        let mut rule = Rule::new(Target::Check(Check::Health), Effect::Fail(500));
+        rule.chance = Percent::parse(percent.as_bytes());
+        rule
+    }
+
+    #[test]
+    fn rules_are_walked_in_order_until_one_ends_the_walk() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let delay = || Rule::new(Target::App, Effect::Delay(second, second));
+        let fail = || Rule::new(Target::App, Effect::Fail(500));
+        let root = Subject { check: None, is_protected: false, path: b"/" };
+        for (rules, want_delay, want_end) in [
+            (vec![delay(), fail()], second, Some(2)),
+            (vec![fail(), delay()], Duration::ZERO, Some(1)),
+            (vec![delay(), delay()], 2 * second, None),
+        ] {
+            let decision = Engine::new(1, rules, now).decide(root, now);
+            assert_eq!((decision.delay, decision.deciding().map(|live| live.number)), (want_delay, want_end));
+        }
+        assert!(Engine::new(1, vec![fail()], now).decide(HEALTHZ, now).hits.is_empty(), "app leaves checks alone");
+    }
+
+    #[test]
+    fn a_path_covers_itself_and_a_prefix_spares_protected_routes() {
+        let now = Instant::now();
+        let hits = |path: &str, is_prefix, subject| {
+            let rule = Rule::new(Target::Path(path.as_bytes().to_vec(), is_prefix), Effect::Hang);
+            !Engine::new(1, vec![rule], now).decide(subject, now).hits.is_empty()
+        };
+        let other = Subject { check: None, is_protected: false, path: b"/healthz/x" };
+        assert!(hits("/healthz", false, HEALTHZ) && !hits("/healthz", false, other));
+        assert!(!hits("/heal", true, HEALTHZ) && hits("/heal", true, other) && hits("/", true, other));
+    }
+
+    #[test]
+    fn counts_and_limits_hits() {
+        let now = Instant::now();
+        let mut rule = flaky("50%");
+        rule.times = Some(3);
+        let engine = Engine::new(5, vec![rule], now);
+        let hits = (0..1000).filter(|_| !engine.decide(HEALTHZ, now).hits.is_empty()).count();
+        let (tried, hit) = engine.rules()[0].counts();
+        assert_eq!((hits, hit), (3, 3));
+        assert!(tried < 1000, "a rule that is used up is no longer tried: {tried}");
+    }
+
+    /// Draws are numbered, so threads share them out but cannot change them.
+    #[test]
+    fn threads_do_not_change_how_often_a_rule_hits() {
+        let now = Instant::now();
+        let run = |threads: usize| {
+            let engine = Engine::new(99, vec![flaky("40%"), flaky("10%")], now);
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| (0..3200 / threads).for_each(|_| drop(engine.decide(HEALTHZ, now))));
+                }
+            });
+            engine.rules().iter().map(|live| live.counts()).collect::<Vec<_>>()
+        };
+        assert_eq!(run(1), run(32));
+    }
+}

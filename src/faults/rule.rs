@@ -1,0 +1,254 @@
+//! One fault rule as a value, and its canonical spelling: `target effect [argument] [qualifier ...]`.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::quantity::{self, Percent};
+use crate::text;
+
+/// What a rule covers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// The moment before listening.
+    Start,
+    /// One of the checks.
+    Check(Check),
+    /// Every request to a route that is not protected.
+    App,
+    /// That path alone, or with the flag every unprotected path that begins so.
+    Path(Vec<u8>, bool),
+    /// The listening socket.
+    Listen,
+    /// The process, by the clock.
+    Process,
+    /// The reaction to SIGTERM.
+    Term,
+}
+
+impl Target {
+    /// What `fail` answers when no status is given.
+    pub fn failing_status(&self) -> u16 {
+        if let Self::Check(check) = self { check.failing_status() } else { 500 }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let name = match self {
+            Self::Start => "start",
+            Self::Check(check) => check.name(),
+            Self::App => "app",
+            Self::Path(path, is_prefix) => {
+                out.extend_from_slice(path);
+                if *is_prefix { "*" } else { "" }
+            }
+            Self::Listen => "listen",
+            Self::Process => "process",
+            Self::Term => "term",
+        };
+        out.extend_from_slice(name.as_bytes());
+    }
+}
+
+/// A way to die that is not an exit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CrashKind {
+    /// `abort()`: 134, as PID 1 139.
+    Abort,
+    /// A store to an address that is not mapped: 139.
+    Segv,
+    /// An illegal instruction: 132.
+    Trap,
+    /// More memory than the container may have: 137.
+    Oom,
+}
+
+impl CrashKind {
+    const ALL: [(&'static str, Self); 4] =
+        [("abort", Self::Abort), ("segv", Self::Segv), ("trap", Self::Trap), ("oom", Self::Oom)];
+
+    /// The kind of that name.
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|&(_, kind)| kind)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+/// What a rule does when it hits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Answer with that status.
+    Fail(u16),
+    /// Wait, uniformly between the two, then go on.
+    Delay(Duration, Duration),
+    /// Accept and never answer.
+    Hang,
+    /// Close with no bytes.
+    Drop,
+    /// Close with RST.
+    Reset,
+    /// Refuse connections.
+    Close,
+    /// End with that status.
+    Exit(u8),
+    /// End the hard way.
+    Crash(CrashKind),
+    /// Burn so many percent of one core.
+    Cpu(u32),
+    /// Hold so many bytes of touched memory.
+    Mem(u64),
+    /// No SIGTERM changes anything.
+    Ignore,
+}
+
+impl Effect {
+    /// Its first word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fail(_) => "fail",
+            Self::Delay(..) => "delay",
+            Self::Hang => "hang",
+            Self::Drop => "drop",
+            Self::Reset => "reset",
+            Self::Close => "close",
+            Self::Exit(_) => "exit",
+            Self::Crash(_) => "crash",
+            Self::Cpu(_) => "cpu",
+            Self::Mem(_) => "mem",
+            Self::Ignore => "ignore",
+        }
+    }
+
+    fn write_argument(&self, out: &mut Vec<u8>, default_status: u16) {
+        match self {
+            Self::Fail(status) if *status != default_status => text::decimal(out, u64::from(*status)),
+            Self::Delay(shortest, longest) => {
+                quantity::write_duration(out, *shortest);
+                if longest > shortest {
+                    out.extend_from_slice(b"..");
+                    quantity::write_duration(out, *longest);
+                }
+            }
+            Self::Exit(code) => text::decimal(out, u64::from(*code)),
+            Self::Crash(kind) => out.extend_from_slice(kind.name().as_bytes()),
+            Self::Cpu(percent) => {
+                text::decimal(out, u64::from(*percent));
+                out.push(b'%');
+            }
+            Self::Mem(bytes) => quantity::write_size(out, *bytes),
+            _ => {}
+        }
+    }
+}
+
+/// On which pods a rule stands at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pods {
+    /// The share of pods whose name hashes low enough.
+    Share(Percent),
+    /// Those whose name matches, one `*` standing for anything.
+    Glob(Vec<u8>),
+}
+
+/// One rule. Qualifiers that were not given are `None`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// What it covers.
+    pub target: Target,
+    /// What it does.
+    pub effect: Effect,
+    /// With which chance; always when `None`.
+    pub chance: Option<Percent>,
+    /// When its window first opens.
+    pub after: Option<Duration>,
+    /// How long its window stays open.
+    pub length: Option<Duration>,
+    /// When its window opens again.
+    pub every: Option<Duration>,
+    /// How often it hits at most.
+    pub times: Option<u32>,
+    /// Where it stands.
+    pub pods: Option<Pods>,
+}
+
+impl Rule {
+    /// A rule without qualifiers.
+    pub fn new(target: Target, effect: Effect) -> Self {
+        Self { target, effect, chance: None, after: None, length: None, every: None, times: None, pods: None }
+    }
+
+    /// Whether its window is open `elapsed` after the rule began to count.
+    pub fn is_open(&self, elapsed: Duration) -> bool {
+        let Some(inside) = elapsed.checked_sub(self.after.unwrap_or_default()) else { return false };
+        let inside = match self.every {
+            Some(every) => Duration::from_nanos((inside.as_nanos() % every.as_nanos()) as u64),
+            None => inside,
+        };
+        self.length.is_none_or(|length| inside < length)
+    }
+
+    /// Appends the canonical spelling.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.target.write(out);
+        out.push(b' ');
+        out.extend_from_slice(self.effect.name().as_bytes());
+        let mut word = Vec::new();
+        self.effect.write_argument(&mut word, self.target.failing_status());
+        if !word.is_empty() {
+            out.push(b' ');
+            out.append(&mut word);
+        }
+        if let Some(chance) = self.chance {
+            out.push(b' ');
+            chance.write(out);
+        }
+        for (name, duration) in [(" after ", self.after), (" for ", self.length), (" every ", self.every)] {
+            if let Some(duration) = duration {
+                out.extend_from_slice(name.as_bytes());
+                quantity::write_duration(out, duration);
+            }
+        }
+        if let Some(times) = self.times {
+            out.extend_from_slice(b" times ");
+            text::decimal(out, u64::from(times));
+        }
+        match &self.pods {
+            None => {}
+            Some(Pods::Share(share)) => {
+                out.extend_from_slice(b" pods ");
+                share.write(out);
+            }
+            Some(Pods::Glob(glob)) => {
+                out.extend_from_slice(b" pods ");
+                out.extend_from_slice(glob);
+            }
+        }
+    }
+
+    /// The canonical spelling as a string.
+    pub fn spelled(&self) -> String {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        text::into_string(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_open_and_shut_at_their_edges() {
+        let mut rule = Rule::new(Target::App, Effect::Hang);
+        let open = |rule: &Rule, seconds: f64| rule.is_open(Duration::from_secs_f64(seconds));
+        assert!(open(&rule, 0.0));
+        rule.after = Some(Duration::from_secs(20));
+        assert!(!open(&rule, 19.999) && open(&rule, 20.0) && open(&rule, 1e6));
+        rule.length = Some(Duration::from_secs(10));
+        assert!(open(&rule, 29.999) && !open(&rule, 30.0));
+        rule.every = Some(Duration::from_secs(60));
+        assert!(!open(&rule, 79.999) && open(&rule, 80.0) && open(&rule, 89.999) && !open(&rule, 90.0));
+    }
+}

@@ -1,0 +1,241 @@
+//! Request heads: from bytes to a request that means one thing only, or to the status that refuses it.
+//!
+//! httparse checks the syntax of lines; what request smuggling lives on is decided here: bare LF,
+//! versions, targets, Host, Content-Length, Transfer-Encoding (RFC 9112 sections 2 to 6).
+
+use std::mem::MaybeUninit;
+
+use super::target::{self, Target};
+use super::{MAX_BODY, MAX_FIELDS, MAX_HEAD, MAX_REQUEST_LINE, Method, RequestError};
+use crate::text;
+
+/// Most empty lines in front of a request line (RFC 9112 section 2.2 asks for one).
+const MAX_EMPTY_LINES: usize = 8;
+/// No method is longer than this; a longer one is unknown before its end is seen.
+const MAX_METHOD: usize = 20;
+
+/// A field line as httparse leaves it: a token, and a value without the white space around it.
+pub type Field<'b> = httparse::Header<'b>;
+
+/// Room for the fields of one head, on the caller's stack.
+pub type FieldSlots<'b> = [MaybeUninit<Field<'b>>; MAX_FIELDS];
+
+/// Where the content of a message ends (RFC 9112 section 6.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// After so many octets.
+    Length(u64),
+    /// Where the last chunk says so.
+    Chunked,
+}
+
+/// A whole request head.
+#[derive(Debug)]
+pub struct Head<'h, 'b> {
+    /// What to do.
+    pub method: Method,
+    /// With what.
+    pub target: Target<'b>,
+    /// Whether it is HTTP/1.0, which has no 1xx, no chunks and no persistence unless asked for.
+    pub is_http10: bool,
+    /// Whether the connection outlives the answer (RFC 9112 section 9.3).
+    pub keep_alive: bool,
+    /// Whether the client waits for 100 Continue before it sends the content (RFC 9110 section 10.1.1).
+    pub expects_continue: bool,
+    /// Where the content ends.
+    pub framing: Framing,
+    /// The field lines, in order.
+    pub fields: &'h [Field<'b>],
+    /// Octets of the whole head, its end included.
+    pub length: usize,
+}
+
+impl<'b> Head<'_, 'b> {
+    /// The value of the first field of that name (given in lower case).
+    pub fn field(&self, name: &str) -> Option<&'b [u8]> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+}
+
+/// Parses the head at the start of `input`. `Ok(None)`: it is not all there yet. The result does not
+/// depend on how the bytes were cut on their way.
+pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<Option<Head<'h, 'b>>, RequestError> {
+    let skipped = skip_empty_lines(input)?;
+    let rest = &input[skipped..];
+    let line = rest.iter().take(MAX_REQUEST_LINE).position(|&byte| byte == b'\n');
+    if line.is_none() {
+        refuse_endless_line(rest)?;
+    }
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(rest, slots) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if input.len() >= MAX_HEAD => return Err(RequestError::FieldsTooLarge),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(RequestError::FieldsTooLarge),
+        Err(httparse::Error::Version) => {
+            return match line {
+                None => Ok(None), // Which status it is depends on the rest of the line.
+                Some(end) => Err(refused_version(&rest[..end])),
+            };
+        }
+        Err(_) => return Err(RequestError::Malformed),
+    };
+    let head = &rest[..length];
+    if has_bare_line_feed(head) {
+        return Err(RequestError::Malformed);
+    }
+    // Cannot fail: a complete request has all three.
+    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
+        return Err(RequestError::Malformed);
+    };
+    let is_http10 = version == 0;
+    let method = Method::parse(method).ok_or(RequestError::NotImplemented)?;
+    let target = Target::parse(target.as_bytes(), method).ok_or(RequestError::Malformed)?;
+    let meaning = Meaning::read(request.headers, is_http10)?;
+    Ok(Some(Head {
+        method,
+        target,
+        is_http10,
+        keep_alive: if is_http10 { meaning.keep_alive && !meaning.close } else { !meaning.close },
+        expects_continue: meaning.expects_continue && !is_http10,
+        framing: meaning.framing,
+        fields: request.headers,
+        length: skipped + length,
+    }))
+}
+
+/// Octets of CRLF in front of the request line; a bare LF or too many are refused.
+fn skip_empty_lines(input: &[u8]) -> Result<usize, RequestError> {
+    let mut skipped = 0;
+    while input[skipped..].starts_with(b"\r\n") {
+        skipped += 2;
+    }
+    if skipped > 2 * MAX_EMPTY_LINES || input.get(skipped) == Some(&b'\n') {
+        return Err(RequestError::Malformed);
+    }
+    Ok(skipped)
+}
+
+/// Refuses a request line that is too long, or whose method already is.
+fn refuse_endless_line(rest: &[u8]) -> Result<(), RequestError> {
+    let start = &rest[..rest.len().min(MAX_METHOD + 1)];
+    if start.len() > MAX_METHOD && start.iter().all(u8::is_ascii_alphabetic) {
+        return Err(RequestError::NotImplemented);
+    }
+    if rest.len() >= MAX_REQUEST_LINE {
+        return Err(RequestError::UriTooLong);
+    }
+    Ok(())
+}
+
+/// httparse says "version" of every line whose third word is not one it knows, so `GET /a b HTTP/1.1`
+/// too. Only a well-formed version that is not ours is 505 (RFC 9110 section 15.6.6).
+fn refused_version(line: &[u8]) -> RequestError {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut words = line.split(|&byte| byte == b' ');
+    let (third, more) = (words.nth(2), words.next());
+    match third {
+        Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) if more.is_none() => {
+            RequestError::VersionNotSupported
+        }
+        _ => RequestError::Malformed,
+    }
+}
+
+/// Whether some LF has no CR before it (RFC 9112 section 2.2 lets a server refuse that; proxies
+/// disagree about such lines, so it does).
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    let mut before = 0;
+    head.iter().any(|&byte| std::mem::replace(&mut before, byte) != b'\r' && byte == b'\n')
+}
+
+/// What the fields say that the server itself acts on.
+struct Meaning {
+    close: bool,
+    keep_alive: bool,
+    expects_continue: bool,
+    framing: Framing,
+}
+
+impl Meaning {
+    fn read(fields: &[Field<'_>], is_http10: bool) -> Result<Self, RequestError> {
+        let mut meaning = Self { close: false, keep_alive: false, expects_continue: false, framing: Framing::None };
+        let (mut host, mut length, mut coding) = (None, None, None);
+        let first_of = |slot: &mut Option<_>, value| match slot.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(RequestError::Malformed), // Two lines, the same value or not: somebody may read the other.
+        };
+        for field in fields {
+            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+            match field.name.len() {
+                4 if is("host") => first_of(&mut host, field.value)?,
+                6 if is("expect") => {
+                    if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(RequestError::ExpectationFailed);
+                    }
+                    meaning.expects_continue = true;
+                }
+                10 if is("connection") => meaning.connection(field.value),
+                14 if is("content-length") => first_of(&mut length, field.value)?,
+                17 if is("transfer-encoding") => first_of(&mut coding, field.value)?,
+                _ => {}
+            }
+        }
+        match host {
+            Some(host) if target::is_host(host) => {}
+            None if is_http10 => {}
+            _ => return Err(RequestError::Malformed),
+        }
+        meaning.framing = match (length, coding) {
+            (None, None) => Framing::None,
+            (Some(length), None) => content_length(length)?,
+            (None, Some(coding)) if !is_http10 => transfer_coding(coding)?,
+            _ => return Err(RequestError::Malformed), // Both at once, or chunks in HTTP/1.0.
+        };
+        Ok(meaning)
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in value.split(|&byte| byte == b',') {
+            let option = option.trim_ascii();
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+}
+
+fn content_length(value: &[u8]) -> Result<Framing, RequestError> {
+    match text::parse_decimal(value) {
+        None => Err(RequestError::Malformed),
+        Some(0) => Ok(Framing::None),
+        Some(length) if length > MAX_BODY => Err(RequestError::ContentTooLarge),
+        Some(length) => Ok(Framing::Length(length)),
+    }
+}
+
+/// Only `chunked`, once and alone, is read. A list that does not end in it, or is no list of tokens,
+/// has no end to find (400); a coding we do not have is 501 (RFC 9112 section 6.1).
+fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
+    let is_token = |coding: &[u8]| !coding.is_empty() && coding.iter().all(|&byte| is_token_byte(byte));
+    let mut chunked_at = None;
+    for (at, coding) in value.split(|&byte| byte == b',').enumerate() {
+        let coding = coding.trim_ascii();
+        if !is_token(coding) || chunked_at.is_some() {
+            return Err(RequestError::Malformed);
+        }
+        if coding.eq_ignore_ascii_case(b"chunked") {
+            chunked_at = Some(at);
+        }
+    }
+    match chunked_at {
+        Some(0) => Ok(Framing::Chunked),
+        _ => Err(RequestError::NotImplemented),
+    }
+}
+
+/// tchar of RFC 9110 section 5.6.2.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

@@ -1,0 +1,98 @@
+//! HTTP/1.1 as bytes and values: heads, framing, targets, dates, responses. Pure: no sockets, no clock.
+
+pub mod body;
+pub mod date;
+pub mod head;
+pub mod response;
+pub mod target;
+pub mod upstream;
+
+/// Longest request line (RFC 9112 section 3 asks for at least 8000 octets); past it 414.
+pub const MAX_REQUEST_LINE: usize = 8 * 1024;
+/// Longest head, empty lines before it included; past it 431.
+pub const MAX_HEAD: usize = 16 * 1024;
+/// Most field lines in a head; past it 431.
+pub const MAX_FIELDS: usize = 64;
+/// Longest request content that is read at all; past it 413.
+pub const MAX_BODY: u64 = 1024 * 1024;
+
+/// The methods this server knows (RFC 9110 section 9.3, RFC 5789); any other is 501.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// GET
+    Get,
+    /// HEAD: GET without the content of the answer.
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// OPTIONS
+    Options,
+    /// PATCH
+    Patch,
+    /// TRACE
+    Trace,
+}
+
+impl Method {
+    const ALL: [(&'static str, Self); 8] = [
+        ("GET", Self::Get),
+        ("HEAD", Self::Head),
+        ("POST", Self::Post),
+        ("PUT", Self::Put),
+        ("DELETE", Self::Delete),
+        ("OPTIONS", Self::Options),
+        ("PATCH", Self::Patch),
+        ("TRACE", Self::Trace),
+    ];
+
+    /// The method of that name; names are case-sensitive (RFC 9110 section 9.1).
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|&(_, method)| method)
+    }
+
+    /// Its name in a request line.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+}
+
+/// Why a request is refused. After any of these nothing more of its connection is parsed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestError {
+    /// It breaks the grammar or is ambiguous (RFC 9112 sections 2.2, 3, 5, 6).
+    Malformed,
+    /// It did not arrive within its deadline.
+    Timeout,
+    /// Its content is longer than what is taken.
+    ContentTooLarge,
+    /// Its request line is longer than [`MAX_REQUEST_LINE`].
+    UriTooLong,
+    /// It expects something other than 100-continue.
+    ExpectationFailed,
+    /// Its head is longer than [`MAX_HEAD`] or has more fields than [`MAX_FIELDS`].
+    FieldsTooLarge,
+    /// Its method or transfer coding is not known here.
+    NotImplemented,
+    /// Its version is neither HTTP/1.0 nor HTTP/1.1.
+    VersionNotSupported,
+}
+
+impl RequestError {
+    /// The status that tells the client.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::Timeout => 408,
+            Self::ContentTooLarge => 413,
+            Self::UriTooLong => 414,
+            Self::ExpectationFailed => 417,
+            Self::FieldsTooLarge => 431,
+            Self::NotImplemented => 501,
+            Self::VersionNotSupported => 505,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Request targets (RFC 9112 section 3.2) and what their query says.
+
+use std::net::Ipv6Addr;
+
+use super::Method;
+use crate::text;
+
+/// What a request is about. Kept octet by octet as it was sent; only parameter values are decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Target<'b> {
+    /// From the first slash to before `?`; `*` for `OPTIONS *`.
+    pub path: &'b [u8],
+    /// What stands after the first `?`; empty when there is none.
+    pub query: &'b [u8],
+}
+
+impl<'b> Target<'b> {
+    /// Parses origin-form, absolute-form (whose authority replaces Host, RFC 9112 section 3.2.2), and
+    /// for OPTIONS asterisk-form. `None`: a malformed target.
+    pub fn parse(target: &'b [u8], method: Method) -> Option<Self> {
+        if target == b"*" {
+            return (method == Method::Options).then_some(Self { path: target, query: b"" });
+        }
+        let target = if target.first() == Some(&b'/') { target } else { after_authority(target)? };
+        if !has_valid_bytes(target) {
+            return None;
+        }
+        let (path, query) = match target.iter().position(|&byte| byte == b'?') {
+            Some(mark) => (&target[..mark], &target[mark + 1..]),
+            None => (target, &b""[..]),
+        };
+        // `http://host` and `http://host?query` mean its root (RFC 9110 section 4.2.3).
+        Some(Self { path: if path.is_empty() { b"/" } else { path }, query })
+    }
+
+    /// The raw value of a parameter: empty for `?name`, `None` when it does not occur. The first one counts.
+    pub fn parameter(&self, name: &str) -> Option<&'b [u8]> {
+        self.query.split(|&byte| byte == b'&').find_map(|pair| {
+            let rest = pair.strip_prefix(name.as_bytes())?;
+            match rest.first() {
+                None => Some(rest),
+                Some(b'=') => Some(&rest[1..]),
+                Some(_) => None,
+            }
+        })
+    }
+}
+
+/// Decodes percent-encoding once. `None`: an incomplete escape (which [`Target::parse`] refuses anyway).
+pub fn decode(value: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'%' {
+            decoded.push(escaped_byte(after)?);
+            rest = &after[2..];
+        } else {
+            decoded.push(byte);
+        }
+    }
+    Some(decoded)
+}
+
+/// The value of the two hexadecimal digits that `after` starts with.
+fn escaped_byte(after: &[u8]) -> Option<u8> {
+    let digit = |at: usize| (*after.get(at)? as char).to_digit(16);
+    Some((digit(0)? * 16 + digit(1)?) as u8)
+}
+
+/// What follows the authority of `http://authority...`, the authority being valid.
+fn after_authority(target: &[u8]) -> Option<&[u8]> {
+    let scheme = target.get(..7)?;
+    if !scheme.eq_ignore_ascii_case(b"http://") {
+        return None;
+    }
+    let rest = &target[7..];
+    let end = rest.iter().position(|&byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    is_host(authority).then_some(rest)
+}
+
+/// RFC 3986 characters, and brackets (which curl sends raw in a query); no fragment. An escaped NUL,
+/// CR or LF is refused as well: nothing here has a use for it.
+fn has_valid_bytes(target: &[u8]) -> bool {
+    target.iter().enumerate().all(|(at, &byte)| match byte {
+        b'%' => escaped_byte(&target[at + 1..]).is_some_and(|byte| !matches!(byte, 0 | b'\r' | b'\n')),
+        b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
+        _ => byte.is_ascii_graphic(),
+    })
+}
+
+/// Whether a Host value, or the authority of a target, is `host [":" port]` (RFC 9110 section 7.2): a
+/// name of letters, digits, `-`, `_`, `~` and single dots, or an IP literal; a port of 1 to 65535.
+pub fn is_host(value: &[u8]) -> bool {
+    let (host_is_valid, rest) = match value.strip_prefix(b"[") {
+        Some(literal) => {
+            let Some(end) = literal.iter().position(|&byte| byte == b']') else { return false };
+            (str::from_utf8(&literal[..end]).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()), &literal[end + 1..])
+        }
+        None => {
+            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+            let (name, rest) = value.split_at(end);
+            let valid = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            let dotted = name.first() == Some(&b'.') || name.windows(2).any(|pair| pair == b"..");
+            (!name.is_empty() && !dotted && name.iter().all(valid), rest)
+        }
+    };
+    host_is_valid
+        && match rest {
+            [] | [b':'] => true,
+            [b':', port @ ..] => matches!(text::parse_decimal(port), Some(1..=65535)),
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_forms_of_rfc_9112_apart() {
+        for (target, path, query) in [
+            ("/", "/", ""),
+            ("/a%20b?x=1?y", "/a%20b", "x=1?y"),
+            ("http://h", "/", ""),
+            ("HTTP://h:80/p?q", "/p", "q"),
+            ("http://h?q", "/", "q"),
+            ("//double", "//double", ""),
+        ] {
+            let parsed = Target::parse(target.as_bytes(), Method::Get).expect(target);
+            assert_eq!((parsed.path, parsed.query), (path.as_bytes(), query.as_bytes()), "{target}");
+        }
+        for bad in [
+            "*",
+            "a",
+            "h:443",
+            "ftp://h/",
+            "http://",
+            "http:///p",
+            "http://u@h/",
+            "http://h:0/",
+            "/p#f",
+            "/%1",
+            "/%00",
+            "/%0D",
+        ] {
+            assert_eq!(Target::parse(bad.as_bytes(), Method::Get), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn finds_parameters() {
+        let target = Target::parse(b"/?service=a%2eb&verbose&servicex=1", Method::Get).unwrap();
+        assert_eq!(target.parameter("service").and_then(decode), Some(b"a.b".to_vec()));
+        assert_eq!(target.parameter("verbose"), Some(&b""[..]));
+        assert_eq!(target.parameter("serv"), None);
+    }
+
+    #[test]
+    fn hosts() {
+        for good in ["a", "A.b:80", "a.", "a:", "1.2.3.4", "[::1]", "[::1]:80", "a_b"] {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "", ":80", "u@h", "h/p", "a, b", "a b", "a..b", "[::1", "[::1]x", "[x]", "h:65536", "h:0", "h:a", "h:1:2",
+            "é",
+        ] {
+            assert!(!is_host(bad.as_bytes()), "{bad}");
+        }
+    }
+}

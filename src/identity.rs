@@ -1,0 +1,71 @@
+//! Who this process is: one identity, shown alike on `/`, in header fields, in `/whoami` and in the log.
+
+use std::net::IpAddr;
+
+use crate::config::Config;
+use crate::{sys, text};
+
+/// Our own version.
+pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The identity, found once at start.
+#[derive(Debug)]
+pub struct Identity {
+    /// HOSTNAME, else the machine's host name, else `localhost`.
+    pub hostname: String,
+    /// IP_ADDRESS, else POD_IP, else the first global address of the interfaces, else 127.0.0.1.
+    pub ip: String,
+    /// POD_NAME, else the host name.
+    pub pod: String,
+    /// POD_NAMESPACE.
+    pub namespace: Option<String>,
+    /// NODE_NAME.
+    pub node: Option<String>,
+    /// ZONE.
+    pub zone: Option<String>,
+    /// APP_VERSION, else our own.
+    pub version: String,
+    /// The field lines that every answer carries, with their CRLF.
+    pub field_lines: Vec<u8>,
+    /// Content of `/`.
+    pub index: Vec<u8>,
+}
+
+impl Identity {
+    /// Finds out who we are.
+    pub fn find(config: &Config) -> Self {
+        let hostname = config.hostname.clone().or_else(sys::host_name).unwrap_or_else(|| "localhost".to_owned());
+        let ip = config.ip_address.clone().or_else(first_global_address).unwrap_or_else(|| "127.0.0.1".to_owned());
+        let pod = config.pod_name.clone().unwrap_or_else(|| hostname.clone());
+        let version = config.app_version.clone().unwrap_or_else(|| OWN_VERSION.to_owned());
+        let mut field_lines = b"Server: probeserver\r\n".to_vec();
+        let fields = [
+            ("Probe-Pod: ", Some(&pod)),
+            ("Probe-Node: ", config.node_name.as_ref()),
+            ("Probe-Zone: ", config.zone.as_ref()),
+            ("Probe-Version: ", Some(&version)),
+        ];
+        for (name, value) in fields {
+            // A HOSTNAME may be any text; one that cannot stand in a field is left out of it.
+            if let Some(value) = value.filter(|value| value.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
+                for part in [name, value, "\r\n"] {
+                    field_lines.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+        let index = config
+            .content
+            .clone()
+            .unwrap_or_else(|| ["Hostname = ", &hostname, "\nIp Address = ", &ip, "\n"].concat().into_bytes());
+        let (namespace, node, zone) = (config.pod_namespace.clone(), config.node_name.clone(), config.zone.clone());
+        Self { hostname, ip, pod, namespace, node, zone, version, field_lines, index }
+    }
+}
+
+fn first_global_address() -> Option<String> {
+    let is_global = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unspecified() && v6.segments()[0] & 0xffc0 != 0xfe80,
+    };
+    sys::interface_addresses().into_iter().find(is_global).map(text::ip_address)
+}

@@ -1,0 +1,252 @@
+//! The log: one line an event on stdout, logfmt or JSON, written by a thread of its own.
+//!
+//! No request waits for stdout: lines go into a bounded buffer; when stdout is not read and the buffer is full,
+//! lines are dropped, counted, and reported in one line later. Untrusted bytes are escaped here and nowhere else.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::http::date;
+use crate::{sys, text};
+
+/// Most bytes that wait for stdout; 64 KiB is what a pipe holds as well.
+const MAX_WAITING: usize = 64 * 1024;
+
+/// How a line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// logfmt: `time=... event=... name=value`.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which requests are logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Requests {
+    /// None.
+    None,
+    /// Those that a rule touched, and checks that changed their answer.
+    Faults,
+    /// All.
+    All,
+}
+
+/// A line being put together.
+pub struct Line {
+    bytes: Vec<u8>,
+    format: Format,
+}
+
+impl Line {
+    fn new(format: Format, event: &str, since_epoch: Duration) -> Self {
+        let mut line = Self { bytes: Vec::with_capacity(256), format };
+        line.name("time");
+        if format == Format::Json {
+            line.bytes.push(b'"');
+        }
+        date::write_rfc3339(&mut line.bytes, since_epoch);
+        if format == Format::Json {
+            line.bytes.push(b'"');
+        }
+        line.text("event", event.as_bytes())
+    }
+
+    fn name(&mut self, name: &str) {
+        let (before, after) = match self.format {
+            Format::Text if self.bytes.is_empty() => ("", "="),
+            Format::Text => (" ", "="),
+            Format::Json if self.bytes.is_empty() => ("{\"", "\":"),
+            Format::Json => (",\"", "\":"),
+        };
+        for part in [before, name, after] {
+            self.bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// Adds a string; its bytes may be anything.
+    pub fn text(mut self, name: &str, value: &[u8]) -> Self {
+        self.name(name);
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
+        if self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain) {
+            self.bytes.extend_from_slice(value);
+        } else {
+            text::json_string(&mut self.bytes, value);
+        }
+        self
+    }
+
+    /// Adds a whole number.
+    pub fn number(mut self, name: &str, value: u64) -> Self {
+        self.name(name);
+        text::decimal(&mut self.bytes, value);
+        self
+    }
+
+    /// Adds a number given in thousandths.
+    pub fn thousandths(mut self, name: &str, value: u64) -> Self {
+        self.name(name);
+        text::thousandths(&mut self.bytes, value);
+        self
+    }
+
+    /// Adds true or false.
+    pub fn flag(mut self, name: &str, value: bool) -> Self {
+        self.name(name);
+        self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
+    fn finished(mut self) -> Vec<u8> {
+        if self.format == Format::Json {
+            self.bytes.push(b'}');
+        }
+        self.bytes.push(b'\n');
+        self.bytes
+    }
+}
+
+#[derive(Default)]
+struct Buffer {
+    /// Lines that wait for the writer.
+    waiting: Vec<u8>,
+    /// Bytes that the writer is writing now.
+    in_writing: usize,
+    /// Lines dropped since the last report of them.
+    dropped: u64,
+    dropped_total: u64,
+}
+
+/// The log of the program.
+pub struct Log {
+    format: Format,
+    buffer: Mutex<Buffer>,
+    /// Something is waiting.
+    filled: Condvar,
+    /// Nothing is waiting any more.
+    emptied: Condvar,
+}
+
+impl Log {
+    /// A log that keeps its lines until [`Log::write_forever`] runs.
+    pub fn new(format: Format) -> Self {
+        Self { format, buffer: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a line.
+    pub fn line(&self, event: &str) -> Line {
+        Line::new(self.format, event, date::since_epoch(SystemTime::now()))
+    }
+
+    /// Puts a line into the buffer, or drops it when that is full. Never waits for stdout.
+    pub fn write(&self, line: Line) {
+        let bytes = line.finished();
+        let mut buffer = self.lock();
+        if buffer.waiting.len() + buffer.in_writing + bytes.len() > MAX_WAITING {
+            buffer.dropped += 1;
+            buffer.dropped_total += 1;
+            return;
+        }
+        buffer.waiting.extend_from_slice(&bytes);
+        drop(buffer);
+        self.filled.notify_one();
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped_total(&self) -> u64 {
+        self.lock().dropped_total
+    }
+
+    /// Writes lines to stdout as they come; the work of the log's thread.
+    pub fn write_forever(&self) -> ! {
+        let mut writing = Vec::new();
+        loop {
+            let mut buffer = self.lock();
+            buffer.in_writing = 0;
+            while buffer.waiting.is_empty() {
+                if buffer.dropped > 0 {
+                    let dropped = std::mem::take(&mut buffer.dropped);
+                    let report = self.line("log_dropped").number("lines", dropped).finished();
+                    buffer.waiting.extend_from_slice(&report);
+                    break;
+                }
+                self.emptied.notify_all();
+                buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+            }
+            std::mem::swap(&mut writing, &mut buffer.waiting);
+            buffer.in_writing = writing.len();
+            drop(buffer);
+            write_all(&writing);
+            writing.clear();
+        }
+    }
+
+    /// Waits until everything is written, at most `timeout`: before the process ends.
+    pub fn flush(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let mut buffer = self.lock();
+        while !buffer.waiting.is_empty() || buffer.in_writing > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            buffer = self.emptied.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Writes all of it; a stdout that is closed takes nothing, and that is no reason to stop serving.
+fn write_all(bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match sys::write(1, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(format: Format) -> String {
+        let line = Line::new(format, "request", Duration::from_millis(1500))
+            .text("agent", b"a\" event=x\n\x1b\xff")
+            .text("plain", b"/healthz?x")
+            .text("empty", b"")
+            .number("status", 200)
+            .thousandths("seconds", 1500)
+            .flag("hit", true);
+        text::into_string(line.finished())
+    }
+
+    #[test]
+    fn lines_are_logfmt_or_json_whatever_is_in_them() {
+        assert_eq!(
+            line(Format::Text),
+            "time=1970-01-01T00:00:01.500Z event=request agent=\"a\\\" event=x\\n\\u001b\u{fffd}\" plain=\"/healthz?x\" empty=\"\" status=200 seconds=1.5 hit=true\n"
+                .replace("plain=\"/healthz?x\"", "plain=/healthz?x")
+        );
+        assert_eq!(
+            line(Format::Json),
+            "{\"time\":\"1970-01-01T00:00:01.500Z\",\"event\":\"request\",\"agent\":\"a\\\" event=x\\n\\u001b\u{fffd}\",\"plain\":\"/healthz?x\",\"empty\":\"\",\"status\":200,\"seconds\":1.5,\"hit\":true}\n"
+        );
+    }
+
+    #[test]
+    fn a_full_buffer_drops_and_counts() {
+        let log = Log::new(Format::Text);
+        for _ in 0..1000 {
+            log.write(log.line("x").text("filler", &[b'x'; 1000]));
+        }
+        let kept = log.lock().waiting.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        assert!(log.lock().waiting.len() <= MAX_WAITING);
+        assert_eq!(kept + log.dropped_total(), 1000);
+    }
+}

@@ -1,0 +1,4 @@
+//! What the program says of itself while it runs: the log and the counts.
+
+pub mod counts;
+pub mod log;

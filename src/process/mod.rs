@@ -1,0 +1,4 @@
+//! The life of the process: its phases, its command line's small helpers, and its ends.
+
+pub mod ending;
+pub mod phase;

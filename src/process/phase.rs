@@ -1,0 +1,47 @@
+//! waiting -> listening -> draining -> closing: where the process is on its way, for all threads to see.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A stage of the process's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Phase {
+    /// Not listening yet.
+    Waiting,
+    /// Serving.
+    Listening,
+    /// SIGTERM has come: serving on, ready checks fail, answers close their connections.
+    Draining,
+    /// The listener is closed: what is in progress is finished.
+    Closing,
+}
+
+/// The current phase, shared.
+pub struct PhaseCell(AtomicU8);
+
+impl PhaseCell {
+    /// Starts in [`Phase::Waiting`].
+    pub fn new() -> Self {
+        Self(AtomicU8::new(0))
+    }
+
+    /// The current phase.
+    pub fn get(&self) -> Phase {
+        match self.0.load(Ordering::Acquire) {
+            0 => Phase::Waiting,
+            1 => Phase::Listening,
+            2 => Phase::Draining,
+            _ => Phase::Closing,
+        }
+    }
+
+    /// Moves on to a phase.
+    pub fn set(&self, phase: Phase) {
+        self.0.store(phase as u8, Ordering::Release);
+    }
+}
+
+impl Default for PhaseCell {
+    fn default() -> Self {
+        Self::new()
+    }
+}

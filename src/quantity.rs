@@ -1,0 +1,211 @@
+//! Quantities with units, as variables and fault rules write them: durations, sizes, chances.
+
+use std::time::Duration;
+
+use crate::text;
+
+/// The longest duration anything takes: 30 days.
+pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Units of time, longest first, in microseconds.
+const TIME_UNITS: [(&[u8], u64); 4] = [(b"h", 3_600_000_000), (b"m", 60_000_000), (b"s", 1_000_000), (b"ms", 1000)];
+
+/// Units of memory, in bytes.
+const SIZE_UNITS: [(&[u8], u64); 7] = [
+    (b"Gi", 1 << 30),
+    (b"Mi", 1 << 20),
+    (b"Ki", 1 << 10),
+    (b"G", 1_000_000_000),
+    (b"M", 1_000_000),
+    (b"k", 1000),
+    (b"", 1),
+];
+
+/// Splits a decimal number (digits, and at most `places` more after one point) from what follows it;
+/// the number comes multiplied by 10^places.
+fn leading_number(bytes: &[u8], places: u32) -> Option<(u64, &[u8])> {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
+    let whole = text::parse_decimal(&bytes[..end])?;
+    let (fraction, rest) = match bytes[end..].strip_prefix(b".") {
+        None => (&b""[..], &bytes[end..]),
+        Some(after) => {
+            let end = after.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(after.len());
+            if end == 0 || end > places as usize {
+                return None;
+            }
+            after.split_at(end)
+        }
+    };
+    let scale = 10u64.pow(places - fraction.len() as u32);
+    let fraction = if fraction.is_empty() { 0 } else { text::parse_decimal(fraction)? };
+    let number = whole.checked_mul(10u64.pow(places))?.checked_add(fraction * scale)?;
+    Some((number, rest))
+}
+
+/// Parses one or more number-and-unit without spaces: `1.5s`, `1m30s`, `50ms`. No bare number; at most 30 days.
+pub fn parse_duration(input: &[u8]) -> Option<Duration> {
+    let mut rest = input;
+    let mut microseconds = 0u64;
+    while !rest.is_empty() {
+        let (thousandths, after) = leading_number(rest, 3)?;
+        let end = after.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, next) = after.split_at(end);
+        let &(_, size) = TIME_UNITS.iter().find(|(name, _)| *name == unit)?;
+        microseconds = microseconds.checked_add(thousandths.checked_mul(size)? / 1000)?;
+        rest = next;
+    }
+    let duration = Duration::from_micros(microseconds);
+    (!input.is_empty() && duration <= LONGEST).then_some(duration)
+}
+
+/// Parses seconds without a unit (`15`, `0.5`), or a duration.
+pub fn parse_seconds(input: &[u8]) -> Option<Duration> {
+    match leading_number(input, 3) {
+        Some((thousandths, b"")) => {
+            let duration = Duration::from_millis(thousandths);
+            (duration <= LONGEST).then_some(duration)
+        }
+        _ => parse_duration(input),
+    }
+}
+
+/// Appends a duration so that [`parse_duration`] reads the same one: `1m30s`, `1.5s`, `0s`.
+pub fn write_duration(out: &mut Vec<u8>, duration: Duration) {
+    let microseconds = duration.as_micros() as u64; // 30 days fit many times.
+    let (hours, rest) = (microseconds / 3_600_000_000, microseconds % 3_600_000_000);
+    let (minutes, rest) = (rest / 60_000_000, rest % 60_000_000);
+    for (number, unit) in [(hours, b'h'), (minutes, b'm')] {
+        if number > 0 {
+            text::decimal(out, number);
+            out.push(unit);
+        }
+    }
+    let (milliseconds, below) = (rest / 1000, rest % 1000);
+    if below > 0 || (milliseconds > 0 && milliseconds < 1000) {
+        text::thousandths(out, rest);
+        out.extend_from_slice(b"ms");
+    } else if milliseconds > 0 || microseconds == 0 {
+        text::thousandths(out, milliseconds);
+        out.push(b's');
+    }
+}
+
+/// Parses a whole number of bytes with nothing or `k M G Ki Mi Gi` behind it.
+pub fn parse_size(input: &[u8]) -> Option<u64> {
+    let (number, unit) = leading_number(input, 0)?;
+    let &(_, size) = SIZE_UNITS.iter().find(|(name, _)| *name == unit)?;
+    number.checked_mul(size).filter(|&bytes| bytes <= i64::MAX as u64)
+}
+
+/// Appends a size in the largest unit that divides it.
+pub fn write_size(out: &mut Vec<u8>, bytes: u64) {
+    let unit = SIZE_UNITS.iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
+    let (name, size) = unit.unwrap_or(&(b"", 1));
+    text::decimal(out, bytes / size);
+    out.extend_from_slice(name);
+}
+
+/// A chance between never and always, in thousandths of a percent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Percent(u32);
+
+impl Percent {
+    /// 100 %.
+    pub const ALWAYS: Self = Self(100_000);
+
+    /// Parses a number with at most three decimals, above 100 too. The flag says that it was above and has been cut to 100.
+    pub fn parse_capped(digits: &[u8]) -> Option<(Self, bool)> {
+        match leading_number(digits, 3)? {
+            (thousandths, b"") => {
+                let capped = thousandths.min(u64::from(Self::ALWAYS.0)) as u32;
+                Some((Self(capped), u64::from(capped) < thousandths))
+            }
+            _ => None,
+        }
+    }
+
+    /// Parses `N%`: 0 to 100 with at most three decimals.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        match Self::parse_capped(word.strip_suffix(b"%")?)? {
+            (percent, false) => Some(percent),
+            _ => None,
+        }
+    }
+
+    /// Appends `N%`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        text::thousandths(out, u64::from(self.0));
+        out.push(b'%');
+    }
+
+    /// The chance in thousandths of a percent, 0 to 100,000.
+    pub fn thousandths(self) -> u32 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        text::into_string(out)
+    }
+
+    #[test]
+    fn durations_are_read_and_written_alike() {
+        for (input, milliseconds, canonical) in [
+            ("0s", 0.0, "0s"),
+            ("50ms", 50.0, "50ms"),
+            ("1.5s", 1500.0, "1.5s"),
+            ("1500ms", 1500.0, "1.5s"),
+            ("1m30s", 90_000.0, "1m30s"),
+            ("90s", 90_000.0, "1m30s"),
+            ("1h", 3_600_000.0, "1h"),
+            ("1h0.5s", 3_600_500.0, "1h500ms"),
+            ("0.001ms", 0.001, "0.001ms"),
+            ("720h", 30.0 * 86_400_000.0, "720h"),
+        ] {
+            let duration = parse_duration(input.as_bytes()).expect(input);
+            assert_eq!(duration.as_secs_f64() * 1000.0, milliseconds, "{input}");
+            let again = written(|out| write_duration(out, duration));
+            assert_eq!(again, canonical, "{input}");
+            assert_eq!(parse_duration(again.as_bytes()), Some(duration), "{input}");
+        }
+        for bad in ["", "5", "s", "1.s", ".5s", "1.2345s", "5 s", "5S", "-5s", "721h", "1m30", "99999999999999999999h"]
+        {
+            assert_eq!(parse_duration(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(parse_seconds(b"0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(parse_seconds(b"15s"), Some(Duration::from_secs(15)));
+        assert_eq!(parse_seconds(b"15x"), None);
+    }
+
+    #[test]
+    fn sizes_are_read_and_written_alike() {
+        for (input, bytes, canonical) in
+            [("0", 0, "0"), ("64Mi", 64 << 20, "64Mi"), ("1000", 1000, "1k"), ("2048Ki", 2 << 20, "2Mi"), ("5", 5, "5")]
+        {
+            assert_eq!(parse_size(input.as_bytes()), Some(bytes), "{input}");
+            assert_eq!(written(|out| write_size(out, bytes)), canonical);
+        }
+        for bad in ["", "Mi", "1.5Mi", "64mi", "64 Mi", "18446744073709551615", "64MiB"] {
+            assert_eq!(parse_size(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn percents_have_three_decimals_at_most() {
+        for (input, thousandths) in [("0%", 0), ("40%", 40_000), ("0.125%", 125), ("100%", 100_000)] {
+            let percent = Percent::parse(input.as_bytes()).expect(input);
+            assert_eq!(percent.thousandths(), thousandths);
+            assert_eq!(written(|out| percent.write(out)), input);
+        }
+        for bad in ["", "%", "40", "100.001%", "0.1234%", "-1%", "4 0%"] {
+            assert_eq!(Percent::parse(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Percent::parse_capped(b"150"), Some((Percent::ALWAYS, true)));
+    }
+}

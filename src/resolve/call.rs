@@ -1,0 +1,277 @@
+//! One call: look up, check, connect, ask, read; every step inside one deadline, every error with its phase.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::Service;
+use super::lookup::{self, LookupError};
+use super::policy::Allow;
+use crate::http::upstream;
+use crate::{sys, text};
+
+/// Most content of an answer that is kept.
+pub const MAX_CONTENT: usize = 1024 * 1024;
+/// Longest head of an answer.
+const MAX_ANSWER_HEAD: usize = 64 * 1024;
+
+/// What a call may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Names and addresses that may be called.
+    pub allow: &'a Allow,
+    /// Time for all of it.
+    pub timeout: Duration,
+}
+
+/// What goes with the request: field lines passed on, and the hops so far.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PassedOn {
+    /// Probeservers that the request has passed, this one not counted.
+    pub hops: u32,
+    /// Whole field lines with their CRLF.
+    pub fields: Vec<u8>,
+}
+
+/// Who answered, and what.
+#[derive(Debug)]
+pub struct Answer {
+    /// The address that was contacted.
+    pub address: IpAddr,
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase as sent.
+    pub reason: String,
+    /// The content, at most [`MAX_CONTENT`].
+    pub content: Vec<u8>,
+    /// Whether there was more of it.
+    pub is_cut: bool,
+}
+
+/// Where a call was when it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Looking the name up.
+    Resolve,
+    /// Connecting.
+    Connect,
+    /// Sending the request.
+    Send,
+    /// Receiving the answer.
+    Receive,
+}
+
+impl Phase {
+    /// Its name in error lines.
+    pub fn name(self) -> &'static str {
+        ["resolve", "connect", "send", "receive"][self as usize]
+    }
+}
+
+/// Why a call failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// No address may be called.
+    Denied,
+    /// The name has no address.
+    Name,
+    /// Nobody listens there.
+    Refused,
+    /// The connection broke.
+    Reset,
+    /// The answer is no HTTP/1.x.
+    NotHttp,
+    /// The deadline went by.
+    Timeout,
+    /// Too much is going on here.
+    Busy,
+}
+
+/// A failed call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallError {
+    /// Where.
+    pub phase: Phase,
+    /// Why.
+    pub cause: Cause,
+    /// What exactly, for people.
+    pub detail: String,
+}
+
+impl CallError {
+    fn new(phase: Phase, cause: Cause, detail: impl Into<String>) -> Self {
+        Self { phase, cause, detail: detail.into() }
+    }
+
+    fn from_io(phase: Phase, address: SocketAddr, error: &std::io::Error) -> Self {
+        let cause = match error.kind() {
+            ErrorKind::ConnectionRefused => Cause::Refused,
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Cause::Timeout,
+            _ => Cause::Reset,
+        };
+        let what = match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset".to_owned(),
+            _ if cause == Cause::Timeout => "timed out".to_owned(),
+            _ => error.to_string(),
+        };
+        let mut detail = Vec::new();
+        text::socket_address(&mut detail, address);
+        detail.extend_from_slice(b": ");
+        detail.extend_from_slice(what.as_bytes());
+        Self::new(phase, cause, text::into_string(detail))
+    }
+
+    /// The status that tells the client.
+    pub fn status(&self) -> u16 {
+        match self.cause {
+            Cause::Denied => 403,
+            Cause::Name | Cause::Refused | Cause::Reset | Cause::NotHttp => 502,
+            Cause::Timeout => 504,
+            Cause::Busy => 503,
+        }
+    }
+
+    /// `phase: what happened`.
+    pub fn line(&self) -> String {
+        [self.phase.name(), ": ", &self.detail].concat()
+    }
+}
+
+/// Makes one call to a service.
+pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result<Answer, CallError> {
+    let deadline = Instant::now() + rules.timeout;
+    let addresses = permitted_addresses(service, rules.allow, deadline)?;
+    let (mut stream, address) = connect(&addresses, service.port, deadline)?;
+    let request = request_head(service, passed_on);
+    let sent = set_timeout(&stream, deadline).and_then(|()| stream.write_all(&request));
+    sent.map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
+    receive(&mut stream, address, deadline)
+}
+
+fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> Result<Vec<IpAddr>, CallError> {
+    let fail = |cause, detail: &str| CallError::new(Phase::Resolve, cause, [&service.host, ": ", detail].concat());
+    let mut addresses = match service.literal {
+        Some(address) => vec![address],
+        None => lookup::addresses(&service.host, deadline).map_err(|error| match error {
+            LookupError::Failed(text) => fail(Cause::Name, &text),
+            LookupError::TimedOut => fail(Cause::Timeout, "timed out"),
+            LookupError::Busy => fail(Cause::Busy, "too many lookups are under way"),
+        })?,
+    };
+    let own = sys::interface_addresses();
+    addresses.retain(|&address| allow.permits(&service.host, address, &own));
+    if addresses.is_empty() {
+        return Err(fail(Cause::Denied, "not allowed by RESOLVE_ALLOW"));
+    }
+    Ok(addresses)
+}
+
+/// Connects to the first address that takes it; each gets an even share of the time that is left.
+fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(TcpStream, SocketAddr), CallError> {
+    let mut failure = None;
+    for (index, &ip) in addresses.iter().enumerate() {
+        let address = SocketAddr::new(ip, port);
+        let left = deadline.saturating_duration_since(Instant::now()) / (addresses.len() - index) as u32;
+        match TcpStream::connect_timeout(&address, left.max(Duration::from_micros(1))) {
+            Ok(stream) => return Ok((stream, address)),
+            Err(error) => failure = Some(CallError::from_io(Phase::Connect, address, &error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| CallError::new(Phase::Connect, Cause::Name, "no addresses")))
+}
+
+/// Lets the next read or write of the stream wait until the deadline and no longer.
+fn set_timeout(stream: &TcpStream, deadline: Instant) -> std::io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    let left = Some(left.max(Duration::from_millis(1)));
+    stream.set_read_timeout(left)?;
+    stream.set_write_timeout(left)
+}
+
+fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
+    let mut head = Vec::with_capacity(256);
+    for part in ["GET ", &service.path, " HTTP/1.1\r\nHost: ", &service.authority()] {
+        head.extend_from_slice(part.as_bytes());
+    }
+    head.extend_from_slice(concat!("\r\nUser-Agent: probeserver/", env!("CARGO_PKG_VERSION")).as_bytes());
+    head.extend_from_slice(b"\r\nAccept: */*\r\nProbe-Hops: ");
+    text::decimal(&mut head, u64::from(passed_on.hops) + 1);
+    head.extend_from_slice(b"\r\n");
+    head.extend_from_slice(&passed_on.fields);
+    head.extend_from_slice(b"Connection: close\r\n\r\n");
+    head
+}
+
+fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Result<Answer, CallError> {
+    let broken = |cause, what: &str| {
+        let mut detail = Vec::new();
+        text::socket_address(&mut detail, address);
+        detail.extend_from_slice(b": ");
+        detail.extend_from_slice(what.as_bytes());
+        CallError::new(Phase::Receive, cause, text::into_string(detail))
+    };
+    let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
+    let mut read = |buffer: &mut [u8]| {
+        let count = set_timeout(stream, deadline).and_then(|()| stream.read(buffer));
+        count.map_err(|error| CallError::from_io(Phase::Receive, address, &error))
+    };
+    let mut buffer = vec![0; 16 * 1024];
+    let mut head_bytes = Vec::new();
+    let mut head = loop {
+        let count = read(&mut buffer)?;
+        head_bytes.extend_from_slice(&buffer[..count]);
+        match upstream::parse(&head_bytes).map_err(|_| not_http())? {
+            Some(head) => break head,
+            None if count == 0 && head_bytes.is_empty() => {
+                return Err(broken(Cause::Reset, "closed without an answer"));
+            }
+            None if count == 0 || head_bytes.len() > MAX_ANSWER_HEAD => return Err(not_http()),
+            None => {}
+        }
+    };
+    let mut content = Vec::new();
+    head.body.feed(&head_bytes[head.length..], &mut content).map_err(|_| not_http())?;
+    while !head.body.is_done() && content.len() <= MAX_CONTENT {
+        let count = read(&mut buffer)?;
+        if count == 0 {
+            if head.body.may_end() {
+                break;
+            }
+            return Err(broken(Cause::Reset, "closed before the end of the answer"));
+        }
+        head.body.feed(&buffer[..count], &mut content).map_err(|_| not_http())?;
+    }
+    let is_cut = content.len() > MAX_CONTENT;
+    content.truncate(MAX_CONTENT);
+    Ok(Answer { address: address.ip(), status: head.status, reason: head.reason, content, is_cut })
+}
+
+/// The block that the original prints (SPEC 4).
+pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Vec<u8> {
+    const RULE: &str = "----------------------------------------------------\n";
+    let address = text::ip_address(answer.address);
+    let mut out = Vec::with_capacity(256 + answer.content.len());
+    for part in [RULE, "Hostname = ", hostname, "\nIp Address = ", ip, "\nService hostname = ", &service.host] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for part in ["\nService IP = ", &address, "\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if !(200..300).contains(&answer.status) {
+        out.extend_from_slice(b"Service status = ");
+        text::decimal(&mut out, u64::from(answer.status));
+        out.push(b' ');
+        out.extend_from_slice(answer.reason.as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(RULE.as_bytes());
+    out.extend_from_slice(&answer.content);
+    if answer.is_cut {
+        out.extend_from_slice(b"\n(cut at 1048576 bytes)\n");
+    }
+    out
+}

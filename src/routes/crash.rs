@@ -1,0 +1,28 @@
+//! `/crash`: the end of the process, chosen by the caller.
+
+use super::{Outcome, Request, State};
+use crate::faults::rule::CrashKind;
+use crate::http::response::Response;
+use crate::process::ending::{self, Ending};
+use crate::text;
+
+/// `GET /crash[?code=N or kind=KIND]`.
+pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
+    let target = &request.head.target;
+    let refuse = |status, line| Outcome::Respond(Response::error(status, line));
+    match (target.parameter("code"), target.parameter("kind")) {
+        (None, None) => Outcome::End(Ending::Exit(state.config.crash_exit_code)),
+        (Some(code), None) => match text::parse_decimal(code) {
+            Some(code @ 0..=255) => Outcome::End(Ending::Exit(code as u8)),
+            _ => refuse(400, "code: expected an exit status, 0 to 255"),
+        },
+        (None, Some(kind)) => match CrashKind::parse(kind) {
+            Some(CrashKind::Oom) if !ending::has_memory_limit() => {
+                refuse(409, "kind: oom needs a memory limit on the container, or it would hurt the whole machine")
+            }
+            Some(kind) => Outcome::End(Ending::Crash(kind)),
+            None => refuse(400, "kind: expected abort, segv, trap or oom"),
+        },
+        (Some(_), Some(_)) => refuse(400, "code and kind: expected one of them"),
+    }
+}

@@ -1,0 +1,93 @@
+//! `/cpu` and `/mem`: load on demand, bounded.
+
+use std::hint;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{MAX_LOAD, Outcome, Request, State, Work};
+use crate::http::response::Response;
+use crate::http::target;
+use crate::sys::Memory;
+use crate::{quantity, text};
+
+/// Touched memory, counted against MEM_MAX until it is dropped.
+pub struct Held {
+    _memory: Memory,
+    size: u64,
+    total: &'static AtomicU64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+fn duration(request: &Request<'_>, default: Duration) -> Option<Duration> {
+    match request.head.target.parameter("for") {
+        None => Some(default),
+        Some(value) => quantity::parse_duration(&target::decode(value)?).filter(|duration| *duration <= MAX_LOAD),
+    }
+}
+
+fn refuse(line: &str) -> Outcome {
+    Outcome::Respond(Response::error(400, line))
+}
+
+/// `GET or POST /cpu?for=D`.
+pub(super) fn cpu(request: &Request<'_>) -> Outcome {
+    match duration(request, Duration::from_secs(2)) {
+        Some(duration) => Outcome::Work(Work::Cpu(duration)),
+        None => refuse("for: expected a duration such as 2s, at most 60s"),
+    }
+}
+
+/// Burns one core and answers the count of rounds.
+pub(super) fn burn(duration: Duration) -> Outcome {
+    let end = Instant::now() + duration;
+    let mut rounds = 0u64;
+    while Instant::now() < end {
+        for round in 0..1000 {
+            hint::black_box(round);
+        }
+        rounds += 1;
+    }
+    let mut body = Vec::new();
+    text::decimal(&mut body, rounds);
+    body.push(b'\n');
+    Outcome::Respond(Response::text(body))
+}
+
+/// `GET or POST /mem?size=64Mi&for=10s`.
+pub(super) fn memory(request: &Request<'_>) -> Outcome {
+    let size = match request.head.target.parameter("size") {
+        None => Some(64 << 20),
+        Some(value) => target::decode(value).and_then(|value| quantity::parse_size(&value)),
+    };
+    match (size, duration(request, Duration::from_secs(10))) {
+        (Some(size), Some(duration)) => Outcome::Work(Work::Memory(size, duration)),
+        (None, _) => refuse("size: expected a size such as 64Mi"),
+        (_, None) => refuse("for: expected a duration such as 10s, at most 60s"),
+    }
+}
+
+/// Touches the memory, and leaves the holding to the lot, so that it costs no thread.
+pub(super) fn hold(size: u64, duration: Duration, state: &'static State) -> Outcome {
+    let full = |held: u64| held.checked_add(size).filter(|&held| held <= state.config.mem_max);
+    if state.memory_held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, full).is_err() {
+        return Outcome::Respond(Response::error(503, "size: past MEM_MAX, with what is held already"));
+    }
+    let reserved = usize::try_from(size).ok().and_then(|size| Memory::reserve(size).ok());
+    let Some(mut memory) = reserved else {
+        state.memory_held.fetch_sub(size, Ordering::Relaxed);
+        return Outcome::Respond(Response::error(503, "size: the kernel has no such memory"));
+    };
+    memory.touch();
+    let held = Held { _memory: memory, size, total: &state.memory_held };
+    let mut body = b"held ".to_vec();
+    quantity::write_size(&mut body, size);
+    body.extend_from_slice(b" for ");
+    quantity::write_duration(&mut body, duration);
+    body.push(b'\n');
+    Outcome::Wait(duration, Response::text(body), Some(held))
+}

@@ -1,0 +1,243 @@
+//! The whole API: which path is which route, what it allows, who answers.
+//!
+//! Handlers know no connections: they return an [`Outcome`], and the connection carries it out.
+
+pub mod basics;
+pub mod checks;
+pub mod crash;
+pub mod load;
+pub mod resolve;
+pub mod whoami;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::Config;
+use crate::faults::Check;
+use crate::faults::engine::{Decision, Engine, Subject};
+use crate::http::head::Head;
+use crate::http::response::{Body, Response};
+use crate::http::{MAX_BODY, Method};
+use crate::identity::Identity;
+use crate::observe::counts::Counts;
+use crate::process::ending::Ending;
+use crate::process::phase::PhaseCell;
+
+/// Most content that `/echo` takes and gives back.
+const MAX_ECHO: u64 = 64 * 1024;
+/// Longest time that `/cpu`, `/mem` and `/delay` take.
+const MAX_LOAD: Duration = Duration::from_secs(60);
+
+/// What handlers may look at, for the whole life of the process.
+pub struct State {
+    /// The configuration.
+    pub config: &'static Config,
+    /// Who we are.
+    pub identity: &'static Identity,
+    /// The fault rules that stand.
+    pub engine: Engine,
+    /// Where the process is in its life.
+    pub phase: PhaseCell,
+    /// What requests have left behind.
+    pub counts: Counts,
+    /// When the process started, on the clock that only goes forward.
+    pub started: Instant,
+    /// When the process started, for people.
+    pub started_at: SystemTime,
+    /// Bytes that `/mem` calls hold now.
+    pub memory_held: AtomicU64,
+    /// Outgoing calls under way.
+    pub calls: AtomicUsize,
+}
+
+/// A request as handlers see it.
+pub struct Request<'r> {
+    /// Its head.
+    pub head: &'r Head<'r, 'r>,
+    /// The octets of its head.
+    pub head_bytes: &'r [u8],
+    /// Its content, all of it.
+    pub body: &'r [u8],
+    /// What the rules made of it.
+    pub decision: &'r Decision,
+    /// The ends of its connection, peer first; asked for only where they are shown.
+    pub addresses: &'r dyn Fn() -> (Option<SocketAddr>, Option<SocketAddr>),
+}
+
+/// What should happen to a request; nothing of it has happened yet.
+pub enum Outcome {
+    /// Send this.
+    Respond(Response),
+    /// Wait, holding something, and then send this.
+    Wait(Duration, Response, Option<load::Held>),
+    /// Do this where it may take long.
+    Work(Work),
+    /// Never answer.
+    Hang,
+    /// Close with no bytes.
+    Drop,
+    /// Close with RST.
+    Reset,
+    /// End the process, without an answer.
+    End(Ending),
+}
+
+/// Work that keeps a thread busy.
+pub enum Work {
+    /// Burn one core so long.
+    Cpu(Duration),
+    /// Touch so many bytes, and then hold them so long.
+    Memory(u64, Duration),
+    /// Call a service.
+    Call(Box<resolve::Call>),
+}
+
+impl Work {
+    /// Does it. Blocks.
+    pub fn run(self, state: &'static State) -> Outcome {
+        match self {
+            Self::Cpu(duration) => load::burn(duration),
+            Self::Memory(size, duration) => load::hold(size, duration, state),
+            Self::Call(call) => Outcome::Respond(resolve::run(&call, state)),
+        }
+    }
+}
+
+/// A route. Parameters in paths are the handlers' business, so a bad one is their 400, not a 404.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// `/`
+    Index,
+    /// The health checks and their aliases.
+    Check(Check),
+    /// `/crash`
+    Crash,
+    /// `/resolve`
+    Resolve,
+    /// `/whoami`
+    Whoami,
+    /// `/ip`
+    Ip,
+    /// `/hostname`
+    Hostname,
+    /// `/version`
+    Version,
+    /// `/cpu`
+    Cpu,
+    /// `/mem`
+    Mem,
+    /// `/status/N`
+    Status,
+    /// `/delay/D`
+    Delay,
+    /// `/bytes/N`
+    Bytes,
+    /// `/headers`
+    Headers,
+    /// `/echo`
+    Echo,
+    /// `OPTIONS *`
+    Server,
+    /// Any other path: 404, once the rules have had their say.
+    Unknown,
+}
+
+/// The methods that a route takes, and its Allow field line.
+struct Methods {
+    allow: &'static str,
+    methods: &'static [Method],
+}
+
+const GET: Methods = Methods { allow: "Allow: GET, HEAD\r\n", methods: &[Method::Get, Method::Head] };
+const ACT: Methods = Methods { allow: "Allow: GET, POST\r\n", methods: &[Method::Get, Method::Post] };
+const POST: Methods = Methods { allow: "Allow: POST\r\n", methods: &[Method::Post] };
+/// What `OPTIONS *` answers: all that some route takes.
+const ALLOW_ALL: &str = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE\r\n";
+
+impl Route {
+    /// The route of a path, octet by octet.
+    pub fn find(path: &[u8]) -> Self {
+        match path {
+            b"/" => Self::Index,
+            b"/healthz" | b"/health" => Self::Check(Check::Health),
+            b"/livez" | b"/health/live" | b"/health/alive" => Self::Check(Check::Live),
+            b"/readyz" | b"/health/ready" => Self::Check(Check::Ready),
+            b"/startupz" => Self::Check(Check::Startup),
+            b"/crash" => Self::Crash,
+            b"/resolve" => Self::Resolve,
+            b"/whoami" => Self::Whoami,
+            b"/ip" => Self::Ip,
+            b"/hostname" => Self::Hostname,
+            b"/version" => Self::Version,
+            b"/cpu" => Self::Cpu,
+            b"/mem" => Self::Mem,
+            b"/headers" => Self::Headers,
+            b"/echo" => Self::Echo,
+            b"*" => Self::Server,
+            _ if path.starts_with(b"/status/") => Self::Status,
+            _ if path.starts_with(b"/delay/") => Self::Delay,
+            _ if path.starts_with(b"/bytes/") => Self::Bytes,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The check it is, if it is one.
+    pub fn check(self) -> Option<Check> {
+        if let Self::Check(check) = self { Some(check) } else { None }
+    }
+
+    /// What fault rules see of a request for it.
+    pub fn subject(self, path: &[u8]) -> Subject<'_> {
+        Subject { check: self.check(), is_protected: matches!(self, Self::Check(_) | Self::Crash), path }
+    }
+
+    /// Most content that it takes.
+    pub fn max_body(self) -> u64 {
+        if self == Self::Echo { MAX_ECHO } else { MAX_BODY }
+    }
+
+    /// The Allow field line for a method that it does not take.
+    pub fn refuses(self, method: Method) -> Option<&'static str> {
+        let Methods { allow, methods } = match self {
+            Self::Crash | Self::Cpu | Self::Mem => ACT,
+            Self::Echo => POST,
+            Self::Headers | Self::Server | Self::Unknown => return None,
+            _ => GET,
+        };
+        (!methods.contains(&method)).then_some(allow)
+    }
+}
+
+/// Answers a request whose method the route takes and which no rule has decided.
+pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {
+    let identity = state.identity;
+    let line = |value: &str| Outcome::Respond(Response::text([value, "\n"].concat().into_bytes()));
+    match route {
+        Route::Index => Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(&identity.index))),
+        Route::Check(check) => Outcome::Respond(checks::answer(check, request, state)),
+        Route::Crash => crash::answer(request, state),
+        Route::Resolve => resolve::answer(request, state),
+        Route::Whoami => Outcome::Respond(whoami::answer(request, state)),
+        Route::Ip => line(&identity.ip),
+        Route::Hostname => line(&identity.hostname),
+        Route::Version => line(&identity.version),
+        Route::Cpu => load::cpu(request),
+        Route::Mem => load::memory(request),
+        Route::Status => basics::status(request),
+        Route::Delay => basics::delay(request),
+        Route::Bytes => basics::bytes(request),
+        Route::Headers => basics::headers(request),
+        Route::Echo => basics::echo(request),
+        Route::Server => Outcome::Respond(Response::new(204, "", Body::Static(b"")).with_fields(ALLOW_ALL)),
+        Route::Unknown => Outcome::Respond(Response::status_page(404)),
+    }
+}
+
+/// What `fail` makes of a request: a check's error body, elsewhere the status and its phrase.
+pub fn failed(route: Route, status: u16, request: &Request<'_>) -> Response {
+    match route.check() {
+        Some(_) => checks::with_status(status, request),
+        None => Response::status_page(status),
+    }
+}

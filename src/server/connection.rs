@@ -1,0 +1,436 @@
+//! One connection: read, parse, route, decide the fault, handle, carry the outcome out; again, or park.
+//!
+//! This alone reads and writes client sockets. Nothing here sleeps: whatever has to wait is put into the lot.
+
+use std::io::ErrorKind;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::content::{Content, Unread};
+use super::lot::{Connection, Reason, Taken, Until};
+use super::sending::{self, After, Output};
+use super::{Server, request_log};
+use crate::faults::engine::Decision;
+use crate::faults::rule::Effect;
+use crate::http::date::since_epoch;
+use crate::http::head::{self, FieldSlots, Head};
+use crate::http::response::{Body, DateCache, Persistence, Response};
+use crate::http::{MAX_FIELDS, MAX_HEAD, Method, RequestError};
+use crate::process::ending::{self, Ending};
+use crate::process::phase::Phase;
+use crate::routes::load::Held;
+use crate::routes::{self, Outcome, Request, Route};
+use crate::{sys, text};
+
+/// How long a connection may be idle between requests, and before the first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a head may take, from its first octet to its last.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to take an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection on which nothing more is sent waits for its client to close.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests served in a row before other connections have their turn.
+const TURN: u32 = 8;
+/// What makes a client try again soon: too much is going on.
+const RETRY_AFTER: &str = "Retry-After: 1\r\n";
+
+/// A worker's buffers, used for one connection after another.
+pub struct Desk {
+    /// Bytes received; its length stays [`MAX_HEAD`].
+    input: Vec<u8>,
+    output: Vec<u8>,
+    body: Vec<u8>,
+    date: DateCache,
+}
+
+impl Desk {
+    /// Empty buffers. Memory is touched only as far as requests reach.
+    pub fn new() -> Self {
+        Self { input: vec![0; MAX_HEAD], output: Vec::new(), body: Vec::new(), date: DateCache::default() }
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a parked connection was doing.
+pub struct Paused {
+    /// Bytes received and not used yet.
+    input: Vec<u8>,
+    then: Then,
+}
+
+/// How a parked connection goes on.
+enum Then {
+    /// Reads the rest of the head.
+    Read,
+    /// Carries out what the rules decided for the request at the start of its input.
+    CarryOut(Decision),
+    /// Sends the answer to that request, and lets go of what was held meanwhile.
+    Answer(Response, Option<Held>),
+    /// Sends the rest of an answer.
+    Send(Output),
+}
+
+/// What comes after a piece of work on a connection.
+enum Step {
+    /// The next request.
+    Next,
+    /// Wait in the lot.
+    Park(Reason, Until, Option<Paused>),
+    /// Close; nothing is left unread.
+    Close,
+    /// Send FIN, throw away what still comes, then close: so the client reads all that was sent.
+    Linger,
+    /// Close with RST.
+    Reset,
+}
+
+/// A worker at work on a connection.
+struct Visit<'d> {
+    server: &'static Server,
+    desk: &'d mut Desk,
+    fd: RawFd,
+    /// Bytes received: where those not used yet begin, and where they end.
+    start: usize,
+    end: usize,
+    /// Bytes received behind content that did not fit the input: they come next.
+    spill: Vec<u8>,
+    /// Whether the head being read was begun on an earlier visit.
+    is_same_head: bool,
+}
+
+/// Serves a connection that has just been accepted: its request is mostly there already.
+pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection) {
+    visit(server, desk, connection, |visit, input| visit.converse(input));
+}
+
+/// Goes on with a connection that was parked.
+pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
+    let Taken { connection, reason, is_due, payload } = taken;
+    let paused = payload.map(|paused| *paused);
+    visit(server, desk, connection, |visit, input| {
+        if let Some(paused) = &paused {
+            input[..paused.input.len()].copy_from_slice(&paused.input);
+            visit.end = paused.input.len();
+        }
+        match (reason, is_due, paused.map(|paused| paused.then)) {
+            (Reason::Idle, true, _) if server.state.phase.get() < Phase::Closing => Step::Close,
+            (Reason::Idle, _, _) => visit.converse(input),
+            (Reason::Head, true, _) => visit.refuse(RequestError::Timeout),
+            (Reason::Head, false, _) => {
+                visit.is_same_head = true;
+                visit.converse(input)
+            }
+            (Reason::Write, false, Some(Then::Send(output))) => match visit.send_rest(&input[..visit.end], output) {
+                Step::Next => visit.converse(input),
+                step => step,
+            },
+            (Reason::Linger, false, _) => visit.linger(Until::AsBefore),
+            (Reason::Delay, true, Some(then)) => visit.after_delay(input, then),
+            // The client has gone, or its time is over.
+            _ => Step::Close,
+        }
+    });
+}
+
+/// Works on a connection and then does with it what came of that.
+fn visit(
+    server: &'static Server,
+    desk: &mut Desk,
+    connection: Connection,
+    work: impl FnOnce(&mut Visit<'_>, &mut [u8]) -> Step,
+) {
+    let fd = connection.socket.as_raw_fd();
+    // Out of the desk while requests borrow from it.
+    let mut input = std::mem::take(&mut desk.input);
+    let mut visit = Visit { server, desk, fd, start: 0, end: 0, spill: Vec::new(), is_same_head: false };
+    let mut step = work(&mut visit, &mut input);
+    if matches!(step, Step::Linger) {
+        sys::finish_sending(fd);
+        step = visit.linger(Until::Deadline(Instant::now() + LINGER_TIMEOUT));
+    }
+    desk.input = input;
+    let to_close = match step {
+        Step::Park(reason, until, paused) => {
+            let held = paused.as_ref().map_or(0, |paused| paused.input.len());
+            server.lot.park(connection, reason, until, paused.map(Box::new), held)
+        }
+        Step::Reset => {
+            sys::close_with_reset(fd);
+            Some(server.lot.close(connection))
+        }
+        Step::Next | Step::Close | Step::Linger => Some(server.lot.close(connection)),
+    };
+    if to_close.is_some() || matches!(server.state.phase.get(), Phase::Closing) {
+        drop(to_close);
+        if server.state.phase.get() == Phase::Closing {
+            sys::wake(); // The process may be waiting for this one.
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// Requests and answers, until there is nothing to do at once.
+    fn converse(&mut self, input: &mut [u8]) -> Step {
+        let mut served = 0;
+        loop {
+            if self.start < self.end {
+                let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+                let bytes = &input[self.start..self.end];
+                match head::parse(bytes, &mut slots) {
+                    Err(error) => return self.refuse(error),
+                    Ok(Some(head)) => {
+                        self.is_same_head = false;
+                        match self.request(&head, bytes, None) {
+                            Step::Next => served += 1,
+                            step => return step,
+                        }
+                        self.take_spill(input);
+                        continue;
+                    }
+                    Ok(None) => {}
+                }
+            }
+            if self.start == self.end && served >= TURN {
+                return self.park_idle();
+            }
+            match self.fill(input) {
+                Ok(0) => return Step::Close,
+                Ok(_) => {}
+                Err(ErrorKind::WouldBlock) if self.start == self.end => return self.park_idle(),
+                Err(ErrorKind::WouldBlock) => return self.park_head(input),
+                Err(_) => return Step::Close,
+            }
+        }
+    }
+
+    /// Receives what is there, behind what was received before.
+    fn fill(&mut self, input: &mut [u8]) -> Result<usize, ErrorKind> {
+        input.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let count = receive(self.fd, &mut input[self.end..])?;
+        self.end += count;
+        Ok(count)
+    }
+
+    fn park_idle(&self) -> Step {
+        Step::Park(Reason::Idle, Until::Deadline(Instant::now() + IDLE_TIMEOUT), None)
+    }
+
+    fn park_head(&self, input: &[u8]) -> Step {
+        let until = if self.is_same_head { Until::AsBefore } else { Until::Deadline(Instant::now() + HEAD_TIMEOUT) };
+        Step::Park(Reason::Head, until, Some(self.paused(&input[self.start..self.end], Then::Read)))
+    }
+
+    fn paused(&self, input: &[u8], then: Then) -> Paused {
+        Paused { input: input.to_vec(), then }
+    }
+
+    /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
+    fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], decided: Option<Decision>) -> Step {
+        let route = Route::find(head.target.path);
+        let mut content = match Content::new(head, route.max_body(), &bytes[head.length..]) {
+            Ok(content) => content,
+            Err(error) => return self.refuse(error),
+        };
+        let state = self.server.state;
+        let is_resumed = decided.is_some();
+        let decision = decided.unwrap_or_else(|| state.engine.decide(route.subject(head.target.path), Instant::now()));
+        if !is_resumed && !decision.delay.is_zero() {
+            let until = Until::Deadline(Instant::now() + decision.delay);
+            return Step::Park(Reason::Delay, until, Some(self.paused(bytes, Then::CarryOut(decision))));
+        }
+        state.counts.request(state.phase.get() >= Phase::Draining);
+        let fd = self.fd;
+        let addresses = move || sys::addresses(fd);
+        let head_bytes = &bytes[..head.length];
+        let mut body = std::mem::take(&mut self.desk.body);
+        let request = |body| Request { head, head_bytes, body, decision: &decision, addresses: &addresses };
+        let outcome = match decision.deciding().map(|live| &live.rule.effect) {
+            Some(Effect::Fail(status)) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
+            Some(Effect::Hang) => Outcome::Hang,
+            Some(Effect::Drop) => Outcome::Drop,
+            Some(Effect::Reset) => Outcome::Reset,
+            Some(Effect::Exit(code)) => Outcome::End(ending::Ending::Exit(*code)),
+            Some(Effect::Crash(kind)) => Outcome::End(ending::Ending::Crash(*kind)),
+            _ => match route.refuses(head.method) {
+                Some(allow) => Outcome::Respond(Response::status_page(405).with_fields(allow)),
+                None => match content.read(self.fd, self.server, &mut body) {
+                    Ok(()) => routes::answer(route, &request(&body), state),
+                    Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
+                    Err(Unread::Busy) => Outcome::Respond(Response::status_page(503).with_fields(RETRY_AFTER)),
+                    Err(Unread::Gone) => Outcome::Drop,
+                },
+            },
+        };
+        let outcome = match outcome {
+            Outcome::Work(work) => match self.server.crew.begin_slow(self.server) {
+                Some(_permit) => work.run(state),
+                None => Outcome::Respond(Response::status_page(503).with_fields(RETRY_AFTER)),
+            },
+            outcome => outcome,
+        };
+        content.skip(&mut body);
+        body.clear();
+        body.shrink_to(MAX_HEAD); // An echo does not keep its memory for ever.
+        self.desk.body = body;
+        request_log::note(self.server, self.fd, head, route, &decision, &outcome);
+        self.start = self.end - content.rest.len();
+        self.spill = std::mem::take(&mut content.spill);
+        let close = !content.is_read();
+        match outcome {
+            Outcome::Respond(response) => {
+                let response = Response { close: response.close || close, ..response };
+                self.answer(head, response, content.rest)
+            }
+            // The head is met again when the wait is over; its content has been read.
+            Outcome::Wait(delay, response, held) => {
+                let until = Until::Deadline(Instant::now() + delay);
+                let then = Then::Answer(Response { close: response.close || close, ..response }, held);
+                let input = [head_bytes, content.rest, &self.spill].concat();
+                Step::Park(Reason::Delay, until, Some(Paused { input, then }))
+            }
+            Outcome::Hang => Step::Park(Reason::Hang, Until::ItCloses, None),
+            Outcome::Drop => Step::Linger,
+            Outcome::Reset => Step::Reset,
+            Outcome::End(ending) => self.end_process(ending, head, &decision),
+            Outcome::Work(_) => Step::Close, // Cannot fail: work never leads to more work.
+        }
+    }
+
+    /// Goes on with the request at the start of the input, whose delay is over.
+    fn after_delay(&mut self, input: &mut [u8], then: Then) -> Step {
+        let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let bytes = &input[..self.end];
+        // Cannot fail: this head was parsed before it was parked.
+        let Ok(Some(head)) = head::parse(bytes, &mut slots) else { return Step::Close };
+        let step = match then {
+            Then::CarryOut(decision) => self.request(&head, bytes, Some(decision)),
+            Then::Answer(response, held) => {
+                drop(held);
+                self.start = head.length;
+                self.answer(&head, response, &bytes[head.length..])
+            }
+            Then::Read | Then::Send(_) => Step::Close,
+        };
+        match step {
+            Step::Next => {
+                self.take_spill(input);
+                self.converse(input)
+            }
+            step => step,
+        }
+    }
+
+    /// Sends an answer; `rest` is what has been received behind its request.
+    fn answer(&mut self, head: &Head<'_, '_>, response: Response, rest: &[u8]) -> Step {
+        let keep = head.keep_alive && !response.close && self.server.state.phase.get() < Phase::Draining;
+        let (persistence, after) = match keep {
+            true if head.is_http10 => (Persistence::KeepAlive, After::Next),
+            true => (Persistence::Default, After::Next),
+            // A client that asked for the end has nothing more to say; another one may be saying it already.
+            false if !head.keep_alive && !response.close => (Persistence::Close, After::Close),
+            false => (Persistence::Close, After::Linger),
+        };
+        let with_content = head.method != Method::Head && response.has_content();
+        self.write_head(&response, persistence);
+        let body = if with_content { response.body } else { Body::Static(b"") };
+        match sending::send(self.fd, &mut self.desk.output, body, after) {
+            Ok(None) => step_after(after),
+            Ok(Some(output)) => {
+                let input = [rest, &self.spill].concat();
+                let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
+                Step::Park(Reason::Write, until, Some(Paused { input, then: Then::Send(output) }))
+            }
+            Err(_) => Step::Close,
+        }
+    }
+
+    /// Goes on sending an answer that the client did not take at once.
+    fn send_rest(&mut self, input: &[u8], mut output: Output) -> Step {
+        match output.send(self.fd) {
+            Ok(true) => step_after(output.after),
+            Ok(false) => {
+                let paused = Paused { input: input.to_vec(), then: Then::Send(output) };
+                Step::Park(Reason::Write, Until::AsBefore, Some(paused))
+            }
+            Err(_) => Step::Close,
+        }
+    }
+
+    /// Refuses a request; nothing of the connection is parsed after it.
+    fn refuse(&mut self, error: RequestError) -> Step {
+        self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
+        let response = Response::status_page(error.status());
+        self.write_head(&response, Persistence::Close);
+        // A client that takes not even this gets no more.
+        let _ = sending::send(self.fd, &mut self.desk.output, response.body, After::Linger);
+        Step::Linger
+    }
+
+    fn write_head(&mut self, response: &Response, persistence: Persistence) {
+        let Desk { output, date, .. } = &mut *self.desk;
+        let second = since_epoch(SystemTime::now()).as_secs();
+        output.clear();
+        response.write_head(output, date.get(second), &self.server.state.identity.field_lines, persistence);
+    }
+
+    /// Throws away what comes until the client closes or its time is over.
+    fn linger(&mut self, until: Until) -> Step {
+        self.desk.output.resize(MAX_HEAD, 0);
+        for _ in 0..TURN {
+            match receive(self.fd, &mut self.desk.output) {
+                Ok(0) => return Step::Close,
+                Ok(_) => {}
+                Err(ErrorKind::WouldBlock) => break,
+                Err(_) => return Step::Close,
+            }
+        }
+        Step::Park(Reason::Linger, until, None)
+    }
+
+    /// Ends the process. The client sees its connection end without a byte, not broken off.
+    fn end_process(&mut self, ending: Ending, head: &Head<'_, '_>, decision: &Decision) -> ! {
+        sys::finish_sending(self.fd);
+        self.linger(Until::AsBefore);
+        let why = match decision.deciding() {
+            Some(live) => ["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()].concat(),
+            None => text::into_string([head.method.name().as_bytes(), b" ", head.target.path].concat()),
+        };
+        ending::end(self.server.log, ending, &why)
+    }
+
+    /// What was received behind long content comes next.
+    fn take_spill(&mut self, input: &mut [u8]) {
+        if !self.spill.is_empty() {
+            input[..self.spill.len()].copy_from_slice(&self.spill);
+            (self.start, self.end) = (0, self.spill.len());
+            self.spill.clear();
+        }
+    }
+}
+
+fn step_after(after: After) -> Step {
+    match after {
+        After::Next => Step::Next,
+        After::Close => Step::Close,
+        After::Linger => Step::Linger,
+    }
+}
+
+/// Receives what is there, whatever interrupts it.
+pub(super) fn receive(fd: RawFd, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+    loop {
+        match sys::receive(fd, buffer) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.kind()),
+        }
+    }
+}

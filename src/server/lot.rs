@@ -1,0 +1,554 @@
+//! The lot: every connection that only waits is parked here, without a thread, with its reason and a deadline.
+//!
+//! The lot decides who waits, for how long, and who has to go when there is no room. It reads and writes no
+//! client socket, and knows nothing of what a connection was doing: that is its payload `P`.
+//!
+//! A connection belongs either to the lot or to one worker. Everything that changes hands does so under one lock,
+//! the arming of epoll included, so a descriptor that is closed and given out again cannot be mistaken for the old.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::sys::{self, Epoll, Timer};
+
+/// Most bytes that waiting connections hold in all.
+pub const MAX_HELD: usize = 8 * 1024 * 1024;
+
+const LISTENER: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
+const NOBODY: u32 = u32::MAX;
+
+/// Why a connection waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// Between requests, or nothing has come yet.
+    Idle,
+    /// Part of a head has come.
+    Head,
+    /// Its client does not take the answer.
+    Write,
+    /// Nothing more is sent; what still comes is thrown away.
+    Linger,
+    /// Hung by a rule: until the client goes.
+    Hang,
+    /// Delayed by a rule: until it is due.
+    Delay,
+}
+
+impl Reason {
+    const COUNT: usize = 6;
+
+    fn interest(self) -> u32 {
+        match self {
+            Self::Idle | Self::Head | Self::Linger => sys::READABLE,
+            Self::Write => sys::WRITABLE,
+            Self::Hang => sys::PEER_CLOSED,
+            Self::Delay => sys::ONLY_ERRORS,
+        }
+    }
+
+    /// Whether a worker may take it out and put it back as the same wait, so that it keeps its place meanwhile.
+    fn keeps_place(self) -> bool {
+        matches!(self, Self::Head | Self::Write | Self::Linger)
+    }
+}
+
+/// How long a connection may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Until {
+    /// Until then.
+    Deadline(Instant),
+    /// As long as when it was parked before for the same reason: a deadline is for a whole phase, however many
+    /// bytes that comes in.
+    AsBefore,
+    /// For ever.
+    ItCloses,
+}
+
+/// A connection in a worker's hands.
+pub struct Connection {
+    /// Its socket, non-blocking.
+    pub socket: OwnedFd,
+    generation: u32,
+}
+
+impl Connection {
+    fn token(&self) -> u64 {
+        u64::from(self.generation) << 32 | self.socket.as_raw_fd() as u64
+    }
+}
+
+/// A connection taken out of the lot.
+pub struct Taken<P> {
+    /// The connection.
+    pub connection: Connection,
+    /// Why it waited.
+    pub reason: Reason,
+    /// Whether it was taken because its time is over rather than because something happened.
+    pub is_due: bool,
+    /// What it was put in with.
+    pub payload: Option<Box<P>>,
+}
+
+/// Something for a worker to do.
+pub enum Event<P> {
+    /// A connection may be waiting to be accepted.
+    Listener,
+    /// Some deadlines may be over.
+    Timer,
+    /// Something happened on a parked connection.
+    Ready(Taken<P>),
+    /// Nothing after all.
+    Nothing,
+}
+
+struct Slot<P> {
+    generation: u32,
+    /// The queue it stands in, also while a worker has it, if it keeps its place.
+    queue: Option<Reason>,
+    /// Set exactly while it is parked.
+    socket: Option<OwnedFd>,
+    is_registered: bool,
+    held: u32,
+    older: u32,
+    newer: u32,
+    deadline: Instant,
+    payload: Option<Box<P>>,
+}
+
+#[derive(Clone, Copy)]
+struct Queue {
+    oldest: u32,
+    newest: u32,
+    length: usize,
+}
+
+struct Slots<P> {
+    /// Indexed by descriptor: the kernel hands out the lowest number that is free, so this stays dense.
+    slots: Vec<Slot<P>>,
+    queues: [Queue; Reason::COUNT],
+    due: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    open: usize,
+    held: usize,
+    /// When the timer fires, if it is set.
+    alarm: Option<Instant>,
+    /// Whether idle and hung connections are no longer kept.
+    is_closing: bool,
+}
+
+/// The lot.
+pub struct Lot<P> {
+    epoll: Epoll,
+    timer: Timer,
+    max_connections: usize,
+    slots: Mutex<Slots<P>>,
+}
+
+impl<P> Lot<P> {
+    /// An empty lot for so many connections.
+    pub fn new(max_connections: usize) -> io::Result<Self> {
+        let (epoll, timer) = (Epoll::new()?, Timer::new()?);
+        epoll.add(timer.as_raw_fd(), sys::READABLE, TIMER)?;
+        let empty = Queue { oldest: NOBODY, newest: NOBODY, length: 0 };
+        let slots = Slots {
+            slots: Vec::new(),
+            queues: [empty; Reason::COUNT],
+            due: BinaryHeap::new(),
+            open: 0,
+            held: 0,
+            alarm: None,
+            is_closing: false,
+        };
+        Ok(Self { epoll, timer, max_connections, slots: Mutex::new(slots) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slots<P>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches the listener, armed for one event.
+    pub fn watch_listener(&self, listener: RawFd) -> io::Result<()> {
+        self.epoll.add(listener, sys::READABLE, LISTENER)
+    }
+
+    /// Arms the listener for the next event.
+    pub fn arm_listener(&self, listener: RawFd) -> io::Result<()> {
+        self.epoll.arm(listener, sys::READABLE, LISTENER)
+    }
+
+    /// Waits for something to do; each event goes to one worker only.
+    pub fn wait(&self) -> Event<P> {
+        match self.epoll.wait() {
+            None => Event::Nothing,
+            Some(LISTENER) => Event::Listener,
+            Some(TIMER) => Event::Timer,
+            Some(token) => {
+                let (fd, generation) = (token as u32, (token >> 32) as u32);
+                let mut slots = self.lock();
+                let is_current = slots.slots.get(fd as usize).is_some_and(|slot| slot.generation == generation);
+                match if is_current { slots.take(fd, false) } else { None } {
+                    Some(taken) => Event::Ready(taken),
+                    None => Event::Nothing, // It was taken for another reason in between.
+                }
+            }
+        }
+    }
+
+    /// Takes in a new connection. When the lot is full one that waits has to go, and is returned to be closed;
+    /// when nobody waits the new one is.
+    pub fn open(&self, socket: OwnedFd) -> (Option<Connection>, Option<OwnedFd>) {
+        let mut slots = self.lock();
+        let mut victim = None;
+        if slots.open >= self.max_connections {
+            match slots.evict() {
+                Some(socket) => victim = Some(socket),
+                None => return (None, Some(socket)),
+            }
+        }
+        let fd = socket.as_raw_fd() as usize;
+        while slots.slots.len() <= fd {
+            slots.slots.push(Slot::new());
+        }
+        slots.open += 1;
+        let slot = &mut slots.slots[fd];
+        slot.generation = slot.generation.wrapping_add(1) & 0x7fff_ffff; // Never one of the special tokens.
+        slot.is_registered = false;
+        (Some(Connection { socket, generation: slot.generation }), victim)
+    }
+
+    /// Takes out one connection that waits and could go, to get its descriptor back.
+    pub fn evict(&self) -> Option<OwnedFd> {
+        self.lock().evict()
+    }
+
+    /// Parks a connection until something happens on it or its time is over. `held` are the bytes that its payload
+    /// holds. Returns a connection that now has to be closed: this one, when it cannot be watched or the lot is
+    /// closing, or one whose bytes are too many.
+    pub fn park(
+        &self,
+        connection: Connection,
+        reason: Reason,
+        until: Until,
+        payload: Option<Box<P>>,
+        held: usize,
+    ) -> Option<OwnedFd> {
+        let (token, generation) = (connection.token(), connection.generation);
+        let fd = connection.socket.as_raw_fd();
+        let mut slots = self.lock();
+        if slots.is_closing && matches!(reason, Reason::Idle | Reason::Hang) {
+            slots.release(fd as u32);
+            return Some(connection.socket);
+        }
+        let slot = &mut slots.slots[fd as usize];
+        let armed = if slot.is_registered {
+            self.epoll.arm(fd, reason.interest(), token)
+        } else {
+            self.epoll.add(fd, reason.interest(), token)
+        };
+        if armed.is_err() {
+            slots.release(fd as u32); // No memory in the kernel: nobody would ever wake it.
+            return Some(connection.socket);
+        }
+        slot.is_registered = true;
+        slot.socket = Some(connection.socket);
+        slot.payload = payload;
+        slot.held = held as u32;
+        if let Until::Deadline(deadline) = until {
+            slot.deadline = deadline;
+        }
+        let deadline = slot.deadline;
+        if until != Until::AsBefore || slot.queue != Some(reason) {
+            slots.unlink(fd as u32);
+            slots.link(fd as u32, reason);
+        }
+        if reason == Reason::Delay {
+            slots.due.push(Reverse((deadline, fd as u32, generation)));
+        }
+        if until != Until::ItCloses {
+            slots.set_alarm(deadline, &self.timer);
+        }
+        slots.held += held;
+        if slots.held > MAX_HELD { slots.evict_from(Reason::Head) } else { None }
+    }
+
+    /// Forgets a connection; its socket is to be closed by dropping what is returned, and not before.
+    pub fn close(&self, connection: Connection) -> OwnedFd {
+        self.lock().release(connection.socket.as_raw_fd() as u32);
+        connection.socket
+    }
+
+    /// Takes out one connection whose time is over at `now`, and arms the timer for the next one, which may be due
+    /// already: then another worker takes it while this one is busy.
+    pub fn take_due(&self, now: Instant) -> Option<Taken<P>> {
+        let mut slots = self.lock();
+        if slots.alarm.is_some_and(|alarm| alarm <= now) {
+            slots.alarm = None;
+        }
+        let taken = slots.next_due(now);
+        if let Some(next) = slots.next_deadline(now) {
+            slots.set_alarm(next, &self.timer);
+        }
+        // Fails only when the kernel is out of memory; the next alarm is then as good as lost, like much else.
+        let _ = self.epoll.arm(self.timer.as_raw_fd(), sys::READABLE, TIMER);
+        taken
+    }
+
+    /// From now on keeps no connection that is idle or hung; those that are there are due.
+    pub fn start_closing(&self) {
+        let mut slots = self.lock();
+        slots.is_closing = true;
+        slots.set_alarm(Instant::now(), &self.timer);
+    }
+
+    /// Connections that are open, and those of them that only linger.
+    pub fn counts(&self) -> (usize, usize) {
+        let slots = self.lock();
+        (slots.open, slots.queues[Reason::Linger as usize].length)
+    }
+
+    /// Makes a timer event come at `when` at the latest.
+    pub fn alarm_at(&self, when: Instant) {
+        self.lock().set_alarm(when, &self.timer);
+    }
+}
+
+impl<P> Slot<P> {
+    fn new() -> Self {
+        Self {
+            generation: 0,
+            queue: None,
+            socket: None,
+            is_registered: false,
+            held: 0,
+            older: NOBODY,
+            newer: NOBODY,
+            deadline: Instant::now(),
+            payload: None,
+        }
+    }
+}
+
+impl<P> Slots<P> {
+    fn link(&mut self, fd: u32, reason: Reason) {
+        let queue = &mut self.queues[reason as usize];
+        let before = std::mem::replace(&mut queue.newest, fd);
+        queue.length += 1;
+        if before == NOBODY {
+            queue.oldest = fd;
+        } else {
+            self.slots[before as usize].newer = fd;
+        }
+        let slot = &mut self.slots[fd as usize];
+        (slot.queue, slot.older, slot.newer) = (Some(reason), before, NOBODY);
+    }
+
+    fn unlink(&mut self, fd: u32) {
+        let slot = &mut self.slots[fd as usize];
+        let Some(reason) = slot.queue.take() else { return };
+        let (older, newer) = (slot.older, slot.newer);
+        let queue = &mut self.queues[reason as usize];
+        queue.length -= 1;
+        match older {
+            NOBODY => queue.oldest = newer,
+            _ => self.slots[older as usize].newer = newer,
+        }
+        match newer {
+            NOBODY => queue.newest = older,
+            _ => self.slots[newer as usize].older = older,
+        }
+    }
+
+    /// Hands a parked connection to a worker.
+    fn take(&mut self, fd: u32, is_due: bool) -> Option<Taken<P>> {
+        let slot = &mut self.slots[fd as usize];
+        let socket = slot.socket.take()?;
+        self.held -= std::mem::take(&mut slot.held) as usize;
+        let connection = Connection { socket, generation: slot.generation };
+        let payload = slot.payload.take();
+        let reason = slot.queue.unwrap_or(Reason::Idle); // Cannot fail: what is parked stands in a queue.
+        if !reason.keeps_place() {
+            self.unlink(fd);
+        }
+        Some(Taken { connection, reason, is_due, payload })
+    }
+
+    fn release(&mut self, fd: u32) {
+        self.unlink(fd);
+        self.open -= 1;
+    }
+
+    /// The oldest of a queue that no worker has in hand; workers are few, so few are passed over.
+    fn oldest_parked(&self, reason: Reason) -> Option<u32> {
+        let mut fd = self.queues[reason as usize].oldest;
+        while fd != NOBODY && self.slots[fd as usize].socket.is_none() {
+            fd = self.slots[fd as usize].newer;
+        }
+        (fd != NOBODY).then_some(fd)
+    }
+
+    fn evict_from(&mut self, reason: Reason) -> Option<OwnedFd> {
+        let fd = self.oldest_parked(reason)?;
+        let taken = self.take(fd, true)?;
+        self.release(fd);
+        Some(taken.connection.socket)
+    }
+
+    /// Who goes first when there is no room: the oldest that is done anyway, is idle, is incomplete, is hung.
+    fn evict(&mut self) -> Option<OwnedFd> {
+        [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang].iter().find_map(|&reason| self.evict_from(reason))
+    }
+
+    /// The oldest parked connection of each queue that has deadlines, with its own; all that is idle or hung is
+    /// due when the lot closes.
+    fn oldest_deadlines(&self, now: Instant) -> impl Iterator<Item = (u32, Instant)> {
+        [Reason::Idle, Reason::Head, Reason::Write, Reason::Linger, Reason::Hang].into_iter().filter_map(
+            move |reason| {
+                let fd = self.oldest_parked(reason)?;
+                match reason {
+                    Reason::Idle | Reason::Hang if self.is_closing => Some((fd, now)),
+                    Reason::Hang => None,
+                    _ => Some((fd, self.slots[fd as usize].deadline)),
+                }
+            },
+        )
+    }
+
+    fn next_due(&mut self, now: Instant) -> Option<Taken<P>> {
+        while let Some(&Reverse((when, fd, generation))) = self.due.peek() {
+            if when > now {
+                break;
+            }
+            self.due.pop();
+            let slot = &self.slots[fd as usize];
+            if slot.generation == generation && slot.queue == Some(Reason::Delay) {
+                return self.take(fd, true);
+            }
+        }
+        let due = self.oldest_deadlines(now).find(|&(_, deadline)| deadline <= now);
+        due.and_then(|(fd, _)| self.take(fd, true))
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let queued = self.oldest_deadlines(now).map(|(_, deadline)| deadline);
+        queued.chain(self.due.peek().map(|&Reverse((when, ..))| when)).min()
+    }
+
+    /// Sets the timer, unless it fires by then anyway: with equal timeouts that is one call in many requests.
+    fn set_alarm(&mut self, when: Instant, timer: &Timer) {
+        if self.alarm.is_none_or(|alarm| when < alarm) {
+            self.alarm = Some(when);
+            timer.set(when.saturating_duration_since(Instant::now()).max(Duration::from_micros(1)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    /// A lot with `count` connections, each kept alive by its other end.
+    fn lot(max: usize, count: usize) -> (Lot<()>, Vec<Connection>, Vec<UnixStream>) {
+        let lot = Lot::new(max).unwrap();
+        let mut ends = Vec::new();
+        let open = |_| {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            ends.push(theirs);
+            lot.open(ours.into()).0.expect("there is room")
+        };
+        let connections = (0..count).map(open).collect();
+        (lot, connections, ends)
+    }
+
+    fn fds(connections: &[Connection]) -> Vec<RawFd> {
+        connections.iter().map(|connection| connection.socket.as_raw_fd()).collect()
+    }
+
+    #[test]
+    fn the_oldest_idle_goes_first_then_heads_then_hung() {
+        let (lot, connections, _ends) = lot(4, 4);
+        let want: Vec<RawFd> = [1, 2, 3, 0].iter().map(|&at: &usize| fds(&connections)[at]).collect();
+        let reasons = [Reason::Hang, Reason::Idle, Reason::Idle, Reason::Head];
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        for (connection, reason) in connections.into_iter().zip(reasons) {
+            assert!(lot.park(connection, reason, deadline, None, 0).is_none());
+        }
+        let gone: Vec<OwnedFd> = std::iter::from_fn(|| lot.evict()).collect();
+        assert_eq!(gone.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>(), want);
+        assert_eq!(lot.counts(), (0, 0));
+    }
+
+    #[test]
+    fn with_nobody_waiting_the_new_one_is_refused() {
+        let (lot, connections, _ends) = lot(2, 2);
+        let (third, _theirs) = UnixStream::pair().unwrap();
+        let (connection, refused) = lot.open(third.into());
+        assert!(connection.is_none() && refused.is_some());
+        for connection in connections {
+            drop(lot.close(connection));
+        }
+        assert_eq!(lot.counts(), (0, 0));
+    }
+
+    #[test]
+    fn a_head_keeps_its_deadline_when_it_grows() {
+        let (lot, mut connections, _ends) = lot(4, 1);
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let connection = connections.pop().unwrap();
+        let fd = connection.socket.as_raw_fd();
+        assert!(lot.park(connection, Reason::Head, Until::Deadline(start + second), None, 0).is_none());
+        let again = lot.lock().take(fd as u32, false).unwrap();
+        assert!(lot.park(again.connection, Reason::Head, Until::AsBefore, None, 0).is_none());
+        assert!(lot.take_due(start).is_none());
+        assert_eq!(lot.take_due(start + second).map(|taken| taken.reason), Some(Reason::Head));
+    }
+
+    #[test]
+    fn delays_come_back_in_the_order_they_are_due() {
+        let (lot, connections, _ends) = lot(4, 3);
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let fds = fds(&connections);
+        for (connection, seconds) in connections.into_iter().zip([3, 1, 2]) {
+            assert!(lot.park(connection, Reason::Delay, Until::Deadline(start + seconds * second), None, 0).is_none());
+        }
+        let due = std::iter::from_fn(|| lot.take_due(start + 5 * second));
+        let order: Vec<RawFd> = due.map(|taken| lot.close(taken.connection).as_raw_fd()).collect();
+        assert_eq!(order, [fds[1], fds[2], fds[0]]);
+    }
+
+    #[test]
+    fn held_bytes_are_bounded_by_closing_the_oldest_head() {
+        let (lot, connections, _ends) = lot(4, 3);
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        let oldest = fds(&connections)[0];
+        let mut closed = Vec::new();
+        for connection in connections {
+            closed.extend(lot.park(connection, Reason::Head, deadline, Some(Box::new(())), MAX_HELD / 2));
+        }
+        assert_eq!(closed.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>(), [oldest]);
+    }
+
+    #[test]
+    fn a_closing_lot_keeps_what_is_in_progress_only() {
+        let (lot, mut connections, _ends) = lot(4, 2);
+        lot.start_closing();
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_some());
+        assert!(lot.park(connections.pop().unwrap(), Reason::Delay, deadline, None, 0).is_none());
+        assert!(lot.take_due(Instant::now()).is_none());
+        assert_eq!(lot.counts(), (1, 0));
+    }
+
+    #[test]
+    fn what_is_idle_when_the_lot_closes_is_due() {
+        let (lot, mut connections, _ends) = lot(4, 1);
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_none());
+        lot.start_closing();
+        assert_eq!(lot.take_due(Instant::now()).map(|taken| taken.reason), Some(Reason::Idle));
+    }
+}

@@ -1,0 +1,31 @@
+//! Threads and sockets: the listener, the workers, their connections, the lot where connections wait, and drain.
+
+pub mod connection;
+mod content;
+pub mod listener;
+pub mod lot;
+mod request_log;
+pub mod run;
+mod sending;
+pub mod worker;
+
+use crate::observe::log::Log;
+use crate::routes::State;
+use connection::Paused;
+use listener::Listener;
+use lot::Lot;
+use worker::Crew;
+
+/// Everything the threads share, for the whole life of the process.
+pub struct Server {
+    /// What handlers may look at.
+    pub state: &'static State,
+    /// The log.
+    pub log: &'static Log,
+    /// Where connections wait.
+    pub lot: Lot<Paused>,
+    /// Where connections come from.
+    pub listener: Listener,
+    /// Who does the work.
+    pub crew: Crew,
+}

@@ -1,0 +1,249 @@
+//! The life of the server: wait, listen, serve, drain, stop. This is the process's first thread; it serves nobody
+//! itself but watches the signals and the clock.
+
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Server;
+use super::listener::{self, Listener};
+use super::lot::{Lot, Reason, Until};
+use super::worker::Crew;
+use crate::config::Config;
+use crate::config::VARIABLES;
+use crate::faults::engine::{Engine, LiveRule};
+use crate::faults::rule::{Effect, Target};
+use crate::identity::{Identity, OWN_VERSION};
+use crate::observe::counts::Counts;
+use crate::observe::log::Log;
+use crate::process::ending::{self, Ending};
+use crate::process::phase::{Phase, PhaseCell};
+use crate::routes::State;
+use crate::sys::{self, Signal};
+use crate::text;
+
+/// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
+const RESERVED_FILES: u64 = 48;
+/// How long the last log lines may take.
+const LOG_PATIENCE: Duration = Duration::from_millis(500);
+/// The log's thread only copies bytes.
+const LOG_STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
+/// A connection begun before the listener closed is given so long to say something.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Serves until a signal or a rule ends it; returns the exit status.
+pub fn serve(config: Config) -> i32 {
+    let (started, started_at) = (Instant::now(), SystemTime::now());
+    sys::block_signals();
+    ending::install_panic_hook();
+    let config: &'static Config = Box::leak(Box::new(config));
+    let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
+    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), config.rules.clone(), started);
+    let has_log = thread::Builder::new().stack_size(LOG_STACK).spawn(|| log.write_forever()).is_ok();
+    log_configuration(config, &engine, log);
+    if let Some(status) = start_rules(&engine, log) {
+        return finish(log, has_log, status);
+    }
+    let bound = match listener::bind(config.port, config.bind) {
+        Ok(bound) => bound,
+        Err(failed) => {
+            let mut address = Vec::new();
+            text::socket_address(&mut address, failed.address);
+            return fail(
+                log,
+                has_log,
+                &["cannot listen on ", &text::into_string(address), ": ", &failed.error.to_string()].concat(),
+            );
+        }
+    };
+    match build(config, log, engine, bound.socket, started, started_at) {
+        Ok(server) => {
+            announce(server, bound.is_fallback);
+            match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
+                Ok(()) => watch(server, has_log),
+                Err(error) => fail(log, has_log, &["cannot start: ", &error.to_string()].concat()),
+            }
+        }
+        Err(error) => fail(log, has_log, &["cannot start: ", &error.to_string()].concat()),
+    }
+}
+
+fn random_seed() -> u64 {
+    // Cannot fail on Linux once the kernel's pool is filled, and then the clock is as good as any seed.
+    getrandom::u64().unwrap_or_else(|_| crate::http::date::since_epoch(SystemTime::now()).as_nanos() as u64)
+}
+
+/// Lets the log finish, and hands the status on.
+fn finish(log: &Log, has_log: bool, status: i32) -> i32 {
+    if has_log {
+        log.flush(LOG_PATIENCE);
+    }
+    status
+}
+
+/// A failure at run time: on stderr, for the kubelet, and as the exit status.
+fn fail(log: &Log, has_log: bool, message: &str) -> i32 {
+    eprintln!("probeserver: {message}");
+    ending::write_termination_message(message);
+    finish(log, has_log, ending::FAILED)
+}
+
+fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
+    let mut line = log.line("config").text("version", OWN_VERSION.as_bytes());
+    for variable in VARIABLES {
+        let given = config.given.iter().find(|(name, _)| *name == variable.name).map(|(_, value)| value.as_str());
+        let value = given.unwrap_or(variable.default);
+        if given.is_some() || !value.is_empty() {
+            line = line.text(variable.name, value.as_bytes());
+        }
+    }
+    log.write(line);
+    log.write(log.line("seed").number("seed", engine.seed()));
+    for warning in &config.warnings {
+        log.write(log.line("warning").text("message", warning.as_bytes()));
+    }
+}
+
+/// Walks the rules for the moment before listening. An exit status means that the process ends here.
+fn start_rules(engine: &Engine, log: &Log) -> Option<i32> {
+    for live in engine.rules().iter().filter(|live| live.rule.target == Target::Start) {
+        let result = live.attempt(engine.seed());
+        log_roll(log, live, result.roll, result.is_hit);
+        if !result.is_hit {
+            continue;
+        }
+        match live.rule.effect {
+            Effect::Delay(..) => {
+                log.write(log.line("waiting").thousandths("seconds", result.delay.as_millis() as u64));
+                if let Some(status) = wait(result.delay, log) {
+                    return Some(status);
+                }
+            }
+            Effect::Exit(code) => ending::end(log, Ending::Exit(code), &live.rule.spelled()),
+            Effect::Crash(kind) => ending::end(log, Ending::Crash(kind), &live.rule.spelled()),
+            _ => {} // Cannot fail: the parser lets no other effect stand on start.
+        }
+    }
+    None
+}
+
+fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
+    if let Some(roll) = roll {
+        let line = log.line("start_roll").text("rule", live.rule.spelled().as_bytes());
+        log.write(line.thousandths("roll", u64::from(roll)).flag("hit", is_hit));
+    }
+}
+
+/// Waits before listening; a signal ends the wait and the process.
+fn wait(duration: Duration, log: &Log) -> Option<i32> {
+    let deadline = Instant::now() + duration;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match sys::wait_signal(Some(left)) {
+            Some(Signal::Terminate) => {
+                log.write(log.line("stopped").text("reason", b"SIGTERM while waiting"));
+                return Some(0);
+            }
+            Some(Signal::Interrupt) => return Some(ending::INTERRUPTED),
+            _ if left.is_zero() => return None,
+            _ => {}
+        }
+    }
+}
+
+fn build(
+    config: &'static Config,
+    log: &'static Log,
+    engine: Engine,
+    socket: OwnedFd,
+    started: Instant,
+    started_at: SystemTime,
+) -> std::io::Result<&'static Server> {
+    // Listening comes first: from here on the kernel accepts connections for us.
+    let listener = Listener::listen(socket)?;
+    engine.restart_clock(Instant::now());
+    sys::make_dumpable();
+    let files = sys::raise_file_limit().saturating_sub(RESERVED_FILES).max(1);
+    let most = config.max_connections.min(usize::try_from(files).unwrap_or(usize::MAX));
+    let state: &'static State = Box::leak(Box::new(State {
+        config,
+        identity: Box::leak(Box::new(Identity::find(config))),
+        engine,
+        phase: PhaseCell::new(),
+        counts: Counts::default(),
+        started,
+        started_at,
+        memory_held: Default::default(),
+        calls: Default::default(),
+    }));
+    let crew = Crew::new(config.max_workers, sys::cpu_count());
+    Ok(Box::leak(Box::new(Server { state, log, lot: Lot::new(most)?, listener, crew })))
+}
+
+fn announce(server: &Server, is_fallback: bool) {
+    let log = server.log;
+    if is_fallback {
+        log.write(
+            log.line("warning").text("message", b"port 80 is forbidden here, listening on 8080; set PORT to choose"),
+        );
+    }
+    let mut address = Vec::new();
+    if let Some(listening) = server.listener.address() {
+        text::socket_address(&mut address, listening);
+    }
+    let identity = server.state.identity;
+    server.state.phase.set(Phase::Listening);
+    log.write(log.line("listening").text("address", &address).text("pod", identity.pod.as_bytes()));
+}
+
+/// Watches signals and the clock until the server is done.
+fn watch(server: &'static Server, has_log: bool) -> i32 {
+    let (config, phase) = (server.state.config, &server.state.phase);
+    let mut deadline = None;
+    loop {
+        let left = deadline.map(|deadline: Instant| deadline.saturating_duration_since(Instant::now()));
+        match sys::wait_signal(left) {
+            Some(Signal::Terminate) if phase.get() == Phase::Listening => {
+                phase.set(Phase::Draining);
+                deadline = Some(Instant::now() + config.drain);
+                let line = server.log.line("draining").text("signal", b"SIGTERM");
+                server.log.write(line.thousandths("seconds", config.drain.as_millis() as u64));
+            }
+            Some(Signal::Terminate) => ending::end_by_signal(server.log, ending::TERMINATED, "second SIGTERM"),
+            Some(Signal::Interrupt) => ending::end_by_signal(server.log, ending::INTERRUPTED, "SIGINT"),
+            Some(Signal::Wake) | None => {}
+        }
+        let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if phase.get() == Phase::Draining && is_over {
+            close_listener(server);
+            deadline = Some(Instant::now() + config.shutdown);
+        }
+        if phase.get() == Phase::Closing {
+            let (open, lingering) = server.lot.counts();
+            if open == lingering || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                stop(server, open - lingering);
+                return finish(server.log, has_log, 0);
+            }
+        }
+    }
+}
+
+/// Ends accepting: what the kernel has accepted is served, what is idle or hung is closed.
+fn close_listener(server: &'static Server) {
+    server.listener.close(server, |connection| {
+        let until = Until::Deadline(Instant::now() + GRACE);
+        drop(server.lot.park(connection, Reason::Idle, until, None, 0));
+    });
+    server.state.phase.set(Phase::Closing);
+    server.lot.start_closing();
+}
+
+fn stop(server: &Server, unfinished: usize) {
+    let counts = &server.state.counts;
+    let mut line = server.log.line("stopped").number("requests", counts.requests());
+    line = line.number("requests_after_sigterm", counts.requests_after_term());
+    if unfinished > 0 {
+        line = line.number("unfinished", unfinished as u64);
+    }
+    server.log.write(line);
+}

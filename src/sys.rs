@@ -1,0 +1,555 @@
+//! The kernel, as small safe functions: the only unsafe code and the only use of libc.
+//!
+//! Every function returns `io::Result` with the kernel's errno, or cannot fail. Policy (what to do
+//! about an error, when to call) is elsewhere.
+#![allow(unsafe_code)] // The one place for it; each block says why it is sound.
+
+use std::ffi::CString;
+use std::io::{Error, Result};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Turns the kernel's -1 into errno.
+fn check(result: libc::c_int) -> Result<libc::c_int> {
+    if result < 0 { Err(Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Turns the kernel's -1 into errno, for calls that count bytes.
+fn check_size(result: libc::ssize_t) -> Result<usize> {
+    usize::try_from(result).map_err(|_| Error::last_os_error())
+}
+
+/// Owns a descriptor that a system call has just made.
+fn own(result: libc::c_int) -> Result<OwnedFd> {
+    let fd = check(result)?;
+    // SAFETY: the kernel has just handed out `fd`, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+// ---------------------------------------------------------------- readiness
+
+/// Data can be read, or a connection accepted.
+pub const READABLE: u32 = libc::EPOLLIN as u32;
+/// The peer will send nothing more (FIN or RST).
+pub const PEER_CLOSED: u32 = libc::EPOLLRDHUP as u32;
+/// Data can be written.
+pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
+/// Nothing but errors, which epoll reports in any case.
+pub const ONLY_ERRORS: u32 = 0;
+
+/// A set of descriptors to wait for. Every interest fires once and has to be armed again
+/// (EPOLLONESHOT), so an event belongs to the one thread that got it.
+pub struct Epoll(OwnedFd);
+
+impl Epoll {
+    /// An empty set.
+    pub fn new() -> Result<Self> {
+        // SAFETY: no pointers are passed.
+        own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Self)
+    }
+
+    fn control(&self, operation: libc::c_int, fd: RawFd, interest: u32, token: u64) -> Result<()> {
+        let mut event = libc::epoll_event { events: interest | libc::EPOLLONESHOT as u32, u64: token };
+        // SAFETY: `event` lives through the call; the kernel copies it.
+        check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) }).map(drop)
+    }
+
+    /// Adds a descriptor, armed once for `interest`; its event will carry `token`.
+    pub fn add(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, interest, token)
+    }
+
+    /// Arms a descriptor of the set again.
+    pub fn arm(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, interest, token)
+    }
+
+    /// Waits for one event and returns its token. `None`: interrupted, wait again.
+    pub fn wait(&self) -> Option<u64> {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: the kernel writes at most one event, and there is room for one.
+        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, -1) };
+        (count == 1).then_some(event.u64)
+    }
+}
+
+/// A monotonic timer that becomes readable when it fires.
+pub struct Timer(OwnedFd);
+
+impl Timer {
+    /// A timer that is not set.
+    pub fn new() -> Result<Self> {
+        // SAFETY: no pointers are passed.
+        own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) }).map(Self)
+    }
+
+    /// Fires once, `after` from now; setting it also takes back what has fired before.
+    pub fn set(&self, after: Duration) {
+        let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let value = timespec(after.max(Duration::from_nanos(1))); // All zero would switch it off.
+        let spec = libc::itimerspec { it_interval: zero, it_value: value };
+        // SAFETY: `spec` lives through the call; the old value is not asked for.
+        unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, std::ptr::null_mut()) };
+    }
+}
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+fn timespec(duration: Duration) -> libc::timespec {
+    let tv_sec = libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX);
+    // SAFETY: timespec is plain numbers, for which all zero is a value (it has padding on some targets).
+    let mut spec: libc::timespec = unsafe { std::mem::zeroed() };
+    spec.tv_sec = tv_sec;
+    spec.tv_nsec = duration.subsec_nanos() as _;
+    spec
+}
+
+// ------------------------------------------------------------------ sockets
+
+/// `MSG_NOSIGNAL`: a closed peer is EPIPE, never a signal.
+const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+
+fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> Result<()> {
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the option is an int, and `value` lives through the call.
+    check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size) }).map(drop)
+}
+
+/// A socket bound to `address`, not yet listening. Dual-stack when the address is `::`.
+/// TCP_NODELAY is inherited by what it accepts, so it costs no call per connection.
+pub fn bind(address: SocketAddr) -> Result<OwnedFd> {
+    let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
+    // SAFETY: no pointers are passed.
+    let fd = own(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    let raw = fd.as_raw_fd();
+    set_option(raw, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+    set_option(raw, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    if let SocketAddr::V6(v6) = address {
+        set_option(raw, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, libc::c_int::from(!v6.ip().is_unspecified()))?;
+    }
+    match address {
+        SocketAddr::V4(v4) => {
+            // SAFETY: sockaddr_in is plain numbers, for which all zero is a value.
+            let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+            name.sin_family = libc::AF_INET as libc::sa_family_t;
+            name.sin_port = v4.port().to_be();
+            name.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+            // SAFETY: `name` is a sockaddr_in of the size that is passed.
+            check(unsafe { libc::bind(raw, (&raw const name).cast(), size_of_val(&name) as libc::socklen_t) })?;
+        }
+        SocketAddr::V6(v6) => {
+            // SAFETY: sockaddr_in6 is plain numbers, for which all zero is a value.
+            let mut name: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            name.sin6_port = v6.port().to_be();
+            name.sin6_addr.s6_addr = v6.ip().octets();
+            name.sin6_scope_id = v6.scope_id();
+            // SAFETY: `name` is a sockaddr_in6 of the size that is passed.
+            check(unsafe { libc::bind(raw, (&raw const name).cast(), size_of_val(&name) as libc::socklen_t) })?;
+        }
+    }
+    Ok(fd)
+}
+
+/// Starts, or after [`stop_listening`] resumes, accepting connections.
+pub fn listen(listener: RawFd, backlog: libc::c_int) -> Result<()> {
+    // SAFETY: no pointers are passed.
+    check(unsafe { libc::listen(listener, backlog) }).map(drop)
+}
+
+/// Drops connection attempts (SYN) at the listener, while handshakes that have begun go on, so that
+/// the queue can be emptied before it is closed. Refused filters (an unusual kernel) change nothing.
+pub fn refuse_new_handshakes(listener: RawFd) {
+    // A socket filter sees the packet from its TCP header on: byte 13 holds the flags.
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut program = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, 13),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, 0x12), // SYN, ACK
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, 0x02), // SYN alone
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ];
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: `filter` points to `len` instructions that live through the call; the kernel copies them.
+    unsafe {
+        libc::setsockopt(
+            listener,
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const filter).cast(),
+            size_of_val(&filter) as libc::socklen_t,
+        )
+    };
+}
+
+/// Takes one connection from the queue, non-blocking. `WouldBlock`: none is there.
+pub fn accept(listener: RawFd) -> Result<OwnedFd> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: null pointers say that the peer's address is not wanted.
+    own(unsafe { libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags) })
+}
+
+/// Reads what is there. `Ok(0)`: the peer has closed. `WouldBlock`: nothing is there.
+pub fn receive(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most `len` bytes into the buffer.
+    check_size(unsafe { libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+}
+
+/// Sends what the kernel takes, at once.
+pub fn send(fd: RawFd, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads at most `len` bytes of the slice.
+    check_size(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), SEND_FLAGS) })
+}
+
+/// Sends two pieces as one, in one call.
+pub fn send_both(fd: RawFd, first: &[u8], second: &[u8]) -> Result<usize> {
+    let piece = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut pieces = [piece(first), piece(second)];
+    // SAFETY: msghdr is plain numbers and pointers, for which all zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = pieces.as_mut_ptr();
+    message.msg_iovlen = 2;
+    // SAFETY: the message names two slices that live through the call; the kernel only reads them.
+    check_size(unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) })
+}
+
+/// Sends FIN after what was sent; reading goes on.
+pub fn finish_sending(fd: RawFd) {
+    // SAFETY: no pointers are passed.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
+}
+
+/// Makes the next close of `fd` a reset (RST) that throws away what was not delivered.
+pub fn close_with_reset(fd: RawFd) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: the option is a `linger`, which lives through the call.
+    unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), size) };
+}
+
+/// Waits until `fd` can be read, or has been closed by the peer. `false`: `timeout` went by.
+pub fn wait_readable(fd: RawFd, timeout: Duration) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // Rounded up, so that a wait never ends before its deadline only to be made again.
+    let milliseconds = timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as libc::c_int;
+    // SAFETY: `poll` is one pollfd that lives through the call.
+    unsafe { libc::poll(&raw mut poll, 1, milliseconds) > 0 }
+}
+
+// ------------------------------------------------------------------ signals
+
+/// What [`wait_signal`] waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// SIGTERM: the kubelet wants the pod to go.
+    Terminate,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGUSR2, which the process sends itself: something has changed, look again.
+    Wake,
+}
+
+fn handled_signals() -> libc::sigset_t {
+    // SAFETY: sigset_t is plain numbers; sigemptyset and sigaddset only write to it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGUSR2] {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        set
+    }
+}
+
+/// Blocks the handled signals in this thread and in those it will start. A blocked signal waits to be
+/// fetched, also by PID 1, for which the kernel drops unblocked signals without a handler.
+pub fn block_signals() {
+    let set = handled_signals();
+    // SAFETY: `set` lives through the call; the old mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+}
+
+/// Waits for one of the handled signals, at most `timeout` (for ever when `None`).
+pub fn wait_signal(timeout: Option<Duration>) -> Option<Signal> {
+    let set = handled_signals();
+    let spec = timeout.map(timespec);
+    let spec = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `set` and the timespec live through the call; no siginfo is asked for.
+    match unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), spec) } {
+        libc::SIGTERM => Some(Signal::Terminate),
+        libc::SIGINT => Some(Signal::Interrupt),
+        libc::SIGUSR2 => Some(Signal::Wake),
+        _ => None,
+    }
+}
+
+/// Makes [`wait_signal`] return [`Signal::Wake`], now or at its next call.
+pub fn wake() {
+    // SAFETY: no pointers are passed; the signal is blocked in every thread.
+    unsafe { libc::kill(libc::getpid(), libc::SIGUSR2) };
+}
+
+// ------------------------------------------------------------------ process
+
+/// Raises the soft limit of open files to the hard one and returns it.
+pub fn raise_file_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is an rlimit that lives through both calls.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        let soft = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
+            limit.rlim_cur = soft;
+        }
+    }
+    limit.rlim_cur
+}
+
+/// The number of CPUs this process may run on.
+pub fn cpu_count() -> usize {
+    // SAFETY: cpu_set_t is plain numbers; the kernel writes at most its size.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) == 0 {
+            libc::CPU_COUNT(&set) as usize
+        } else {
+            1
+        }
+    }
+}
+
+/// CAP_NET_BIND_SERVICE in capabilities(7).
+const NET_BIND_SERVICE: u32 = 10;
+
+/// Makes the permitted CAP_NET_BIND_SERVICE effective. Fails where it is not permitted: the image's
+/// file capability is permitted only, since an effective one makes exec fail in a pod that drops it.
+pub fn allow_low_ports() -> Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Set {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let mut header = Header { version: 0x2008_0522, pid: 0 }; // _LINUX_CAPABILITY_VERSION_3
+    let mut sets = [Set::default(); 2];
+    // SAFETY: version 3 reads and writes one header and two sets, all of which live through both calls.
+    unsafe {
+        check(libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) as libc::c_int)?;
+        sets[0].effective |= sets[0].permitted & (1 << NET_BIND_SERVICE);
+        check(libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) as libc::c_int)?;
+    }
+    if sets[0].effective & (1 << NET_BIND_SERVICE) == 0 {
+        return Err(Error::from_raw_os_error(libc::EACCES));
+    }
+    Ok(())
+}
+
+/// Gives /proc/self back to this user: an exec that gained a file capability left it to root.
+pub fn make_dumpable() {
+    // SAFETY: PR_SET_DUMPABLE takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
+/// This process's id.
+pub fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// Ends the process at once, with all its threads, running nothing on the way.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends as `abort()` does: SIGABRT (134), or 139 as PID 1, where the kernel drops the signal and the
+/// C library then runs an instruction that faults.
+pub fn abort() -> ! {
+    std::process::abort()
+}
+
+/// Ends by a real segmentation fault (139), also as PID 1.
+pub fn segfault() -> ! {
+    default_action(libc::SIGSEGV);
+    loop {
+        // SAFETY: none, on purpose. No mapping exists below vm.mmap_min_addr, so this store faults.
+        unsafe { std::ptr::with_exposed_provenance_mut::<u8>(8).write_volatile(1) };
+    }
+}
+
+/// Ends by a real illegal instruction (SIGILL, 132), also as PID 1.
+pub fn trap() -> ! {
+    // SAFETY: the instructions are defined to fault, so nothing after them runs.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::asm!("ud2", options(noreturn));
+        #[cfg(target_arch = "aarch64")]
+        std::arch::asm!("udf #0", options(noreturn));
+    }
+}
+
+/// Takes away the handler that the Rust runtime installs to explain stack overflows.
+fn default_action(signal: libc::c_int) {
+    // SAFETY: SIG_DFL is a valid action for every signal that can be caught.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Whether writing to stdout or stderr would go to a terminal.
+pub fn is_terminal(fd: RawFd) -> bool {
+    // SAFETY: no pointers are passed.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
+/// Writes to a descriptor, blocking while its reader is slow.
+pub fn write(fd: RawFd, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads at most `len` bytes of the slice.
+    check_size(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// Memory of its own, given back when dropped.
+pub struct Memory {
+    start: *mut libc::c_void,
+    size: usize,
+}
+
+// SAFETY: the mapping belongs to no thread, and nothing but `touch` (which needs &mut) writes to it.
+unsafe impl Send for Memory {}
+
+impl Memory {
+    /// Reserves `size` bytes; nothing is used until it is touched.
+    pub fn reserve(size: usize) -> Result<Self> {
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new anonymous mapping touches nothing that exists.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), size.max(1), protection, flags, -1, 0) };
+        if start == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(Self { start, size: size.max(1) }) }
+    }
+
+    /// Writes to every page, so that the kernel has to find memory for each.
+    pub fn touch(&mut self) {
+        for offset in (0..self.size).step_by(4096) {
+            // SAFETY: `offset` is inside the mapping, which lives as long as `self`.
+            unsafe { self.start.cast::<u8>().add(offset).write_volatile(1) };
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours and nothing refers to it any more.
+        unsafe { libc::munmap(self.start, self.size) };
+    }
+}
+
+// -------------------------------------------------------------------- names
+
+/// The machine's host name, if it has a printable one.
+pub fn host_name() -> Option<String> {
+    let mut buffer = [0u8; 256];
+    // SAFETY: the kernel writes at most `len` bytes into the buffer.
+    check(unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) }).ok()?;
+    let end = buffer.iter().position(|&byte| byte == 0)?;
+    let name = str::from_utf8(&buffer[..end]).ok()?;
+    let printable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    printable.then(|| name.to_owned())
+}
+
+fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
+    if address.is_null() {
+        return None;
+    }
+    // SAFETY: a non-null sockaddr begins with its family, which tells what the whole is.
+    unsafe {
+        match i32::from((*address).sa_family) {
+            libc::AF_INET => {
+                let v4 = &*address.cast::<libc::sockaddr_in>();
+                Some((Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes()), u16::from_be(v4.sin_port)).into())
+            }
+            libc::AF_INET6 => {
+                let v6 = &*address.cast::<libc::sockaddr_in6>();
+                Some((Ipv6Addr::from(v6.sin6_addr.s6_addr), u16::from_be(v6.sin6_port)).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The addresses of this machine's (in a pod: this pod's) network interfaces, in the kernel's order.
+pub fn interface_addresses() -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: getifaddrs makes a linked list that is walked before freeifaddrs ends it.
+    unsafe {
+        if libc::getifaddrs(&raw mut list) != 0 {
+            return found;
+        }
+        let mut entry = list;
+        while !entry.is_null() {
+            found.extend(ip_of((*entry).ifa_addr).map(|address| address.ip()));
+            entry = (*entry).ifa_next;
+        }
+        libc::freeifaddrs(list);
+    }
+    found
+}
+
+/// Which addresses [`lookup`] asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// A and AAAA, as std's ToSocketAddrs does.
+    Any,
+    /// A alone.
+    V4,
+}
+
+/// Asks the system's resolver, blocking as long as it likes. The error is the resolver's own text.
+pub fn lookup(host: &str, family: Family) -> std::result::Result<Vec<IpAddr>, String> {
+    let host = CString::new(host).map_err(|_| "name has a NUL".to_owned())?;
+    // SAFETY: addrinfo is plain numbers and pointers, for which all zero is a value.
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    hints.ai_family = if family == Family::V4 { libc::AF_INET } else { libc::AF_UNSPEC };
+    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
+    let mut found = Vec::new();
+    // SAFETY: name and hints live through the call; the list is walked before freeaddrinfo ends it.
+    unsafe {
+        let status = libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list);
+        if status != 0 {
+            let text = std::ffi::CStr::from_ptr(libc::gai_strerror(status));
+            return Err(text.to_string_lossy().into_owned());
+        }
+        let mut entry = list;
+        while !entry.is_null() {
+            found.extend(ip_of((*entry).ai_addr).map(|address| address.ip()));
+            entry = (*entry).ai_next;
+        }
+        libc::freeaddrinfo(list);
+    }
+    Ok(found)
+}
+
+/// The two ends of a connection: the peer's address and our own.
+pub fn addresses(fd: RawFd) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    type Ask = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
+    let ask = |call: Ask| {
+        // SAFETY: sockaddr_storage is plain numbers, for which all zero is a value.
+        let mut name: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+        let mut size = size_of_val(&name) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `size` bytes, and there is that much room.
+        let status = unsafe { call(fd, (&raw mut name).cast(), &raw mut size) };
+        let address = if status == 0 { ip_of((&raw const name).cast()) } else { None };
+        // A dual-stack socket shows IPv4 as ::ffff:a.b.c.d.
+        address.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
+    };
+    (ask(libc::getpeername), ask(libc::getsockname))
+}
