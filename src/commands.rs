@@ -31,11 +31,11 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--help" | "-h" | "help", ..] => {
-            print(help().as_bytes());
+            print(&[&help()]);
             0
         }
         ["--version" | "-V", ..] => {
-            print(["probeserver ", OWN_VERSION, "\n"].concat().as_bytes());
+            print(&["probeserver ", OWN_VERSION, "\n"]);
             0
         }
         [] | ["serve"] => with_config(lookup, run::serve),
@@ -43,14 +43,14 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
             Some((path, timeout)) => with_config(lookup, |config| healthcheck(&config, path, timeout)),
             None => bad_usage("healthcheck", rest, "[PATH] [--timeout D], PATH beginning with a slash"),
         },
-        ["resolve", service] => match Service::parse(service) {
+        ["resolve", service] => match Service::parse(service.as_bytes()) {
             Some(service) => with_config(lookup, |config| resolve(&config, &service)),
             None => bad_usage("resolve", &words[1..], "HOST[:PORT][/PATH]"),
         },
         ["resolve", rest @ ..] => bad_usage("resolve", rest, "one SERVICE"),
         ["sleep", duration] => match quantity::parse_seconds(duration.as_bytes()) {
             Some(duration) => {
-                std::thread::sleep(duration);
+                sys::sleep(duration);
                 0
             }
             None => bad_usage("sleep", &words[1..], "seconds or a duration, at most 30 days"),
@@ -61,37 +61,37 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
     }
 }
 
-/// Writes an answer to stdout, unbuffered: the process ends without running destructors.
-fn print(answer: &[u8]) {
-    let mut rest = answer;
-    while !rest.is_empty() {
-        match sys::write(1, rest) {
-            Ok(written) => rest = &rest[written..],
-            Err(_) => return, // A reader that has gone away wants no more.
-        }
-    }
+/// Writes an answer to stdout.
+fn print(parts: &[&str]) {
+    sys::write_all(1, text::joined(parts).as_bytes());
 }
+
+/// Writes a complaint to stderr.
+fn complain(parts: &[&str]) {
+    sys::write_all(2, text::joined(parts).as_bytes());
+}
+
+/// The width of the names in `--help`.
+const GAP: &str = "                       ";
 
 /// `--help`, made from the table that the parser reads.
 fn help() -> String {
-    let mut out = USAGE_TEXT.to_owned();
+    let mut out = USAGE_TEXT.as_bytes().to_vec();
     for variable in VARIABLES {
-        for part in ["  ", variable.name, &" ".repeat(21 - variable.name.len()), variable.meaning, "\n"] {
-            out.push_str(part);
-        }
+        text::put_all(&mut out, &["  ", variable.name]);
+        out.resize(out.len() + GAP.len() - 2 - variable.name.len(), b' ');
+        text::put_all(&mut out, &[variable.meaning, "\n"]);
         if !variable.default.is_empty() {
-            for part in [&" ".repeat(23), "default ", variable.default, "\n"] {
-                out.push_str(part);
-            }
+            text::put_all(&mut out, &[GAP, "default ", variable.default, "\n"]);
         }
     }
-    out
+    text::into_string(out)
 }
 
 fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
     let mut quoted = Vec::new();
     text::json_string(&mut quoted, got.join(" ").as_bytes());
-    eprintln!("{name}: got {}, expected {expected}", text::into_string(quoted));
+    complain(&[name, ": got ", &text::into_string(quoted), ", expected ", expected, "\n"]);
     USAGE
 }
 
@@ -100,7 +100,7 @@ fn with_config(lookup: Lookup<'_>, work: impl FnOnce(Config) -> i32) -> i32 {
         Ok(config) => work(config),
         Err(ConfigError(lines)) => {
             for line in &lines {
-                eprintln!("{line}");
+                complain(&[line, "\n"]);
             }
             crate::process::ending::write_termination_message(&lines.join("; "));
             USAGE
@@ -129,16 +129,18 @@ fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(&'a str, Duration)
     Some((path.unwrap_or("/healthz"), timeout.unwrap_or(Duration::from_secs(1))))
 }
 
-/// Asks the server in the same container, and prints one line.
+/// Asks the server in the same container, and prints one line. (Not inlined, nor is `resolve`: a server's stack has no
+/// room for their buffers.)
+#[inline(never)]
 fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
     let port = listener::probable_port(config.port);
     match ask(config.bind, port, path, timeout) {
         Ok(status) => {
-            print([path, ": ", &text::to_decimal(status.into()), " ", reason(status), "\n"].concat().as_bytes());
+            print(&[path, ": ", &text::to_decimal(status.into()), " ", reason(status), "\n"]);
             if (200..400).contains(&status) { 0 } else { FAILED }
         }
         Err(error) => {
-            print([path, " on port ", &text::to_decimal(port.into()), ": ", &error, "\n"].concat().as_bytes());
+            print(&[path, " on port ", &text::to_decimal(port.into()), ": ", &error, "\n"]);
             FAILED
         }
     }
@@ -151,10 +153,7 @@ fn ask(bind: Option<IpAddr>, port: u16, path: &str, timeout: Duration) -> Result
     let candidates = named.map_or(loopback.to_vec(), |address| vec![address]);
     let mut result = Err("no address".to_owned());
     for address in candidates {
-        result = ask_at(SocketAddr::new(address, port), path, deadline).map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => "timed out".to_owned(),
-            _ => error.to_string(),
-        });
+        result = ask_at(SocketAddr::new(address, port), path, deadline).map_err(|error| sys::error_text(&error));
         if result.is_ok() {
             break;
         }
@@ -166,8 +165,14 @@ fn ask_at(address: SocketAddr, path: &str, deadline: Instant) -> std::io::Result
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let mut stream = TcpStream::connect_timeout(&address, left())?;
     stream.set_write_timeout(Some(left()))?;
-    let request = ["GET ", path, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/", OWN_VERSION];
-    stream.write_all([request.concat().as_str(), "\r\nConnection: close\r\n\r\n"].concat().as_bytes())?;
+    let request = [
+        "GET ",
+        path,
+        " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/",
+        OWN_VERSION,
+        "\r\nConnection: close\r\n\r\n",
+    ];
+    stream.write_all(text::joined(&request).as_bytes())?;
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -176,27 +181,28 @@ fn ask_at(address: SocketAddr, path: &str, deadline: Instant) -> std::io::Result
         }
         stream.set_read_timeout(Some(left()))?;
         let count = stream.read(&mut buffer)?;
-        received.extend_from_slice(&buffer[..count]);
+        text::put(&mut received, &buffer[..count]);
         match upstream::parse(&received) {
             Ok(Some(head)) => return Ok(head.status),
             Ok(None) if count > 0 && received.len() < 64 * 1024 => {}
-            _ => return Err(std::io::Error::other("the answer is not HTTP")),
+            _ => return Err(std::io::ErrorKind::InvalidData.into()),
         }
     }
 }
 
 /// One call from the command line: the block on stdout, or what failed on stderr.
+#[inline(never)]
 fn resolve(config: &Config, service: &Service) -> i32 {
     let identity = Identity::find(config);
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
     match call::call(service, rules, &PassedOn::default()) {
         Ok(answer) => {
             let block = call::block(&identity.hostname, &identity.ip, service, &answer);
-            print(&block);
+            sys::write_all(1, &block);
             0
         }
         Err(error) => {
-            eprintln!("{}", error.line());
+            complain(&[&error.line(), "\n"]);
             FAILED
         }
     }

@@ -139,7 +139,7 @@ impl Reader<'_> {
     /// The raw value; an empty one counts as unset.
     fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        self.given.push((name, String::from_utf8_lossy(&value).into_owned()));
+        self.given.push((name, text::lossy(&value)));
         Some(value)
     }
 
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let (percent, capped) =
             self.parsed(name, |value| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value)))?;
         if capped {
-            self.warnings.push([name, ": above 100, counts as 100"].concat());
+            self.warnings.push(text::joined(&[name, ": above 100, counts as 100"]));
         }
         Some(percent)
     }
@@ -184,10 +184,10 @@ impl Reader<'_> {
 
 fn got_expected(name: &str, value: &[u8], form: &str) -> String {
     let mut line = name.as_bytes().to_vec();
-    line.extend_from_slice(b": got ");
+    text::put(&mut line, b": got ");
     text::json_string(&mut line, value);
-    line.extend_from_slice(b", expected ");
-    line.extend_from_slice(form.as_bytes());
+    text::put(&mut line, b", expected ");
+    text::put(&mut line, form.as_bytes());
     text::into_string(line)
 }
 
@@ -221,13 +221,13 @@ impl Config {
         let pod_ip = read.text("POD_IP");
         // CONTENT alone tells empty from unset: its content is then one newline.
         let content = lookup("CONTENT").map(|mut content| {
-            read.given.push(("CONTENT", String::from_utf8_lossy(&content).into_owned()));
+            read.given.push(("CONTENT", text::lossy(&content)));
             content.push(b'\n');
             content
         });
         let config = Self {
             port: read.number("PORT", 0, 65535).map(|port| port as u16),
-            bind: read.parsed("BIND", |value| str::from_utf8(value).ok()?.parse().ok()),
+            bind: read.parsed("BIND", text::parse_ip),
             content,
             content_type: read.field_value("CONTENT_TYPE").unwrap_or_else(|| crate::http::response::TEXT.to_owned()),
             hostname: read.text("HOSTNAME"),
@@ -245,10 +245,7 @@ impl Config {
             max_connections: read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize,
             max_workers: read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize,
             mem_max: read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20),
-            resolve_allow: read
-                .parsed("RESOLVE_ALLOW", |value| Allow::parse(str::from_utf8(value).ok()?))
-                .or_else(|| Allow::parse("*"))
-                .unwrap_or_else(|| unreachable!()),
+            resolve_allow: read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name),
             resolve_timeout: read
                 .parsed("RESOLVE_TIMEOUT", |value| quantity::parse_duration(value).filter(|time| !time.is_zero()))
                 .unwrap_or(Duration::from_secs(5)),

@@ -48,15 +48,13 @@ impl Identity {
         for (name, value) in fields {
             // A HOSTNAME may be any text; one that cannot stand in a field is left out of it.
             if let Some(value) = value.filter(|value| value.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
-                for part in [name, value, "\r\n"] {
-                    field_lines.extend_from_slice(part.as_bytes());
-                }
+                text::put_all(&mut field_lines, &[name, value, "\r\n"]);
             }
         }
         let index = config
             .content
             .clone()
-            .unwrap_or_else(|| ["Hostname = ", &hostname, "\nIp Address = ", &ip, "\n"].concat().into_bytes());
+            .unwrap_or_else(|| text::joined(&["Hostname = ", &hostname, "\nIp Address = ", &ip, "\n"]).into_bytes());
         let (namespace, node, zone) = (config.pod_namespace.clone(), config.node_name.clone(), config.zone.clone());
         Self { hostname, ip, pod, namespace, node, zone, version, field_lines, index }
     }
@@ -67,5 +65,8 @@ fn first_global_address() -> Option<String> {
         IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
         IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unspecified() && v6.segments()[0] & 0xffc0 != 0xfe80,
     };
-    sys::interface_addresses().into_iter().find(is_global).map(text::ip_address)
+    sys::interface_addresses()
+        .into_iter()
+        .find(is_global)
+        .map(|address| text::written(|out| text::ip_address(out, address)))
 }

@@ -1,10 +1,16 @@
-//! The process: takes the ambient world in and gives an exit status out.
+//! The process: takes the ambient world in and gives an exit status out. Without std's runtime; see
+//! [`probeserver::sys::prepare_process`].
+#![no_main]
 
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{c_char, c_int};
 
-fn main() {
-    let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let lookup = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
-    probeserver::sys::exit_now(probeserver::commands::run(&arguments, &lookup))
+use probeserver::{commands, sys};
+
+#[allow(unsafe_code)] // The C runtime calls it, and it trusts the C runtime.
+#[unsafe(no_mangle)]
+extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    sys::prepare_process();
+    // SAFETY: these are the C runtime's own.
+    let arguments = unsafe { sys::arguments(count, arguments) };
+    sys::exit_now(commands::run(&arguments, &sys::environment))
 }

@@ -83,7 +83,7 @@ pub fn write_duration(out: &mut Vec<u8>, duration: Duration) {
     let (milliseconds, below) = (rest / 1000, rest % 1000);
     if below > 0 || (milliseconds > 0 && milliseconds < 1000) {
         text::thousandths(out, rest);
-        out.extend_from_slice(b"ms");
+        text::put(out, b"ms");
     } else if milliseconds > 0 || microseconds == 0 {
         text::thousandths(out, milliseconds);
         out.push(b's');
@@ -102,7 +102,7 @@ pub fn write_size(out: &mut Vec<u8>, bytes: u64) {
     let unit = SIZE_UNITS.iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
     let (name, size) = unit.unwrap_or(&(b"", 1));
     text::decimal(out, bytes / size);
-    out.extend_from_slice(name);
+    text::put(out, name);
 }
 
 /// A chance between never and always, in thousandths of a percent.

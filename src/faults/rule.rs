@@ -37,14 +37,14 @@ impl Target {
             Self::Check(check) => check.name(),
             Self::App => "app",
             Self::Path(path, is_prefix) => {
-                out.extend_from_slice(path);
+                text::put(out, path);
                 if *is_prefix { "*" } else { "" }
             }
             Self::Listen => "listen",
             Self::Process => "process",
             Self::Term => "term",
         };
-        out.extend_from_slice(name.as_bytes());
+        text::put(out, name.as_bytes());
     }
 }
 
@@ -127,7 +127,7 @@ impl Effect {
             Self::Delay(shortest, longest) => {
                 quantity::write_duration(out, *shortest);
                 if longest > shortest {
-                    out.extend_from_slice(b"..");
+                    text::put(out, b"..");
                     quantity::write_duration(out, *longest);
                 }
             }
@@ -193,7 +193,7 @@ impl Rule {
     pub fn write(&self, out: &mut Vec<u8>) {
         self.target.write(out);
         out.push(b' ');
-        out.extend_from_slice(self.effect.name().as_bytes());
+        text::put(out, self.effect.name().as_bytes());
         let mut word = Vec::new();
         self.effect.write_argument(&mut word, self.target.failing_status());
         if !word.is_empty() {
@@ -206,23 +206,23 @@ impl Rule {
         }
         for (name, duration) in [(" after ", self.after), (" for ", self.length), (" every ", self.every)] {
             if let Some(duration) = duration {
-                out.extend_from_slice(name.as_bytes());
+                text::put(out, name.as_bytes());
                 quantity::write_duration(out, duration);
             }
         }
         if let Some(times) = self.times {
-            out.extend_from_slice(b" times ");
+            text::put(out, b" times ");
             text::decimal(out, u64::from(times));
         }
         match &self.pods {
             None => {}
             Some(Pods::Share(share)) => {
-                out.extend_from_slice(b" pods ");
+                text::put(out, b" pods ");
                 share.write(out);
             }
             Some(Pods::Glob(glob)) => {
-                out.extend_from_slice(b" pods ");
-                out.extend_from_slice(glob);
+                text::put(out, b" pods ");
+                text::put(out, glob);
             }
         }
     }

@@ -48,18 +48,18 @@ fn name(names: &[u8], index: usize) -> &[u8] {
 /// Appends `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn write_imf_fixdate(out: &mut Vec<u8>, seconds: u64) {
     let date = civil(seconds);
-    out.extend_from_slice(name(b"SunMonTueWedThuFriSat", date.weekday));
-    out.extend_from_slice(b", ");
+    text::put(out, name(b"SunMonTueWedThuFriSat", date.weekday));
+    text::put(out, b", ");
     text::padded(out, date.day, 2);
     out.push(b' ');
-    out.extend_from_slice(name(b"JanFebMarAprMayJunJulAugSepOctNovDec", date.month as usize - 1));
+    text::put(out, name(b"JanFebMarAprMayJunJulAugSepOctNovDec", date.month as usize - 1));
     out.push(b' ');
     text::padded(out, date.year, 4);
     for (before, number) in [(b' ', date.hour), (b':', date.minute), (b':', date.second)] {
         out.push(before);
         text::padded(out, number, 2);
     }
-    out.extend_from_slice(b" GMT");
+    text::put(out, b" GMT");
 }
 
 /// Appends `1994-11-06T08:49:37.123Z`.

@@ -68,7 +68,7 @@ impl Response {
         let mut body = Vec::with_capacity(40);
         text::decimal(&mut body, u64::from(status));
         body.push(b' ');
-        body.extend_from_slice(reason(status).as_bytes());
+        text::put(&mut body, reason(status).as_bytes());
         body.push(b'\n');
         Self::new(status, TEXT, Body::Owned(body))
     }
@@ -97,32 +97,35 @@ impl Response {
         match self.status {
             200 => out.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: "),
             status => {
-                out.extend_from_slice(b"HTTP/1.1 ");
+                text::put(out, b"HTTP/1.1 ");
                 text::decimal(out, u64::from(status));
                 out.push(b' ');
-                out.extend_from_slice(reason(status).as_bytes());
-                out.extend_from_slice(b"\r\nDate: ");
+                text::put(out, reason(status).as_bytes());
+                text::put(out, b"\r\nDate: ");
             }
         }
-        out.extend_from_slice(date);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(identity);
+        text::put(out, date);
+        text::put(out, b"\r\n");
+        text::put(out, identity);
         if self.has_content() {
             if !self.content_type.is_empty() {
-                out.extend_from_slice(b"Content-Type: ");
-                out.extend_from_slice(self.content_type.as_bytes());
-                out.extend_from_slice(b"\r\n");
+                text::put(out, b"Content-Type: ");
+                text::put(out, self.content_type.as_bytes());
+                text::put(out, b"\r\n");
             }
-            out.extend_from_slice(b"Content-Length: ");
+            text::put(out, b"Content-Length: ");
             text::decimal(out, self.body.length());
-            out.extend_from_slice(b"\r\n");
+            text::put(out, b"\r\n");
         }
-        out.extend_from_slice(self.fields.as_bytes());
-        out.extend_from_slice(match connection {
-            Persistence::Default => b"\r\n",
-            Persistence::Close => b"Connection: close\r\n\r\n",
-            Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
-        });
+        text::put(out, self.fields.as_bytes());
+        text::put(
+            out,
+            match connection {
+                Persistence::Default => b"\r\n",
+                Persistence::Close => b"Connection: close\r\n\r\n",
+                Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
+            },
+        );
     }
 }
 

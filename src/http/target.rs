@@ -1,7 +1,5 @@
 //! Request targets (RFC 9112 section 3.2) and what their query says.
 
-use std::net::Ipv6Addr;
-
 use super::Method;
 use crate::text;
 
@@ -96,7 +94,7 @@ pub fn is_host(value: &[u8]) -> bool {
     let (host_is_valid, rest) = match value.strip_prefix(b"[") {
         Some(literal) => {
             let Some(end) = literal.iter().position(|&byte| byte == b']') else { return false };
-            (str::from_utf8(&literal[..end]).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()), &literal[end + 1..])
+            (text::parse_ip(&literal[..end]).is_some_and(|ip| ip.is_ipv6()), &literal[end + 1..])
         }
         None => {
             let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());

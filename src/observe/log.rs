@@ -59,9 +59,7 @@ impl Line {
             Format::Json if self.bytes.is_empty() => ("{\"", "\":"),
             Format::Json => (",\"", "\":"),
         };
-        for part in [before, name, after] {
-            self.bytes.extend_from_slice(part.as_bytes());
-        }
+        text::put_all(&mut self.bytes, &[before, name, after]);
     }
 
     /// Adds a string; its bytes may be anything.
@@ -69,7 +67,7 @@ impl Line {
         self.name(name);
         let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
         if self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain) {
-            self.bytes.extend_from_slice(value);
+            text::put(&mut self.bytes, value);
         } else {
             text::json_string(&mut self.bytes, value);
         }
@@ -93,7 +91,7 @@ impl Line {
     /// Adds true or false.
     pub fn flag(mut self, name: &str, value: bool) -> Self {
         self.name(name);
-        self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
+        text::put(&mut self.bytes, if value { b"true" } else { b"false" });
         self
     }
 
@@ -151,7 +149,7 @@ impl Log {
             buffer.dropped_total += 1;
             return;
         }
-        buffer.waiting.extend_from_slice(&bytes);
+        text::put(&mut buffer.waiting, &bytes);
         drop(buffer);
         self.filled.notify_one();
     }
@@ -171,7 +169,7 @@ impl Log {
                 if buffer.dropped > 0 {
                     let dropped = std::mem::take(&mut buffer.dropped);
                     let report = self.line("log_dropped").number("lines", dropped).finished();
-                    buffer.waiting.extend_from_slice(&report);
+                    text::put(&mut buffer.waiting, &report);
                     break;
                 }
                 self.emptied.notify_all();
@@ -180,7 +178,7 @@ impl Log {
             std::mem::swap(&mut writing, &mut buffer.waiting);
             buffer.in_writing = writing.len();
             drop(buffer);
-            write_all(&writing);
+            sys::write_all(1, &writing);
             writing.clear();
         }
     }
@@ -195,18 +193,6 @@ impl Log {
                 return;
             }
             buffer = self.emptied.wait_timeout(buffer, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-/// Writes all of it; a stdout that is closed takes nothing, and that is no reason to stop serving.
-fn write_all(bytes: &[u8]) {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match sys::write(1, rest) {
-            Ok(written) => rest = &rest[written..],
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return,
         }
     }
 }

@@ -1,14 +1,11 @@
 //! Every end but a clean drain: one log line, one line for the kubelet, and then really the end, also as PID 1,
 //! where default signal actions do nothing.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::faults::rule::CrashKind;
 use crate::observe::log::Log;
-use crate::sys;
+use crate::{sys, text};
 
 /// Exit status of a failure at run time.
 pub const FAILED: i32 = 1;
@@ -66,24 +63,22 @@ pub fn end_by_signal(log: &Log, status: i32, name: &str) -> ! {
 }
 
 fn last_words(log: &Log, message: &[&str]) {
-    write_termination_message(&message.concat());
+    write_termination_message(&text::joined(message));
     log.flush(LOG_PATIENCE);
 }
 
 /// Leaves a line for `kubectl describe`, where the kubelet has put the file for it; anywhere else nothing.
 pub fn write_termination_message(message: &str) {
-    if let Ok(mut file) = OpenOptions::new().write(true).truncate(true).open(TERMINATION_LOG) {
-        // A full disk or a revoked file takes no message, and the process ends all the same.
-        let _ = file.write_all([message, "\n"].concat().as_bytes());
-    }
+    // Without that file nobody asked, and the process ends all the same.
+    let _ = sys::overwrite_file(TERMINATION_LOG, text::joined(&[message, "\n"]).as_bytes());
 }
 
 /// A panic is a bug: says so in one line, for the kubelet too, and ends with 101 whichever thread it was in.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let message = info.to_string().replace('\n', " ");
-        let line = ["probeserver: ", &message, "\n"].concat();
-        let _ = sys::write(2, line.as_bytes());
+        let message: String =
+            info.to_string().bytes().map(|byte| if byte == b'\n' { ' ' } else { char::from(byte) }).collect();
+        sys::write_all(2, text::joined(&["probeserver: ", &message, "\n"]).as_bytes());
         write_termination_message(&message);
         sys::exit_now(PANICKED)
     }));
@@ -92,7 +87,7 @@ pub fn install_panic_hook() {
 /// Asks for memory until the kernel kills the container, having made itself the first to go.
 fn run_out_of_memory() -> ! {
     // Raising one's own score needs no privilege; a container without /proc dies of its limit all the same.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = sys::overwrite_file("/proc/self/oom_score_adj", b"1000");
     loop {
         match sys::Memory::reserve(16 << 20) {
             Ok(mut memory) => {
@@ -106,38 +101,45 @@ fn run_out_of_memory() -> ! {
 
 /// Whether the container's memory is limited, so that running out of it hurts nobody else.
 pub fn has_memory_limit() -> bool {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    is_limited(Path::new("/sys/fs/cgroup"), &own)
+    let own = sys::read_file("/proc/self/cgroup", 16 * 1024).unwrap_or_default();
+    is_limited("/sys/fs/cgroup", &own)
 }
 
 /// Looks for a limit on this process's cgroup or one above it, in v1's and v2's files. Inside a container the
 /// path of `/proc/self/cgroup` may be the host's; then the root of the mount is the container's own cgroup.
-fn is_limited(mount: &Path, own: &str) -> bool {
-    own.lines().any(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
-            return false;
-        };
-        let (root, file) = match controllers {
-            "" => (mount.to_owned(), "memory.max"),
-            _ if controllers.split(',').any(|name| name == "memory") => (mount.join("memory"), "memory.limit_in_bytes"),
+fn is_limited(mount: &str, own: &[u8]) -> bool {
+    own.split(|&byte| byte == b'\n').any(|line| {
+        let mut parts = line.splitn(3, |&byte| byte == b':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return false };
+        let (below, file) = match controllers {
+            b"" => ("", "/memory.max"),
+            _ if controllers.split(|&byte| byte == b',').any(|name| name == b"memory") => {
+                ("/memory", "/memory.limit_in_bytes")
+            }
             _ => return false,
         };
-        let own = root.join(path.trim_start_matches('/'));
-        own.ancestors().take_while(|at| at.starts_with(&root)).any(|at| {
-            let limit = fs::read_to_string(at.join(file)).ok().and_then(|text| text.trim().parse::<u64>().ok());
-            limit.is_some_and(|limit| limit < NO_LIMIT)
-        })
+        let mut at = path;
+        loop {
+            let limit = sys::read_file(&text::joined(&[mount, below, &text::lossy(at), file]), 64).unwrap_or_default();
+            if text::parse_decimal(limit.trim_ascii()).is_some_and(|limit| limit < NO_LIMIT) {
+                return true;
+            }
+            match at.iter().rposition(|&byte| byte == b'/') {
+                Some(slash) => at = &at[..slash],
+                None => return false,
+            }
+        }
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn finds_memory_limits_of_both_cgroup_versions() {
-        let mount = std::env::temp_dir().join(format!("probeserver-cgroup-{}", sys::process_id()));
+        let mount = std::env::temp_dir().join(format!("probeserver-cgroup-{}", std::process::id()));
         let put = |path: &str, text: &str| {
             let file = mount.join(path);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -156,10 +158,13 @@ mod tests {
             ("4:memory:/v1/free\n0::/\n", false),
             ("", false),
         ] {
-            assert_eq!(is_limited(&mount, own), want, "{own:?}");
+            assert_eq!(is_limited(mount.to_str().unwrap(), own.as_bytes()), want, "{own:?}");
         }
         put("memory/memory.limit_in_bytes", "67108864\n");
-        assert!(is_limited(&mount, "4:memory:/the/host's/path\n"), "the root of the mount is the container's");
+        assert!(
+            is_limited(mount.to_str().unwrap(), b"4:memory:/the/host's/path\n"),
+            "the root of the mount is the container's"
+        );
         fs::remove_dir_all(&mount).unwrap();
     }
 }

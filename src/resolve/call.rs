@@ -109,16 +109,11 @@ impl CallError {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Cause::Timeout,
             _ => Cause::Reset,
         };
-        let what = match error.kind() {
-            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset".to_owned(),
-            _ if cause == Cause::Timeout => "timed out".to_owned(),
-            _ => error.to_string(),
-        };
+        let what = if cause == Cause::Timeout { "timed out".to_owned() } else { sys::error_text(error) };
         let mut detail = Vec::new();
         text::socket_address(&mut detail, address);
-        detail.extend_from_slice(b": ");
-        detail.extend_from_slice(what.as_bytes());
+        text::put(&mut detail, b": ");
+        text::put(&mut detail, what.as_bytes());
         Self::new(phase, cause, text::into_string(detail))
     }
 
@@ -134,7 +129,7 @@ impl CallError {
 
     /// `phase: what happened`.
     pub fn line(&self) -> String {
-        [self.phase.name(), ": ", &self.detail].concat()
+        text::joined(&[self.phase.name(), ": ", &self.detail])
     }
 }
 
@@ -150,7 +145,8 @@ pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result
 }
 
 fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> Result<Vec<IpAddr>, CallError> {
-    let fail = |cause, detail: &str| CallError::new(Phase::Resolve, cause, [&service.host, ": ", detail].concat());
+    let fail =
+        |cause, detail: &str| CallError::new(Phase::Resolve, cause, text::joined(&[&service.host, ": ", detail]));
     let mut addresses = match service.literal {
         Some(address) => vec![address],
         None => lookup::addresses(&service.host, deadline).map_err(|error| match error {
@@ -194,15 +190,13 @@ fn set_timeout(stream: &TcpStream, deadline: Instant) -> std::io::Result<()> {
 
 fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
-    for part in ["GET ", &service.path, " HTTP/1.1\r\nHost: ", &service.authority()] {
-        head.extend_from_slice(part.as_bytes());
-    }
-    head.extend_from_slice(concat!("\r\nUser-Agent: probeserver/", env!("CARGO_PKG_VERSION")).as_bytes());
-    head.extend_from_slice(b"\r\nAccept: */*\r\nProbe-Hops: ");
+    text::put_all(&mut head, &["GET ", &service.path, " HTTP/1.1\r\nHost: ", &service.authority()]);
+    text::put(&mut head, concat!("\r\nUser-Agent: probeserver/", env!("CARGO_PKG_VERSION")).as_bytes());
+    text::put(&mut head, b"\r\nAccept: */*\r\nProbe-Hops: ");
     text::decimal(&mut head, u64::from(passed_on.hops) + 1);
-    head.extend_from_slice(b"\r\n");
-    head.extend_from_slice(&passed_on.fields);
-    head.extend_from_slice(b"Connection: close\r\n\r\n");
+    text::put(&mut head, b"\r\n");
+    text::put(&mut head, &passed_on.fields);
+    text::put(&mut head, b"Connection: close\r\n\r\n");
     head
 }
 
@@ -210,8 +204,8 @@ fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Re
     let broken = |cause, what: &str| {
         let mut detail = Vec::new();
         text::socket_address(&mut detail, address);
-        detail.extend_from_slice(b": ");
-        detail.extend_from_slice(what.as_bytes());
+        text::put(&mut detail, b": ");
+        text::put(&mut detail, what.as_bytes());
         CallError::new(Phase::Receive, cause, text::into_string(detail))
     };
     let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
@@ -223,7 +217,7 @@ fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Re
     let mut head_bytes = Vec::new();
     let mut head = loop {
         let count = read(&mut buffer)?;
-        head_bytes.extend_from_slice(&buffer[..count]);
+        text::put(&mut head_bytes, &buffer[..count]);
         match upstream::parse(&head_bytes).map_err(|_| not_http())? {
             Some(head) => break head,
             None if count == 0 && head_bytes.is_empty() => {
@@ -253,25 +247,23 @@ fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Re
 /// The block that the original prints (SPEC 4).
 pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Vec<u8> {
     const RULE: &str = "----------------------------------------------------\n";
-    let address = text::ip_address(answer.address);
+    let address = text::written(|out| text::ip_address(out, answer.address));
     let mut out = Vec::with_capacity(256 + answer.content.len());
-    for part in [RULE, "Hostname = ", hostname, "\nIp Address = ", ip, "\nService hostname = ", &service.host] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    for part in ["\nService IP = ", &address, "\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
+    let ours = [RULE, "Hostname = ", hostname, "\nIp Address = ", ip];
+    let theirs = ["\nService hostname = ", &service.host, "\nService IP = ", &address, "\n"];
+    text::put_all(&mut out, &ours);
+    text::put_all(&mut out, &theirs);
     if !(200..300).contains(&answer.status) {
-        out.extend_from_slice(b"Service status = ");
+        text::put(&mut out, b"Service status = ");
         text::decimal(&mut out, u64::from(answer.status));
         out.push(b' ');
-        out.extend_from_slice(answer.reason.as_bytes());
+        text::put(&mut out, answer.reason.as_bytes());
         out.push(b'\n');
     }
-    out.extend_from_slice(RULE.as_bytes());
-    out.extend_from_slice(&answer.content);
+    text::put(&mut out, RULE.as_bytes());
+    text::put(&mut out, &answer.content);
     if answer.is_cut {
-        out.extend_from_slice(b"\n(cut at 1048576 bytes)\n");
+        text::put(&mut out, b"\n(cut at 1048576 bytes)\n");
     }
     out
 }

@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sys::{self, Family};
@@ -98,8 +97,8 @@ fn start(host: &str, family: Family, meeting: &Meeting) -> Result<(), LookupErro
         }
         changed.notify_one();
     };
-    match thread::Builder::new().stack_size(STACK).spawn(work) {
-        Ok(_) => Ok(()),
+    match sys::spawn(STACK, work) {
+        Ok(()) => Ok(()),
         Err(_) => {
             UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
             meeting.0.lock().unwrap_or_else(PoisonError::into_inner).started -= 1;

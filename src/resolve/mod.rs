@@ -7,7 +7,7 @@ pub mod call;
 pub mod lookup;
 pub mod policy;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::http::Method;
 use crate::http::target::Target;
@@ -28,28 +28,27 @@ pub struct Service {
 
 impl Service {
     /// Parses a service. `None`: no DNS name or canonical IP literal, a bad port, or a path that is no request target.
-    pub fn parse(service: &str) -> Option<Self> {
-        let (authority, path) = match service.find('/') {
-            Some(slash) => service.split_at(slash),
-            None => (service, "/"),
-        };
-        Target::parse(path.as_bytes(), Method::Get)?;
-        let host_end = match authority.strip_prefix('[') {
-            Some(literal) => literal.find(']')? + 2,
-            None => authority.find(':').unwrap_or(authority.len()),
+    pub fn parse(service: &[u8]) -> Option<Self> {
+        let slash = service.iter().position(|&byte| byte == b'/');
+        let (authority, path) = slash.map_or((service, &b"/"[..]), |slash| service.split_at(slash));
+        Target::parse(path, Method::Get)?;
+        let host_end = match authority.first() {
+            Some(b'[') => authority.iter().position(|&byte| byte == b']')? + 1,
+            _ => authority.iter().position(|&byte| byte == b':').unwrap_or(authority.len()),
         };
         let (host, port) = authority.split_at(host_end);
-        let port = match port.strip_prefix(':') {
-            Some(digits) => text::parse_decimal(digits.as_bytes()).filter(|port| (1..=65535).contains(port))? as u16,
-            None if port.is_empty() => 80,
-            None => return None,
+        let port = match port {
+            [] => 80,
+            [b':', digits @ ..] => text::parse_decimal(digits).filter(|port| (1..=65535).contains(port))? as u16,
+            _ => return None,
         };
-        let literal = match host.strip_prefix('[') {
-            Some(literal) => Some(IpAddr::V6(literal.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?)),
-            None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+        let literal = match host {
+            [b'[', literal @ .., b']'] => Some(text::parse_ip(literal).filter(IpAddr::is_ipv6)?),
+            _ => text::parse_ip(host).filter(IpAddr::is_ipv4),
         };
         let is_valid = literal.is_some() || is_dns_name(host);
-        is_valid.then(|| Self { host: host.to_owned(), literal, port, path: path.to_owned() })
+        let owned = |bytes: &[u8]| text::into_string(bytes.to_vec());
+        is_valid.then(|| Self { host: owned(host), literal, port, path: owned(path) })
     }
 
     /// What Host says: the port only where it is not HTTP's own.
@@ -57,25 +56,27 @@ impl Service {
         if self.port == 80 {
             return self.host.clone();
         }
-        [self.host.as_str(), ":", &text::to_decimal(u64::from(self.port))].concat()
+        text::joined(&[&self.host, ":", &text::to_decimal(u64::from(self.port))])
     }
 }
 
 /// Whether a name is one that DNS can have (RFC 1123, and `_`, which compose files use). A last label that C
 /// libraries read as a number (`127.1`, `2130706433`, `0x7f.1`, `0x7f000001`) makes it none.
-pub fn is_dns_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_label = |label: &str| {
+pub fn is_dns_name(name: &[u8]) -> bool {
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    let is_label = |label: &[u8]| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-            && !label.starts_with('-')
-            && !label.ends_with('-')
+            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.first() != Some(&b'-')
+            && label.last() != Some(&b'-')
     };
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let digits = last.bytes().all(|byte| byte.is_ascii_digit());
-    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    let is_number = digits || hexadecimal.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    name.len() <= 253 && name.split('.').all(is_label) && !is_number
+    let labels = || name.split(|&byte| byte == b'.');
+    let is_number = match labels().next_back() {
+        Some([b'0', b'x' | b'X', rest @ ..]) => rest.iter().all(u8::is_ascii_hexdigit),
+        Some(last) => last.iter().all(u8::is_ascii_digit),
+        None => false,
+    };
+    name.len() <= 253 && labels().all(is_label) && !is_number
 }
 
 #[cfg(test)]
@@ -92,7 +93,7 @@ mod tests {
             ("0x7f.a", "0x7f.a", 80, "/"),
             ("web_1", "web_1", 80, "/"),
         ] {
-            let parsed = Service::parse(service).expect(service);
+            let parsed = Service::parse(service.as_bytes()).expect(service);
             assert_eq!((parsed.host.as_str(), parsed.port, parsed.path.as_str()), (host, port, path), "{service}");
         }
         let long = "a".repeat(64);
@@ -129,7 +130,7 @@ mod tests {
             "a/%0d%0a",
             "a?b",
         ] {
-            assert_eq!(Service::parse(bad), None, "{bad}");
+            assert_eq!(Service::parse(bad.as_bytes()), None, "{bad}");
         }
     }
 }

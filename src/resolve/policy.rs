@@ -16,12 +16,12 @@ pub struct Network {
 
 impl Network {
     /// Parses `10.0.0.0/8`, `fd00::/8` or a single address.
-    pub fn parse(word: &str) -> Option<Self> {
-        let (address, prefix) = match word.split_once('/') {
-            Some((address, prefix)) => (address, Some(text::parse_decimal(prefix.as_bytes())?)),
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        let (address, prefix) = match word.iter().position(|&byte| byte == b'/') {
+            Some(slash) => (&word[..slash], Some(text::parse_decimal(&word[slash + 1..])?)),
             None => (word, None),
         };
-        let address: IpAddr = address.parse().ok()?;
+        let address = text::parse_ip(address)?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(longest);
         (prefix <= longest).then_some(Self { address, prefix: prefix as u32 })
@@ -43,28 +43,33 @@ impl Network {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Allow {
     /// `*`, names in lower case, and `.suffix` for `*.suffix`.
-    names: Vec<String>,
+    names: Vec<Vec<u8>>,
     networks: Vec<Network>,
 }
 
 impl Allow {
+    /// Allows every name.
+    pub fn any_name() -> Self {
+        Self { names: vec![b"*".to_vec()], networks: Vec::new() }
+    }
+
     /// Parses a comma list of `*`, names, `*.suffix` and CIDR networks. `None`: something else is in it.
-    pub fn parse(list: &str) -> Option<Self> {
+    pub fn parse(list: &[u8]) -> Option<Self> {
         let mut allow = Self { names: Vec::new(), networks: Vec::new() };
-        for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        for word in list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|word| !word.is_empty()) {
             if let Some(network) = Network::parse(word) {
                 allow.networks.push(network);
                 continue;
             }
-            let name = word.strip_prefix('*').unwrap_or(word);
-            let is_suffix = name.len() < word.len();
-            let bare = if is_suffix { name.strip_prefix('.').unwrap_or(name) } else { name };
-            let is_any = word == "*";
-            let is_name = super::is_dns_name(bare) && (!is_suffix || name.starts_with('.'));
-            if !is_any && !is_name {
+            let (kept, name) = match word {
+                b"*" => (word, None),
+                [b'*', suffix @ ..] => (suffix, Some(suffix.strip_prefix(b".")?)),
+                name => (name, Some(name)),
+            };
+            if name.is_some_and(|name| !super::is_dns_name(name)) {
                 return None;
             }
-            allow.names.push(if is_any { word.to_owned() } else { name.trim_end_matches('.').to_ascii_lowercase() });
+            allow.names.push(normal(kept));
         }
         Some(allow)
     }
@@ -80,13 +85,18 @@ impl Allow {
     }
 
     fn names(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        self.names.iter().any(|name| match name.as_str() {
-            "*" => true,
-            suffix if suffix.starts_with('.') => host.len() > suffix.len() && host.ends_with(suffix),
+        let host = normal(host.as_bytes());
+        self.names.iter().any(|name| match name.as_slice() {
+            b"*" => true,
+            [b'.', ..] => host.len() > name.len() && host.ends_with(name),
             name => name == host,
         })
     }
+}
+
+/// A name as it is compared: lower case, without the final dot.
+fn normal(name: &[u8]) -> Vec<u8> {
+    name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
 }
 
 /// The IPv4 address inside an IPv4-mapped (::ffff:0:0/96) or NAT64 (64:ff9b::/96) one.
@@ -123,7 +133,7 @@ mod tests {
 
     fn permits(list: &str, host: &str, address: &str) -> bool {
         let own = ["10.1.2.3".parse().unwrap()];
-        Allow::parse(list).expect(list).permits(host, address.parse().unwrap(), &own)
+        Allow::parse(list.as_bytes()).expect(list).permits(host, address.parse().unwrap(), &own)
     }
 
     #[test]
@@ -147,7 +157,7 @@ mod tests {
             assert_eq!(permits(list, host, address), want, "{list} {host} {address}");
         }
         for bad in ["*x", "*.", "a b", "10.0.0.0/33", "http://a", "a/8"] {
-            assert_eq!(Allow::parse(bad), None, "{bad}");
+            assert_eq!(Allow::parse(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -31,8 +31,8 @@ fn respond(status: u16, request: &Request<'_>, decided_by: Option<&str>) -> Resp
     }
     // Cannot fail: both bodies end so.
     let mut out = body.strip_suffix(" }\n").unwrap_or_default().as_bytes().to_vec();
-    out.extend_from_slice(b", \"rule\": ");
+    text::put(&mut out, b", \"rule\": ");
     text::json_optional(&mut out, decided_by);
-    out.extend_from_slice(b" }\n");
+    text::put(&mut out, b" }\n");
     Response::new(status, JSON, Body::Owned(out))
 }

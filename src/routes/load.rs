@@ -86,7 +86,7 @@ pub(super) fn hold(size: u64, duration: Duration, state: &'static State) -> Outc
     let held = Held { _memory: memory, size, total: &state.memory_held };
     let mut body = b"held ".to_vec();
     quantity::write_size(&mut body, size);
-    body.extend_from_slice(b" for ");
+    text::put(&mut body, b" for ");
     quantity::write_duration(&mut body, duration);
     body.push(b'\n');
     Outcome::Wait(duration, Response::text(body), Some(held))

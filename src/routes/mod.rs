@@ -23,6 +23,7 @@ use crate::identity::Identity;
 use crate::observe::counts::Counts;
 use crate::process::ending::Ending;
 use crate::process::phase::PhaseCell;
+use crate::text;
 
 /// Most content that `/echo` takes and gives back.
 const MAX_ECHO: u64 = 64 * 1024;
@@ -212,7 +213,7 @@ impl Route {
 /// Answers a request whose method the route takes and which no rule has decided.
 pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {
     let identity = state.identity;
-    let line = |value: &str| Outcome::Respond(Response::text([value, "\n"].concat().into_bytes()));
+    let line = |value: &str| Outcome::Respond(Response::text(text::joined(&[value, "\n"]).into_bytes()));
     match route {
         Route::Index => Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(&identity.index))),
         Route::Check(check) => Outcome::Respond(checks::answer(check, request, state)),

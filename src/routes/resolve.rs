@@ -25,7 +25,7 @@ pub struct Call {
 pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     let refuse = |status, line| Outcome::Respond(Response::error(status, line));
     let service = request.head.target.parameter("service").and_then(target::decode);
-    let service = service.and_then(|service| Service::parse(str::from_utf8(&service).ok()?));
+    let service = service.and_then(|service| Service::parse(&service));
     let Some(service) = service else {
         return refuse(400, "service: expected HOST[:PORT][/PATH], HOST a DNS name or an IP address");
     };
@@ -38,12 +38,13 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     }
     let mut fields = Vec::new();
     for field in request.head.fields {
-        let prefix = field.name.get(..PASSED_ON_PREFIX.len());
-        let is_passed_on = PASSED_ON.iter().any(|name| field.name.eq_ignore_ascii_case(name))
-            || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PASSED_ON_PREFIX));
+        let name = field.name.as_bytes();
+        let prefix = name.get(..PASSED_ON_PREFIX.len());
+        let is_passed_on = PASSED_ON.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+            || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PASSED_ON_PREFIX.as_bytes()));
         if is_passed_on {
             for part in [field.name.as_bytes(), b": ", field.value, b"\r\n"] {
-                fields.extend_from_slice(part);
+                text::put(&mut fields, part);
             }
         }
     }

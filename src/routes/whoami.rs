@@ -14,7 +14,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
     let mut out = Vec::with_capacity(512);
     let strings = |out: &mut Vec<u8>, fields: &[(&str, Option<&str>)]| {
         for (name, value) in fields {
-            out.extend_from_slice(if out.is_empty() { b"{" } else { b"," });
+            text::put(out, if out.is_empty() { b"{" } else { b"," });
             text::json_string(out, name.as_bytes());
             out.push(b':');
             text::json_optional(out, *value);
@@ -34,18 +34,18 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
             ("started", str::from_utf8(&started).ok()),
         ],
     );
-    out.extend_from_slice(b",\"uptime_seconds\":");
+    text::put(&mut out, b",\"uptime_seconds\":");
     text::thousandths(&mut out, state.started.elapsed().as_millis() as u64);
-    out.extend_from_slice(b",\"requests\":");
+    text::put(&mut out, b",\"requests\":");
     text::decimal(&mut out, state.counts.requests());
     let (peer, local) = (request.addresses)();
     for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {
-        out.extend_from_slice(name.as_bytes());
+        text::put(&mut out, name.as_bytes());
         json_address(&mut out, address);
     }
-    out.extend_from_slice(b"},\"checks\":{");
+    text::put(&mut out, b"},\"checks\":{");
     for (index, check) in Check::ALL.into_iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"" } else { b"," });
+        text::put(&mut out, if index == 0 { b"" } else { b"," });
         text::json_string(&mut out, check.name().as_bytes());
         out.push(b':');
         match state.counts.last_answer(check) {
@@ -53,12 +53,12 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
             None => out.extend_from_slice(b"null"),
         }
     }
-    out.extend_from_slice(b"},\"faults\":[");
+    text::put(&mut out, b"},\"faults\":[");
     for (index, live) in state.engine.rules().iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"" } else { b"," });
+        text::put(&mut out, if index == 0 { b"" } else { b"," });
         text::json_string(&mut out, live.rule.spelled().as_bytes());
     }
-    out.extend_from_slice(b"]}\n");
+    text::put(&mut out, b"]}\n");
     Response { close: true, ..Response::json(out) }
 }
 

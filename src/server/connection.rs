@@ -36,9 +36,12 @@ const TURN: u32 = 8;
 /// What makes a client try again soon: too much is going on.
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
+/// Bytes that a worker is ready to receive at first: the heads that probes and browsers send.
+const FIRST_INPUT: usize = 2 * 1024;
+
 /// A worker's buffers, used for one connection after another.
 pub struct Desk {
-    /// Bytes received; its length stays [`MAX_HEAD`].
+    /// Bytes received. Grows once to [`MAX_HEAD`], when a head needs it.
     input: Vec<u8>,
     output: Vec<u8>,
     body: Vec<u8>,
@@ -46,9 +49,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Empty buffers. Memory is touched only as far as requests reach.
+    /// Empty buffers.
     pub fn new() -> Self {
-        Self { input: vec![0; MAX_HEAD], output: Vec::new(), body: Vec::new(), date: DateCache::default() }
+        Self { input: vec![0; FIRST_INPUT], output: Vec::new(), body: Vec::new(), date: DateCache::default() }
     }
 }
 
@@ -116,6 +119,7 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
     let paused = payload.map(|paused| *paused);
     visit(server, desk, connection, |visit, input| {
         if let Some(paused) = &paused {
+            make_room(input, paused.input.len());
             input[..paused.input.len()].copy_from_slice(&paused.input);
             visit.end = paused.input.len();
         }
@@ -144,7 +148,7 @@ fn visit(
     server: &'static Server,
     desk: &mut Desk,
     connection: Connection,
-    work: impl FnOnce(&mut Visit<'_>, &mut [u8]) -> Step,
+    work: impl FnOnce(&mut Visit<'_>, &mut Vec<u8>) -> Step,
 ) {
     let fd = connection.socket.as_raw_fd();
     // Out of the desk while requests borrow from it.
@@ -177,7 +181,7 @@ fn visit(
 
 impl Visit<'_> {
     /// Requests and answers, until there is nothing to do at once.
-    fn converse(&mut self, input: &mut [u8]) -> Step {
+    fn converse(&mut self, input: &mut Vec<u8>) -> Step {
         let mut served = 0;
         loop {
             if self.start < self.end {
@@ -211,9 +215,10 @@ impl Visit<'_> {
     }
 
     /// Receives what is there, behind what was received before.
-    fn fill(&mut self, input: &mut [u8]) -> Result<usize, ErrorKind> {
+    fn fill(&mut self, input: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         input.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
+        make_room(input, self.end + 1);
         let count = receive(self.fd, &mut input[self.end..])?;
         self.end += count;
         Ok(count)
@@ -305,7 +310,7 @@ impl Visit<'_> {
     }
 
     /// Goes on with the request at the start of the input, whose delay is over.
-    fn after_delay(&mut self, input: &mut [u8], then: Then) -> Step {
+    fn after_delay(&mut self, input: &mut Vec<u8>, then: Then) -> Step {
         let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let bytes = &input[..self.end];
         // Cannot fail: this head was parsed before it was parked.
@@ -383,7 +388,7 @@ impl Visit<'_> {
 
     /// Throws away what comes until the client closes or its time is over.
     fn linger(&mut self, until: Until) -> Step {
-        self.desk.output.resize(MAX_HEAD, 0);
+        self.desk.output.resize(FIRST_INPUT, 0);
         for _ in 0..TURN {
             match receive(self.fd, &mut self.desk.output) {
                 Ok(0) => return Step::Close,
@@ -400,19 +405,27 @@ impl Visit<'_> {
         sys::finish_sending(self.fd);
         self.linger(Until::AsBefore);
         let why = match decision.deciding() {
-            Some(live) => ["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()].concat(),
-            None => text::into_string([head.method.name().as_bytes(), b" ", head.target.path].concat()),
+            Some(live) => text::joined(&["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()]),
+            None => text::joined(&[head.method.name(), " ", &text::lossy(head.target.path)]),
         };
         ending::end(self.server.log, ending, &why)
     }
 
     /// What was received behind long content comes next.
-    fn take_spill(&mut self, input: &mut [u8]) {
+    fn take_spill(&mut self, input: &mut Vec<u8>) {
         if !self.spill.is_empty() {
+            make_room(input, self.spill.len());
             input[..self.spill.len()].copy_from_slice(&self.spill);
             (self.start, self.end) = (0, self.spill.len());
             self.spill.clear();
         }
+    }
+}
+
+/// Makes the input long enough for so many bytes; more than a head never comes together.
+fn make_room(input: &mut Vec<u8>, length: usize) {
+    if length > input.len() {
+        input.resize(MAX_HEAD.max(length), 0);
     }
 }
 

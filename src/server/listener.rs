@@ -147,7 +147,7 @@ impl Listener {
     /// No descriptor or memory: closes somebody who waits, or leaves the queue to the kernel for a moment.
     fn starve(&self, socket: &mut Socket, error: &io::Error, server: &'static Server) {
         if !std::mem::replace(&mut socket.is_starved, true) {
-            server.log.write(server.log.line("accept_failed").text("error", error.to_string().as_bytes()));
+            server.log.write(server.log.line("accept_failed").text("error", sys::error_text(error).as_bytes()));
         }
         match (server.lot.evict(), &socket.fd) {
             (Some(victim), Some(fd)) => {

@@ -2,7 +2,6 @@
 //! itself but watches the signals and the clock.
 
 use std::os::fd::OwnedFd;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Server;
@@ -39,7 +38,7 @@ pub fn serve(config: Config) -> i32 {
     let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), config.rules.clone(), started);
-    let has_log = thread::Builder::new().stack_size(LOG_STACK).spawn(|| log.write_forever()).is_ok();
+    let has_log = sys::spawn(LOG_STACK, || log.write_forever()).is_ok();
     log_configuration(config, &engine, log);
     if let Some(status) = start_rules(&engine, log) {
         return finish(log, has_log, status);
@@ -52,7 +51,7 @@ pub fn serve(config: Config) -> i32 {
             return fail(
                 log,
                 has_log,
-                &["cannot listen on ", &text::into_string(address), ": ", &failed.error.to_string()].concat(),
+                &["cannot listen on ", &text::into_string(address), ": ", &sys::error_text(&failed.error)],
             );
         }
     };
@@ -61,10 +60,10 @@ pub fn serve(config: Config) -> i32 {
             announce(server, bound.is_fallback);
             match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
                 Ok(()) => watch(server, has_log),
-                Err(error) => fail(log, has_log, &["cannot start: ", &error.to_string()].concat()),
+                Err(error) => fail(log, has_log, &["cannot start: ", &sys::error_text(&error)]),
             }
         }
-        Err(error) => fail(log, has_log, &["cannot start: ", &error.to_string()].concat()),
+        Err(error) => fail(log, has_log, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
 
@@ -82,9 +81,10 @@ fn finish(log: &Log, has_log: bool, status: i32) -> i32 {
 }
 
 /// A failure at run time: on stderr, for the kubelet, and as the exit status.
-fn fail(log: &Log, has_log: bool, message: &str) -> i32 {
-    eprintln!("probeserver: {message}");
-    ending::write_termination_message(message);
+fn fail(log: &Log, has_log: bool, message: &[&str]) -> i32 {
+    let message = text::joined(message);
+    sys::write_all(2, text::joined(&["probeserver: ", &message, "\n"]).as_bytes());
+    ending::write_termination_message(&message);
     finish(log, has_log, ending::FAILED)
 }
 

@@ -6,12 +6,12 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use super::Server;
 use super::connection::{self, Desk};
 use super::lot::Event;
+use crate::sys;
 
 /// Workers at start.
 const START: usize = 2;
@@ -55,7 +55,7 @@ impl Crew {
         self.spawn(server)?;
         for _ in 1..START {
             if let Err(error) = self.spawn(server) {
-                server.log.write(server.log.line("thread_failed").text("error", error.to_string().as_bytes()));
+                server.log.write(server.log.line("thread_failed").text("error", sys::error_text(&error).as_bytes()));
             }
         }
         Ok(())
@@ -63,11 +63,11 @@ impl Crew {
 
     fn spawn(&self, server: &'static Server) -> io::Result<()> {
         self.total.fetch_add(1, Ordering::Relaxed);
-        let spawned = thread::Builder::new().stack_size(STACK).spawn(move || work(server));
+        let spawned = sys::spawn(STACK, move || work(server));
         if spawned.is_err() {
             self.total.fetch_sub(1, Ordering::Relaxed);
         }
-        spawned.map(drop)
+        spawned
     }
 
     fn free(&self) -> usize {

@@ -4,11 +4,15 @@
 //! about an error, when to call) is elsewhere.
 #![allow(unsafe_code)] // The one place for it; each block says why it is sound.
 
+mod heap;
+
 use std::ffi::CString;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+
+use crate::text;
 
 /// Turns the kernel's -1 into errno.
 fn check(result: libc::c_int) -> Result<libc::c_int> {
@@ -25,6 +29,28 @@ fn own(result: libc::c_int) -> Result<OwnedFd> {
     let fd = check(result)?;
     // SAFETY: the kernel has just handed out `fd`, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What the kernel's answer means, in words; the number for what this program does not expect to meet.
+pub fn error_text(error: &Error) -> String {
+    let words = match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => "permission denied",
+        Some(libc::EADDRINUSE) => "address in use",
+        Some(libc::EADDRNOTAVAIL) => "address not available",
+        Some(libc::EAGAIN) => "resource temporarily unavailable",
+        Some(libc::ECONNREFUSED) => "connection refused",
+        Some(libc::ECONNRESET | libc::EPIPE) => "connection reset",
+        Some(libc::EHOSTUNREACH) => "no route to host",
+        Some(libc::EMFILE | libc::ENFILE) => "too many open files",
+        Some(libc::ENETUNREACH) => "network unreachable",
+        Some(libc::ENOMEM | libc::ENOBUFS) => "out of memory",
+        Some(libc::ETIMEDOUT) => "timed out",
+        Some(number) => return text::joined(&["error ", &text::to_decimal(number.unsigned_abs().into())]),
+        None if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => "timed out",
+        None if error.kind() == ErrorKind::InvalidData => "the answer is not HTTP",
+        None => "broken",
+    };
+    words.to_owned()
 }
 
 // ---------------------------------------------------------------- readiness
@@ -296,15 +322,85 @@ pub fn wake() {
 
 // ------------------------------------------------------------------ process
 
+/// Starts a thread that nobody waits for. (std's threads bring names, hooks and signal stacks: 20 KB of the binary
+/// and a page each.) The work must not unwind, which `panic = "abort"` and the panic hook see to.
+pub fn spawn(stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    extern "C" fn start(work: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: `work` is the box that `spawn` has leaked to this thread alone.
+        let work = unsafe { Box::from_raw(work.cast::<Box<dyn FnOnce() + Send>>()) };
+        work();
+        std::ptr::null_mut()
+    }
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    let work = Box::into_raw(Box::new(work));
+    // SAFETY: attributes are initialised before they are used and live through the calls; a thread that was not
+    // started gives the box back.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        libc::pthread_attr_init(&raw mut attributes);
+        libc::pthread_attr_setstacksize(&raw mut attributes, stack_size);
+        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
+        let mut thread: libc::pthread_t = std::mem::zeroed();
+        let status = libc::pthread_create(&raw mut thread, &raw const attributes, start, work.cast());
+        libc::pthread_attr_destroy(&raw mut attributes);
+        if status != 0 {
+            drop(Box::from_raw(work));
+            return Err(Error::from_raw_os_error(status));
+        }
+    }
+    Ok(())
+}
+
+/// What std's runtime would do before `main`, which this program does without (16 KB of the binary): a closed pipe is
+/// an error and no signal, and descriptors 0 to 2 are taken, so that no socket is ever mistaken for stdout.
+pub fn prepare_process() {
+    let mut files = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: numbers, three pollfds that live through the call, and a string that lives for ever.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::poll(files.as_mut_ptr(), 3, 0);
+        for file in files {
+            if file.revents & libc::POLLNVAL != 0 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+}
+
+/// The arguments of `main`, without the program's name.
+///
+/// # Safety
+///
+/// `arguments` must be what the C runtime has passed to `main`: `count` pointers to strings.
+pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_char) -> Vec<String> {
+    let argument = |index| {
+        // SAFETY: the caller promises `count` strings.
+        let argument = unsafe { std::ffi::CStr::from_ptr(*arguments.add(index)) };
+        text::lossy(argument.to_bytes())
+    };
+    (1..count as usize).map(argument).collect()
+}
+
+/// The raw value of an environment variable.
+pub fn environment(name: &str) -> Option<Vec<u8>> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: nothing in this program changes the environment, so the value stays where it is.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_bytes().to_vec())
+    }
+}
+
 /// Raises the soft limit of open files to the hard one and returns it.
 pub fn raise_file_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is an rlimit that lives through both calls.
+    let null = std::ptr::null_mut();
+    // SAFETY: `limit` is an rlimit that lives through both calls. (musl's setrlimit stops every thread first.)
     unsafe {
-        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        libc::prlimit(0, libc::RLIMIT_NOFILE, null, &raw mut limit);
         let soft = limit.rlim_cur;
         limit.rlim_cur = limit.rlim_max;
-        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
+        if libc::prlimit(0, libc::RLIMIT_NOFILE, &raw const limit, null) != 0 {
             limit.rlim_cur = soft;
         }
     }
@@ -362,11 +458,6 @@ pub fn make_dumpable() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
 }
 
-/// This process's id.
-pub fn process_id() -> u32 {
-    std::process::id()
-}
-
 /// Ends the process at once, with all its threads, running nothing on the way.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit takes a number and does not return.
@@ -409,6 +500,55 @@ fn default_action(signal: libc::c_int) {
 pub fn is_terminal(fd: RawFd) -> bool {
     // SAFETY: no pointers are passed.
     unsafe { libc::isatty(fd) == 1 }
+}
+
+/// Opens a file for reading, or for writing from its start.
+fn open(path: &str, flags: libc::c_int) -> Result<OwnedFd> {
+    let path = CString::new(path)?;
+    // SAFETY: the path lives through the call; no file is created, so no mode is read.
+    own(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) })
+}
+
+/// The first `most` bytes of a file.
+pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
+    let fd = open(path, libc::O_RDONLY)?;
+    let mut bytes = vec![0; most];
+    let mut length = 0;
+    while length < most {
+        // SAFETY: the kernel writes at most as many bytes as the rest of the buffer has.
+        let count = unsafe { libc::read(fd.as_raw_fd(), bytes[length..].as_mut_ptr().cast(), most - length) };
+        match check_size(count)? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Replaces what is in a file that exists.
+pub fn overwrite_file(path: &str, bytes: &[u8]) -> Result<()> {
+    let fd = open(path, libc::O_WRONLY | libc::O_TRUNC)?;
+    write(fd.as_raw_fd(), bytes).map(drop)
+}
+
+/// Writes all of it; a reader that has gone away wants no more.
+pub fn write_all(fd: RawFd, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match write(fd, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Waits.
+pub fn sleep(duration: Duration) {
+    let spec = timespec(duration);
+    // SAFETY: the timespec lives through the call; what is left is not asked for.
+    unsafe { libc::nanosleep(&raw const spec, std::ptr::null_mut()) };
 }
 
 /// Writes to a descriptor, blocking while its reader is slow.
@@ -484,23 +624,39 @@ fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
     }
 }
 
-/// The addresses of this machine's (in a pod: this pod's) network interfaces, in the kernel's order.
+/// Most IPv4 addresses that are looked at.
+const MAX_INTERFACES: usize = 64;
+
+/// The addresses of this machine's (in a pod: this pod's) network interfaces that are up, IPv4 first, in the kernel's
+/// order. (netdevice(7) and /proc; the C library's getifaddrs takes three pages of stack for the same.)
 pub fn interface_addresses() -> Vec<IpAddr> {
     let mut found = Vec::new();
-    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
-    // SAFETY: getifaddrs makes a linked list that is walked before freeifaddrs ends it.
+    // SAFETY: ifreq and ifconf are plain numbers and pointers, for which all zero is a value; the kernel writes at
+    // most `ifc_len` bytes into the requests and says how many.
     unsafe {
-        if libc::getifaddrs(&raw mut list) != 0 {
-            return found;
+        let mut requests: [libc::ifreq; MAX_INTERFACES] = std::mem::zeroed();
+        let mut list: libc::ifconf = std::mem::zeroed();
+        list.ifc_len = size_of_val(&requests) as libc::c_int;
+        list.ifc_ifcu.ifcu_req = requests.as_mut_ptr();
+        if let Ok(socket) = own(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))
+            && libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFCONF as _, &raw mut list) == 0
+        {
+            let count = list.ifc_len as usize / size_of::<libc::ifreq>();
+            let addresses = requests[..count].iter().map(|request| &raw const request.ifr_ifru.ifru_addr);
+            found.extend(addresses.filter_map(ip_of).map(|address| address.ip()));
         }
-        let mut entry = list;
-        while !entry.is_null() {
-            found.extend(ip_of((*entry).ifa_addr).map(|address| address.ip()));
-            entry = (*entry).ifa_next;
-        }
-        libc::freeifaddrs(list);
     }
+    let table = read_file("/proc/net/if_inet6", 16 * 1024).unwrap_or_default();
+    found.extend(table.split(|&byte| byte == b'\n').filter_map(hexadecimal_ip));
     found
+}
+
+/// The address that a line begins with, as 32 hexadecimal digits.
+fn hexadecimal_ip(line: &[u8]) -> Option<IpAddr> {
+    let digits = line.get(..32)?;
+    let bits =
+        digits.iter().try_fold(0u128, |bits, &digit| Some(bits << 4 | u128::from((digit as char).to_digit(16)?)))?;
+    Some(Ipv6Addr::from_bits(bits).into())
 }
 
 /// Which addresses [`lookup`] asks for.
@@ -525,8 +681,8 @@ pub fn lookup(host: &str, family: Family) -> std::result::Result<Vec<IpAddr>, St
     unsafe {
         let status = libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list);
         if status != 0 {
-            let text = std::ffi::CStr::from_ptr(libc::gai_strerror(status));
-            return Err(text.to_string_lossy().into_owned());
+            let words = std::ffi::CStr::from_ptr(libc::gai_strerror(status));
+            return Err(text::lossy(words.to_bytes()));
         }
         let mut entry = list;
         while !entry.is_null() {
@@ -552,4 +708,24 @@ pub fn addresses(fd: RawFd) -> (Option<SocketAddr>, Option<SocketAddr>) {
         address.map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
     };
     (ask(libc::getpeername), ask(libc::getsockname))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_have_loopback() {
+        assert!(interface_addresses().iter().any(IpAddr::is_loopback));
+        let line = b"00000000000000000000000000000001 01 80 10 80       lo";
+        assert_eq!(hexadecimal_ip(line), Some(Ipv6Addr::LOCALHOST.into()));
+        assert_eq!(hexadecimal_ip(b""), None);
+    }
+
+    #[test]
+    fn a_thread_runs() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        spawn(64 * 1024, move || sender.send(5).unwrap()).unwrap();
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(5));
+    }
 }
