@@ -156,20 +156,23 @@ pub fn lossy(bytes: &[u8]) -> String {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends the inside of a JSON string (RFC 8259 section 7). Bytes that are not UTF-8 come out as
-/// U+FFFD; so no input can end the string or begin a line.
+/// Appends the inside of a JSON string (RFC 8259 section 7). Bytes that are not UTF-8 come out as U+FFFD, and
+/// whatever ends a line or starts a terminal sequence somewhere (C0, DEL, C1, U+2028, U+2029) as an escape; so no
+/// input can end the string or begin a line.
 pub fn json_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
-        for &byte in chunk.valid().as_bytes() {
-            match byte {
-                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                0..0x20 | 0x7f => {
-                    put(out, b"\\u00");
-                    put(out, &[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\\' => put(out, &[b'\\', character as u8]),
+                '\n' => put(out, b"\\n"),
+                '\t' => put(out, b"\\t"),
+                '\0'..=' ' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' if character != ' ' => {
+                    put(out, b"\\u");
+                    for place in (0..4).rev() {
+                        out.push(HEX[(character as usize >> (4 * place)) & 15]);
+                    }
                 }
-                _ => out.push(byte),
+                _ => put(out, character.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
         if !chunk.invalid().is_empty() {
@@ -260,7 +263,10 @@ mod tests {
 
     #[test]
     fn json_strings_cannot_be_broken_out_of() {
-        let hostile = b"a\"b\\c\nd\x00\x7f\xff\xc3\xa9";
-        assert_eq!(written(|out| json_string(out, hostile)), "\"a\\\"b\\\\c\\nd\\u0000\\u007f\u{fffd}é\"");
+        let hostile = b"a\"b\\c\nd\x00\x7f\xff\xc3\xa9\xc2\x85\xe2\x80\xa8";
+        assert_eq!(
+            written(|out| json_string(out, hostile)),
+            "\"a\\\"b\\\\c\\nd\\u0000\\u007f\u{fffd}é\\u0085\\u2028\""
+        );
     }
 }

@@ -58,7 +58,9 @@ enum Place {
     DataLineFeed,
     /// At the start of a trailer line.
     TrailerStart,
-    /// In a trailer line.
+    /// In the name of a trailer field.
+    TrailerName,
+    /// In its value.
     Trailer,
     TrailerLineFeed,
     LastLineFeed,
@@ -155,9 +157,9 @@ impl Chunked {
     fn step(&mut self, byte: u8) -> Result<bool, RequestError> {
         use Place::{
             BeforeExtension, Data, DataLineFeed, DataReturn, Extension, ExtensionQuoted, ExtensionToken, LastLineFeed,
-            Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerStart,
+            Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerName, TrailerStart,
         };
-        self.count(byte)?;
+        self.count()?;
         self.place = match (self.place, byte) {
             (Size, _) if byte.is_ascii_hexdigit() && self.digits < MAX_SIZE_DIGITS => {
                 self.digits += 1;
@@ -180,7 +182,8 @@ impl Chunked {
             (DataReturn, b'\r') => DataLineFeed,
             (DataLineFeed, b'\n') => Size,
             (TrailerStart, b'\r') => LastLineFeed,
-            (TrailerStart, _) if is_token_byte(byte) => Trailer,
+            (TrailerStart | TrailerName, _) if is_token_byte(byte) => TrailerName,
+            (TrailerName, b':') => Trailer,
             (Trailer, b'\r') => TrailerLineFeed,
             (Trailer, b'\t' | b' '..=b'~' | 0x80..) => Trailer,
             (TrailerLineFeed, b'\n') => TrailerStart,
@@ -191,13 +194,13 @@ impl Chunked {
     }
 
     /// Bounds what is read and thrown away.
-    fn count(&mut self, byte: u8) -> Result<(), RequestError> {
+    fn count(&mut self) -> Result<(), RequestError> {
         match self.place {
             Place::BeforeExtension | Place::Extension | Place::ExtensionToken | Place::ExtensionQuoted(_) => {
                 self.extensions += 1;
                 if self.extensions > MAX_EXTENSIONS { Err(RequestError::Malformed) } else { Ok(()) }
             }
-            Place::TrailerStart | Place::Trailer if byte != b'\r' => {
+            Place::TrailerStart | Place::TrailerName | Place::Trailer | Place::TrailerLineFeed => {
                 self.trailers += 1;
                 if self.trailers > MAX_TRAILERS { Err(RequestError::FieldsTooLarge) } else { Ok(()) }
             }
@@ -266,6 +269,8 @@ mod tests {
             "00000000000000005\r\n",
             "0\r\n \r\n",
             "0\r\na\nb\r\n",
+            "0\r\nX : y\r\n",
+            "0\r\nX\r\n",
             "0\r\n\rX",
         ] {
             assert_eq!(read(input.as_bytes(), 0), Err(RequestError::Malformed), "{input:?}");

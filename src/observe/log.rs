@@ -3,6 +3,7 @@
 //! No request waits for stdout: lines go into a bounded buffer; when stdout is not read and the buffer is full,
 //! lines are dropped, counted, and reported in one line later. Untrusted bytes are escaped here and nowhere else.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,6 +12,8 @@ use crate::{sys, text};
 
 /// Most bytes that wait for stdout; 64 KiB is what a pipe holds as well.
 const MAX_WAITING: usize = 64 * 1024;
+/// The writer only copies bytes; unoptimized code needs more.
+const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
 
 /// How a line looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,12 +126,22 @@ pub struct Log {
     filled: Condvar,
     /// Nothing is waiting any more.
     emptied: Condvar,
+    has_writer: AtomicBool,
 }
 
 impl Log {
-    /// A log that keeps its lines until [`Log::write_forever`] runs.
+    /// A log that keeps its lines until it is started.
     pub fn new(format: Format) -> Self {
-        Self { format, buffer: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }
+        let has_writer = AtomicBool::new(false);
+        Self { format, buffer: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new(), has_writer }
+    }
+
+    /// Starts the thread that writes, if it does not run yet. Without a thread to be had, lines are kept until the
+    /// next try, or until [`Log::flush`].
+    pub fn start(&'static self) {
+        if !self.has_writer.swap(true, Ordering::Relaxed) && sys::spawn(STACK, || self.write_forever()).is_err() {
+            self.has_writer.store(false, Ordering::Relaxed);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Buffer> {
@@ -160,7 +173,7 @@ impl Log {
     }
 
     /// Writes lines to stdout as they come; the work of the log's thread.
-    pub fn write_forever(&self) -> ! {
+    fn write_forever(&self) -> ! {
         let mut writing = Vec::new();
         loop {
             let mut buffer = self.lock();
@@ -184,9 +197,13 @@ impl Log {
     }
 
     /// Waits until everything is written, at most `timeout`: before the process ends.
-    pub fn flush(&self, timeout: Duration) {
+    pub fn flush(&'static self, timeout: Duration) {
+        self.start();
         let deadline = Instant::now() + timeout;
         let mut buffer = self.lock();
+        if !self.has_writer.load(Ordering::Relaxed) {
+            return sys::write_all(1, &std::mem::take(&mut buffer.waiting));
+        }
         while !buffer.waiting.is_empty() || buffer.in_writing > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

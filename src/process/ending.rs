@@ -35,7 +35,7 @@ pub enum Ending {
 }
 
 /// Ends the process on purpose. `why` is what asked for it: `GET /crash`, a rule, a signal.
-pub fn end(log: &Log, ending: Ending, why: &str) -> ! {
+pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
     match ending {
         Ending::Exit(code) => {
             log.write(log.line("exit").number("status", u64::from(code)).text("reason", why.as_bytes()));
@@ -56,13 +56,13 @@ pub fn end(log: &Log, ending: Ending, why: &str) -> ! {
 }
 
 /// Ends with the status of a signal.
-pub fn end_by_signal(log: &Log, status: i32, name: &str) -> ! {
+pub fn end_by_signal(log: &'static Log, status: i32, name: &str) -> ! {
     log.write(log.line("exit").number("status", status as u64).text("reason", name.as_bytes()));
     last_words(log, &[name]);
     sys::exit_now(status)
 }
 
-fn last_words(log: &Log, message: &[&str]) {
+fn last_words(log: &'static Log, message: &[&str]) {
     write_termination_message(&text::joined(message));
     log.flush(LOG_PATIENCE);
 }

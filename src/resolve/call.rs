@@ -147,6 +147,10 @@ pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result
 fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> Result<Vec<IpAddr>, CallError> {
     let fail =
         |cause, detail: &str| CallError::new(Phase::Resolve, cause, text::joined(&[&service.host, ": ", detail]));
+    const DENIED: &str = "not allowed by RESOLVE_ALLOW";
+    if !allow.may_permit(&service.host) {
+        return Err(fail(Cause::Denied, DENIED));
+    }
     let mut addresses = match service.literal {
         Some(address) => vec![address],
         None => lookup::addresses(&service.host, deadline).map_err(|error| match error {
@@ -158,7 +162,7 @@ fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> R
     let own = sys::interface_addresses();
     addresses.retain(|&address| allow.permits(&service.host, address, &own));
     if addresses.is_empty() {
-        return Err(fail(Cause::Denied, "not allowed by RESOLVE_ALLOW"));
+        return Err(fail(Cause::Denied, DENIED));
     }
     Ok(addresses)
 }

@@ -84,6 +84,11 @@ impl Allow {
         !is_own && !is_special(address) && self.names(host)
     }
 
+    /// Whether some address of `host` could be called; if not, the name need not even be looked up.
+    pub fn may_permit(&self, host: &str) -> bool {
+        !self.networks.is_empty() || self.names(host)
+    }
+
     fn names(&self, host: &str) -> bool {
         let host = normal(host.as_bytes());
         self.names.iter().any(|name| match name.as_slice() {

@@ -132,7 +132,9 @@ struct Slots<P> {
     slots: Vec<Slot<P>>,
     queues: [Queue; Reason::COUNT],
     due: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    /// All connections, and those of them that wait; the others are in workers' hands.
     open: usize,
+    parked: usize,
     held: usize,
     /// When the timer fires, if it is set.
     alarm: Option<Instant>,
@@ -159,6 +161,7 @@ impl<P> Lot<P> {
             queues: [empty; Reason::COUNT],
             due: BinaryHeap::new(),
             open: 0,
+            parked: 0,
             held: 0,
             alarm: None,
             is_closing: false,
@@ -198,15 +201,17 @@ impl<P> Lot<P> {
         }
     }
 
-    /// Takes in a new connection. When the lot is full one that waits has to go, and is returned to be closed;
-    /// when nobody waits the new one is.
+    /// Takes in a new connection. When the lot is full one that waits has to go, and is returned to be closed; when
+    /// all that wait have to stay, the new one is. What workers have in hand, which is few and moves on at once, may
+    /// go over the limit.
     pub fn open(&self, socket: OwnedFd) -> (Option<Connection>, Option<OwnedFd>) {
         let mut slots = self.lock();
         let mut victim = None;
         if slots.open >= self.max_connections {
             match slots.evict() {
                 Some(socket) => victim = Some(socket),
-                None => return (None, Some(socket)),
+                None if slots.parked >= self.max_connections => return (None, Some(socket)),
+                None => {}
             }
         }
         let fd = socket.as_raw_fd() as usize;
@@ -253,6 +258,8 @@ impl<P> Lot<P> {
             slots.release(fd as u32); // No memory in the kernel: nobody would ever wake it.
             return Some(connection.socket);
         }
+        slots.parked += 1;
+        let slot = &mut slots.slots[fd as usize];
         slot.is_registered = true;
         slot.socket = Some(connection.socket);
         slot.payload = payload;
@@ -366,6 +373,7 @@ impl<P> Slots<P> {
     fn take(&mut self, fd: u32, is_due: bool) -> Option<Taken<P>> {
         let slot = &mut self.slots[fd as usize];
         let socket = slot.socket.take()?;
+        self.parked -= 1;
         self.held -= std::mem::take(&mut slot.held) as usize;
         let connection = Connection { socket, generation: slot.generation };
         let payload = slot.payload.take();
@@ -483,15 +491,24 @@ mod tests {
     }
 
     #[test]
-    fn with_nobody_waiting_the_new_one_is_refused() {
+    fn with_all_that_wait_delayed_the_new_one_is_refused() {
         let (lot, connections, _ends) = lot(2, 2);
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        for connection in connections {
+            assert!(lot.park(connection, Reason::Delay, deadline, None, 0).is_none());
+        }
         let (third, _theirs) = UnixStream::pair().unwrap();
         let (connection, refused) = lot.open(third.into());
         assert!(connection.is_none() && refused.is_some());
-        for connection in connections {
-            drop(lot.close(connection));
-        }
-        assert_eq!(lot.counts(), (0, 0));
+        assert_eq!(lot.counts(), (2, 0));
+    }
+
+    #[test]
+    fn what_workers_have_in_hand_does_not_fill_the_lot() {
+        let (lot, _connections, _ends) = lot(2, 2);
+        let (third, _theirs) = UnixStream::pair().unwrap();
+        let (connection, refused) = lot.open(third.into());
+        assert!(connection.is_some() && refused.is_none());
     }
 
     #[test]

@@ -25,8 +25,6 @@ use crate::text;
 const RESERVED_FILES: u64 = 48;
 /// How long the last log lines may take.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
-/// The log's thread only copies bytes.
-const LOG_STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
 /// A connection begun before the listener closed is given so long to say something.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -38,10 +36,9 @@ pub fn serve(config: Config) -> i32 {
     let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), config.rules.clone(), started);
-    let has_log = sys::spawn(LOG_STACK, || log.write_forever()).is_ok();
     log_configuration(config, &engine, log);
     if let Some(status) = start_rules(&engine, log) {
-        return finish(log, has_log, status);
+        return finish(log, status);
     }
     let bound = match listener::bind(config.port, config.bind) {
         Ok(bound) => bound,
@@ -50,7 +47,6 @@ pub fn serve(config: Config) -> i32 {
             text::socket_address(&mut address, failed.address);
             return fail(
                 log,
-                has_log,
                 &["cannot listen on ", &text::into_string(address), ": ", &sys::error_text(&failed.error)],
             );
         }
@@ -59,11 +55,11 @@ pub fn serve(config: Config) -> i32 {
         Ok(server) => {
             announce(server, bound.is_fallback);
             match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
-                Ok(()) => watch(server, has_log),
-                Err(error) => fail(log, has_log, &["cannot start: ", &sys::error_text(&error)]),
+                Ok(()) => watch(server),
+                Err(error) => fail(log, &["cannot start: ", &sys::error_text(&error)]),
             }
         }
-        Err(error) => fail(log, has_log, &["cannot start: ", &sys::error_text(&error)]),
+        Err(error) => fail(log, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
 
@@ -73,19 +69,17 @@ fn random_seed() -> u64 {
 }
 
 /// Lets the log finish, and hands the status on.
-fn finish(log: &Log, has_log: bool, status: i32) -> i32 {
-    if has_log {
-        log.flush(LOG_PATIENCE);
-    }
+fn finish(log: &'static Log, status: i32) -> i32 {
+    log.flush(LOG_PATIENCE);
     status
 }
 
 /// A failure at run time: on stderr, for the kubelet, and as the exit status.
-fn fail(log: &Log, has_log: bool, message: &[&str]) -> i32 {
+fn fail(log: &'static Log, message: &[&str]) -> i32 {
     let message = text::joined(message);
     sys::write_all(2, text::joined(&["probeserver: ", &message, "\n"]).as_bytes());
     ending::write_termination_message(&message);
-    finish(log, has_log, ending::FAILED)
+    finish(log, ending::FAILED)
 }
 
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
@@ -105,8 +99,9 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
 }
 
 /// Walks the rules for the moment before listening. An exit status means that the process ends here.
-fn start_rules(engine: &Engine, log: &Log) -> Option<i32> {
+fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
     for live in engine.rules().iter().filter(|live| live.rule.target == Target::Start) {
+        log.start(); // This may take its time. Otherwise listening comes first.
         let result = live.attempt(engine.seed());
         log_roll(log, live, result.roll, result.is_hit);
         if !result.is_hit {
@@ -180,7 +175,7 @@ fn build(
     Ok(Box::leak(Box::new(Server { state, log, lot: Lot::new(most)?, listener, crew })))
 }
 
-fn announce(server: &Server, is_fallback: bool) {
+fn announce(server: &'static Server, is_fallback: bool) {
     let log = server.log;
     if is_fallback {
         log.write(
@@ -191,13 +186,14 @@ fn announce(server: &Server, is_fallback: bool) {
     if let Some(listening) = server.listener.address() {
         text::socket_address(&mut address, listening);
     }
+    log.start();
     let identity = server.state.identity;
     server.state.phase.set(Phase::Listening);
     log.write(log.line("listening").text("address", &address).text("pod", identity.pod.as_bytes()));
 }
 
 /// Watches signals and the clock until the server is done.
-fn watch(server: &'static Server, has_log: bool) -> i32 {
+fn watch(server: &'static Server) -> i32 {
     let (config, phase) = (server.state.config, &server.state.phase);
     let mut deadline = None;
     loop {
@@ -222,7 +218,7 @@ fn watch(server: &'static Server, has_log: bool) -> i32 {
             let (open, lingering) = server.lot.counts();
             if open == lingering || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 stop(server, open - lingering);
-                return finish(server.log, has_log, 0);
+                return finish(server.log, 0);
             }
         }
     }
