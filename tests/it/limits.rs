@@ -1,0 +1,239 @@
+//! Rows 101 and 102: more clients than room, more work than workers, fewer descriptors than connections.
+//! Whatever happens, checks are answered: kubelet's come over the same listener as everybody's.
+
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::harness::{Server, eventually, get, raise_own_descriptor_limit};
+
+#[track_caller]
+fn assert_checks_are_answered(server: &Server) {
+    let began = Instant::now();
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "three checks took {:?}\n{server}", began.elapsed());
+}
+
+#[test]
+fn checks_are_answered_under_a_slowloris_of_max_connections() {
+    let server = Server::start(&[("MAX_CONNECTIONS", "64")]);
+    let mut clients: Vec<Client<'_>> = Vec::new();
+    for number in 0..128 {
+        let mut client = server.connect();
+        client.send("GET / HTTP/1.1\r\nX-");
+        clients.push(client);
+        if number % 16 == 15 {
+            assert_checks_are_answered(&server);
+        }
+    }
+    for client in clients.iter_mut().skip(64) {
+        let _ = client.try_send("a: b\r\n");
+    }
+    assert_checks_are_answered(&server);
+}
+
+#[test]
+fn a_thousand_delayed_requests_hold_no_thread() {
+    raise_own_descriptor_limit();
+    let server = Server::start(&[]);
+    let descriptors = server.count("fd");
+    let began = Instant::now();
+    let mut clients: Vec<Client<'_>> = (0..1000)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(get("/delay/5"));
+            client
+        })
+        .collect();
+    eventually("all thousand are taken in", &server, || server.count("fd") >= descriptors + 1000);
+    assert_checks_are_answered(&server);
+    let threads = server.count("task");
+    assert!(threads <= 16, "{threads} threads");
+    assert!(began.elapsed() < Duration::from_secs(5), "too slow to say: {:?}", began.elapsed());
+    for client in &mut clients {
+        assert_eq!(client.response().status, 200);
+    }
+    let took = began.elapsed();
+    assert!((Duration::from_secs(5)..Duration::from_secs(15)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn checks_are_answered_while_every_worker_has_a_slow_reader() {
+    let server = Server::start(&[("MAX_WORKERS", "4")]);
+    let mut readers: Vec<Client<'_>> = (0..16)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(get("/bytes/10485760"));
+            client
+        })
+        .collect();
+    for reader in &mut readers {
+        assert!(reader.has_news_within(Duration::from_secs(20)), "an answer begins for each\n{server}");
+    }
+    assert_checks_are_answered(&server);
+    let mut patient = readers.swap_remove(7);
+    drop(readers);
+    assert_eq!(patient.response().body.len(), 10 << 20); // parked, not forgotten
+    assert_eq!(patient.ask(get("/version")).status, 200);
+}
+
+#[test]
+fn the_last_free_worker_never_takes_slow_work() {
+    let server = Server::start(&[("MAX_WORKERS", "2")]);
+    let mut busy = server.connect();
+    busy.send(get("/cpu?for=3s"));
+    eventually("one worker is busy", &server, || server.cpu_ticks() > 10);
+    for slow in ["/cpu?for=1ms", "/mem?size=1k&for=1ms", "/resolve?service=example.invalid"] {
+        let response = server.get(slow);
+        response.expect_error(503);
+        assert_eq!(response.field("retry-after"), Some("1"), "{slow}: {response:#?}");
+    }
+    assert_checks_are_answered(&server);
+    assert_eq!(server.get("/delay/10ms").status, 200); // holds no worker
+    assert!(!busy.has_news_within(Duration::from_millis(1)), "the work was over too early to say\n{server}");
+    assert_eq!(busy.response().status, 200);
+    assert_eq!(server.get("/cpu?for=1ms").status, 200);
+}
+
+#[test]
+fn the_oldest_idle_connection_makes_room() {
+    let server = Server::start(&[("MAX_CONNECTIONS", "8")]);
+    let mut clients: Vec<Client<'_>> = (0..8)
+        .map(|_| {
+            let mut client = server.connect();
+            client.ask(get("/version"));
+            client
+        })
+        .collect();
+    clients[0].ask(get("/version")); // so the second is now the one that has been idle longest
+    let mut ninth = server.connect();
+    assert_eq!(ninth.ask(get("/healthz")).status, 200);
+    let mut closed = Vec::new();
+    eventually("one was closed", &server, || {
+        let numbers = clients.iter_mut().enumerate();
+        closed =
+            numbers.filter_map(|(number, it)| it.has_news_within(Duration::from_millis(1)).then_some(number)).collect();
+        !closed.is_empty()
+    });
+    // An answer is out a moment before its connection counts as idle, so neighbours may have changed places.
+    assert!(matches!(closed[..], [1..=3]), "{closed:?}\n{server}");
+    clients[closed[0]].expect_end();
+    assert_eq!(clients[0].ask(get("/version")).status, 200);
+}
+
+#[test]
+fn waiting_delayed_requests_are_not_closed_to_make_room() {
+    let server = Server::start(&[("MAX_CONNECTIONS", "4")]);
+    let mut delayed: Vec<Client<'_>> = (0..3)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(format!("{}{}", get("/version"), get("/delay/1")));
+            assert_eq!(client.response().status, 200);
+            client
+        })
+        .collect();
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        let mut client = server.connect();
+        assert_eq!(client.ask(get("/healthz")).status, 200);
+        idle.push(client); // until the next takes its place
+    }
+    for client in &mut delayed {
+        assert_eq!(client.response().status, 200);
+    }
+}
+
+/// Probes come one after the other; the one before must not be in the way of the next, however full it is.
+#[test]
+fn a_probe_is_answered_in_the_last_place_again_and_again() {
+    let server = Server::start(&[("MAX_CONNECTIONS", "4")]);
+    let mut delayed: Vec<Client<'_>> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut delayed {
+        client.send(format!("{}{}", get("/version"), get("/delay/2")));
+        assert_eq!(client.response().status, 200);
+    }
+    for _ in 0..100 {
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+    assert!(delayed.iter_mut().all(|client| client.response().status == 200));
+}
+
+/// 8 MiB are held for incomplete heads at most; 600 times 15 KiB are more.
+#[test]
+fn bytes_held_for_waiting_connections_are_bounded() {
+    raise_own_descriptor_limit();
+    let server = Server::start(&[]);
+    let part = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "b".repeat(15 << 10));
+    let mut clients: Vec<Client<'_>> = (0..600)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(&part);
+            client
+        })
+        .collect();
+    let began = Instant::now();
+    clients[0].wait_for_any_end();
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "that was its deadline, not the bound: {:?}\n{server}",
+        began.elapsed()
+    );
+    let last = clients.last_mut().expect("600 of them");
+    last.send("\r\n\r\n");
+    assert_eq!(last.response().status, 200);
+    assert!(server.resident_kilobytes() < 24 << 10, "{} kB", server.resident_kilobytes());
+    assert_checks_are_answered(&server);
+}
+
+#[test]
+fn a_low_descriptor_limit_means_fewer_connections_not_none() {
+    let server = Server::spawn_with_limit(&[], Some(64));
+    server.wait_until_listening();
+    let mut clients: Vec<Client<'_>> = (0..200)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(get("/version"));
+            client
+        })
+        .collect();
+    assert_checks_are_answered(&server);
+    assert_eq!(clients.last_mut().expect("200 of them").response().status, 200);
+    drop(clients);
+    assert_checks_are_answered(&server);
+}
+
+#[test]
+fn without_a_descriptor_left_it_serves_what_is_there_says_so_once_and_recovers() {
+    let server = Server::start(&[("LOG_REQUESTS", "none")]);
+    let mut there = server.connect();
+    there.send(format!("{}{}", get("/version"), get("/delay/1")));
+    assert_eq!(there.response().status, 200);
+    let log_before = server.log().len();
+    let ticks_before = server.cpu_ticks();
+
+    server.limit_descriptors(3); // whatever is open stays open, nothing new can be
+    let mut waiting: Vec<Client<'_>> = (0..5)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(get("/hostname"));
+            client
+        })
+        .collect();
+    assert_eq!(there.response().status, 200);
+    let complaint = server.wait_for_log_after(log_before, "");
+    assert!(
+        complaint.to_ascii_lowercase().contains("too many open files") || complaint.contains("descriptor"),
+        "{complaint}"
+    );
+    let burnt = server.cpu_ticks() - ticks_before;
+    assert!(burnt < 50, "{burnt} ticks of processor time in a second of waiting");
+
+    server.limit_descriptors(1000);
+    for client in &mut waiting {
+        assert_eq!(client.response().status, 200);
+    }
+    assert_checks_are_answered(&server);
+    let lines = server.log().len() - log_before;
+    assert!((1..=2).contains(&lines), "{lines} lines for one episode\n{server}");
+}

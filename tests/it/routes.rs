@@ -1,0 +1,291 @@
+//! Every route but `/resolve` and those of the fault language: what it answers, and what it refuses.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Server, eventually, get, post};
+use crate::lines::{Json, is_rfc_3339_utc};
+use crate::table::line;
+
+const CHECKS: [&str; 9] = [
+    "/healthz",
+    "/health",
+    "/livez",
+    "/health/live",
+    "/health/alive",
+    "/readyz",
+    "/health/ready",
+    "/startupz",
+    "/healthz?x=y",
+];
+
+#[test]
+fn every_check_and_alias_is_ok() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for path in CHECKS {
+        let response = client.ask(get(path));
+        response.expect(200, "{ \"status\": \"ok\" }\n");
+        assert_eq!(response.field("content-type"), Some("application/json"), "{path}");
+    }
+}
+
+#[test]
+fn verbose_checks_name_the_deciding_rule() {
+    let server = Server::start(&[("HEALTH_STATUS_FACTOR", "100")]);
+    server.get("/livez?verbose").expect(200, "{ \"status\": \"ok\", \"rule\": null }\n");
+    server.get("/healthz?verbose").expect(500, "{ \"status\": \"error\", \"rule\": \"health fail 100%\" }\n");
+    server.get("/healthz?x&verbose").expect(500, "{ \"status\": \"error\", \"rule\": \"health fail 100%\" }\n");
+    server.get("/healthz?verbosely").expect(500, "{ \"status\": \"error\" }\n");
+}
+
+#[test]
+fn whoami_is_json_with_its_keys_in_order() {
+    let variables = [
+        ("POD_NAME", "web-0"),
+        ("POD_NAMESPACE", "team \"a\""),
+        ("NODE_NAME", "node-1"),
+        ("ZONE", "eu-1a"),
+        ("IP_ADDRESS", "10.0.0.7"),
+        ("APP_VERSION", "1.2.3"),
+        ("HEALTH_STATUS_FACTOR", "100"),
+    ];
+    let server = Server::start(&variables);
+    server.get("/healthz");
+    server.get("/readyz");
+    let mut client = server.connect();
+    let response = client.ask(get("/whoami"));
+    assert!(response.status == 200 && response.closes(), "{response:#?}");
+    assert!(response.field("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{response:#?}");
+    let (local, peer) = (client.stream.peer_addr(), client.stream.local_addr());
+    client.expect_end();
+
+    let json = Json::parse(&response.text());
+    let keys = [
+        "pod",
+        "namespace",
+        "node",
+        "zone",
+        "ip",
+        "version",
+        "started",
+        "uptime_seconds",
+        "requests",
+        "connection",
+        "checks",
+        "faults",
+    ];
+    assert_eq!(json.keys(), keys);
+    for (key, value) in [
+        ("pod", "web-0"),
+        ("namespace", "team \"a\""),
+        ("node", "node-1"),
+        ("zone", "eu-1a"),
+        ("ip", "10.0.0.7"),
+        ("version", "1.2.3"),
+    ] {
+        assert_eq!(json.get(key), &Json::text(value), "{key}");
+    }
+    assert!(matches!(json.get("started"), Json::Text(time) if is_rfc_3339_utc(time)), "{json:?}");
+    assert!((0.0..60.0).contains(&json.get("uptime_seconds").number()), "{json:?}");
+    assert!((2.0..=3.0).contains(&json.get("requests").number()), "{json:?}");
+    assert_eq!(json.get("connection").keys(), ["peer", "local"]);
+    assert_eq!(json.get("connection").get("peer"), &Json::Text(peer.expect("it was connected").to_string()));
+    assert_eq!(json.get("connection").get("local"), &Json::Text(local.expect("it was connected").to_string()));
+    let checks = json.get("checks");
+    assert_eq!(checks.keys(), ["health", "live", "ready", "startup"]);
+    let answers = ["health", "live", "ready", "startup"].map(|check| checks.get(check).clone());
+    assert_eq!(answers, [Json::Number("500".into()), Json::Null, Json::Number("200".into()), Json::Null]);
+    assert_eq!(json.get("faults"), &Json::List(vec![Json::text("health fail 100%")]));
+}
+
+#[test]
+fn whoami_has_null_for_what_nobody_said() {
+    let server = Server::start(&[("HOSTNAME", "h"), ("IP_ADDRESS", "10.0.0.8")]);
+    let json = Json::parse(&server.get("/whoami").text());
+    let said = ["pod", "namespace", "node", "zone"].map(|key| json.get(key).clone());
+    assert_eq!(said, [Json::text("h"), Json::Null, Json::Null, Json::Null]);
+    assert_eq!(json.get("faults"), &Json::List(Vec::new()));
+}
+
+#[test]
+fn single_values_are_one_line_each() {
+    let server =
+        Server::start(&[("HOSTNAME", "h"), ("IP_ADDRESS", "10.0.0.9"), ("APP_VERSION", "2.0"), ("POD_NAME", "p")]);
+    server.get("/hostname").expect(200, "h\n");
+    server.get("/ip").expect(200, "10.0.0.9\n");
+    server.get("/version").expect(200, "2.0\n");
+    Server::start(&[]).get("/version").expect(200, concat!(env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn probe_fields_say_who_answered_on_every_reply() {
+    let identity = [("POD_NAME", "web-0"), ("NODE_NAME", "node-1"), ("ZONE", "eu-1a"), ("APP_VERSION", "1.2 beta")];
+    let server = Server::start(&identity);
+    for request in [
+        get("/"),
+        get("/nowhere"),
+        get("/status/204"),
+        post("/", ""),
+        line("BAD"),
+        get("/healthz"),
+        line("OPTIONS * HTTP/1.1"),
+    ] {
+        let response = server.ask(&request);
+        let fields = ["probe-pod", "probe-node", "probe-zone", "probe-version"].map(|name| response.field(name));
+        assert_eq!(
+            fields,
+            [Some("web-0"), Some("node-1"), Some("eu-1a"), Some("1.2 beta")],
+            "{request:?}: {response:#?}"
+        );
+    }
+    let response = Server::start(&[("HOSTNAME", "h")]).get("/");
+    let fields = ["probe-pod", "probe-node", "probe-zone"].map(|name| response.field(name));
+    assert_eq!(fields, [Some("h"), None, None], "{response:#?}");
+}
+
+#[test]
+fn content_type_is_that_of_the_index_alone() {
+    let server = Server::start(&[("CONTENT", "<p>x</p>"), ("CONTENT_TYPE", "text/html; charset=utf-8")]);
+    assert_eq!(server.get("/").field("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(server.get("/hostname").field("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(server.get("/nowhere").field("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+#[test]
+fn cpu_burns_as_long_as_asked() {
+    let server = Server::start(&[]);
+    for request in [get("/cpu?for=50ms"), post("/cpu?for=50ms", "")] {
+        let began = Instant::now();
+        let response = server.ask(request);
+        assert!(began.elapsed() >= Duration::from_millis(50), "{response:#?}");
+        assert!(response.status == 200 && response.text().contains(|c: char| c.is_ascii_digit()), "{response:#?}");
+    }
+    for query in ["for=61s", "for=x", "for=-1s", "for=", "for=2"] {
+        server.get(&format!("/cpu?{query}")).expect_refusal(400);
+    }
+}
+
+#[test]
+fn mem_holds_what_is_asked_up_to_its_bound() {
+    let server = Server::start(&[("MEM_MAX", "8Mi")]);
+    for target in
+        ["/mem?size=1Mi&for=10ms", "/mem?for=10ms&size=8Mi", "/mem?size=1000&for=1ms", "/mem?size=8388608&for=1ms"]
+    {
+        let response = server.get(target);
+        assert_eq!(response.status, 200, "{target}: {response:#?}");
+    }
+    assert_eq!(server.ask(post("/mem?size=1Mi&for=1ms", "")).status, 200);
+    assert_eq!(server.get("/mem?size=8388609&for=1ms").status, 503);
+    for query in ["size=lots&for=1ms", "size=1Mi&for=x", "size=-1&for=1ms", "size=1.5Mi&for=1ms"] {
+        server.get(&format!("/mem?{query}")).expect_refusal(400);
+    }
+    // The bound is on the sum: what one call holds another cannot have.
+    let before = server.resident_kilobytes();
+    let mut holder = server.connect();
+    holder.send(get("/mem?size=6Mi&for=1s"));
+    eventually("6 MiB are held", &server, || server.resident_kilobytes() > before + (5 << 10));
+    assert_eq!(server.get("/mem?size=4Mi&for=1ms").status, 503);
+    assert_eq!(server.get("/mem?size=1Mi&for=1ms").status, 200);
+    assert_eq!(holder.response().status, 200);
+    assert_eq!(server.get("/mem?size=4Mi&for=1ms").status, 200);
+}
+
+#[test]
+fn status_answers_any_final_status() {
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for status in (200..600).filter(|status| !matches!(status, 204 | 304)) {
+        let response = client.ask(get(&format!("/status/{status}")));
+        assert!(response.status == status && response.text().starts_with(&status.to_string()), "{response:#?}");
+    }
+    for status in [204, 304] {
+        let response = client.ask(get(&format!("/status/{status}"))); // the client checks that there is no length
+        assert!(response.status == status && response.body.is_empty(), "{response:#?}");
+    }
+    for bad in ["199", "600", "100", "0", "-200", "2000", "abc", "200x", "+200"] {
+        server.get(&format!("/status/{bad}")).expect_refusal(400);
+    }
+}
+
+#[test]
+fn delay_answers_when_due() {
+    let server = Server::start(&[]);
+    for (delay, least) in [("100ms", 100), ("0.1", 100), ("0.1s", 100), ("0", 0), ("1", 1000)] {
+        let began = Instant::now();
+        let response = server.get(&format!("/delay/{delay}"));
+        assert!(response.status == 200 && began.elapsed() >= Duration::from_millis(least), "{delay}: {response:#?}");
+    }
+    for bad in ["61", "61s", "2m", "x", "-1", "1 s", "1d", "ms"] {
+        let response = server.ask(get(&format!("/delay/{bad}")));
+        assert_eq!(response.status, 400, "{bad}: {response:#?}");
+    }
+}
+
+#[test]
+fn bytes_answers_that_many() {
+    let server = Server::start(&[]);
+    for count in [0, 1, 1000, 100_000, 10 << 20] {
+        let response = server.get(&format!("/bytes/{count}"));
+        assert!(response.status == 200 && response.body.len() == count, "{count}: {} bytes", response.body.len());
+        assert_eq!(response.field("content-type"), Some("application/octet-stream"));
+    }
+    for bad in ["10485761", "-1", "x", "1k", "99999999999999999999"] {
+        server.get(&format!("/bytes/{bad}")).expect_refusal(400);
+    }
+}
+
+#[test]
+fn headers_shows_the_head_as_received_whatever_the_method() {
+    let server = Server::start(&[]);
+    for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let head =
+            format!("{method} /headers?a=%41 HTTP/1.1\r\nHost: a\r\nx-MiXed:  spaced \t\r\nContent-Length: 5\r\n\r\n");
+        let response = server.ask(format!("{head}hello"));
+        let text = response.text();
+        let shown: Vec<&str> = text.lines().collect();
+        assert_eq!(response.status, 200, "{response:#?}");
+        assert_eq!(shown.first(), Some(&format!("{method} /headers?a=%41 HTTP/1.1").as_str()), "{text}");
+        assert!(shown.iter().any(|line| line.trim_end() == "x-MiXed:  spaced"), "{text}");
+        assert_eq!(response.field("x-content-type-options"), Some("nosniff"), "{response:#?}");
+        assert_eq!(response.field("content-type"), Some("text/plain; charset=utf-8"), "{response:#?}");
+    }
+    assert_eq!(server.ask(line("HEAD /headers HTTP/1.1")).status, 200);
+}
+
+#[test]
+fn echo_gives_the_content_back_as_text() {
+    let server = Server::start(&[]);
+    let response = server.ask(post("/echo", "<b>hello</b>"));
+    response.expect(200, "<b>hello</b>");
+    assert_eq!(response.field("content-type"), Some("text/plain; charset=utf-8"), "{response:#?}");
+    assert_eq!(response.field("x-content-type-options"), Some("nosniff"), "{response:#?}");
+    server.ask(post("/echo", "")).expect(200, "");
+    server.ask("POST /echo HTTP/1.1\r\nHost: a\r\n\r\n").expect(200, "");
+    let binary: Vec<u8> = (0..=255).collect();
+    let request = [b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 256\r\n\r\n", binary.as_slice()].concat();
+    assert_eq!(server.ask(request).body, binary);
+}
+
+#[test]
+fn head_goes_wherever_get_goes_but_to_what_does_something() {
+    let server = Server::start(&[]);
+    for path in CHECKS.into_iter().chain([
+        "/",
+        "/whoami",
+        "/ip",
+        "/hostname",
+        "/version",
+        "/status/418",
+        "/delay/0",
+        "/bytes/10",
+        "/headers",
+    ]) {
+        let response = server.ask(line(&format!("HEAD {path} HTTP/1.1")));
+        assert!(response.status == 200 || path == "/status/418", "{path}: {response:#?}");
+    }
+    for path in ["/crash", "/cpu", "/mem"] {
+        let response = server.ask(line(&format!("HEAD {path} HTTP/1.1")));
+        assert_eq!(response.status, 405, "{path}: {response:#?}");
+    }
+    server.get("/version");
+}

@@ -1,0 +1,180 @@
+//! The command line besides serving: what exec probes, hooks and people at a shell call.
+
+use std::time::{Duration, Instant};
+
+use crate::fake::Fake;
+use crate::harness::{Ended, Server, run};
+
+const VARIABLES: [&str; 28] = [
+    "CONTENT",
+    "CONTENT_TYPE",
+    "HOSTNAME",
+    "IP_ADDRESS",
+    "POD_IP",
+    "POD_NAME",
+    "POD_NAMESPACE",
+    "NODE_NAME",
+    "ZONE",
+    "APP_VERSION",
+    "START_WAIT_SECS",
+    "START_WAIT_SECONDS",
+    "CRASH_FACTOR",
+    "HEALTH_STATUS_FACTOR",
+    "CRASH_EXIT_CODE",
+    "SEED",
+    "MEM_MAX",
+    "RESOLVE_ALLOW",
+    "RESOLVE_TIMEOUT",
+    "RESOLVE_MAX_HOPS",
+    "DRAIN_SECS",
+    "SHUTDOWN_SECS",
+    "LOG_FORMAT",
+    "LOG_REQUESTS",
+    "MAX_CONNECTIONS",
+    "MAX_WORKERS",
+    "PORT",
+    "BIND",
+];
+
+#[test]
+fn help_names_every_variable_and_subcommand() {
+    for arguments in [&["--help"][..], &["-h"]] {
+        let Ended { code, stdout, stderr } = run(arguments, &[]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        for name in VARIABLES {
+            assert!(
+                stdout.lines().any(|line| line.split_whitespace().next() == Some(name)),
+                "{name} is not in\n{stdout}"
+            );
+        }
+        for subcommand in ["serve", "healthcheck", "resolve", "sleep"] {
+            assert!(stdout.contains(subcommand), "{subcommand} is not in\n{stdout}");
+        }
+    }
+}
+
+#[test]
+fn version_is_one_line() {
+    let Ended { code, stdout, .. } = run(&["--version"], &[]);
+    assert_eq!((code, stdout), (Some(0), concat!("probeserver ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
+}
+
+#[test]
+fn help_and_version_do_not_mind_a_bad_environment() {
+    assert_eq!(run(&["--help"], &[("PORT", "x")]).code, Some(0));
+    assert_eq!(run(&["--version"], &[("PORT", "x")]).code, Some(0));
+}
+
+#[test]
+fn bad_usage_is_status_2_and_says_what_was_expected() {
+    for arguments in [
+        &["dance"][..],
+        &["--verbose"],
+        &["serve", "--port"],
+        &["serve", "now"],
+        &["healthcheck", "--timeout"],
+        &["healthcheck", "--timeout", "soon"],
+        &["healthcheck", "--timeout", "0"],
+        &["healthcheck", "--slow"],
+        &["healthcheck", "/a", "/b"],
+        &["healthcheck", "no-slash"],
+        &["healthcheck", "/a b"],
+        &["healthcheck", "/a\r\nX: y"],
+        &["sleep"],
+        &["sleep", "soon"],
+        &["sleep", "-1"],
+        &["sleep", "1", "2"],
+        &["resolve"],
+        &["resolve", "a", "b"],
+        &["resolve", "--fast", "a"],
+        &[""],
+    ] {
+        let Ended { code, stdout, stderr } = run(arguments, &[("PORT", "0"), ("BIND", "127.0.0.1")]);
+        assert_eq!(code, Some(2), "{arguments:?}: {stdout}{stderr}");
+        assert!(stderr.contains("got ") && stderr.contains("expected "), "{arguments:?}: {stderr:?}");
+    }
+}
+
+#[test]
+fn serve_is_what_happens_without_a_subcommand() {
+    let Ended { code, stdout, .. } =
+        run(&["serve"], &[("PORT", "0"), ("BIND", "127.0.0.1"), ("CRASH_FACTOR", "100"), ("CRASH_EXIT_CODE", "9")]);
+    assert_eq!(code, Some(9), "{stdout}");
+}
+
+#[test]
+fn healthcheck_exits_0_on_200_to_399_and_1_on_all_else() {
+    let server = Server::start(&[]);
+    let port = server.port().to_string();
+    let at_server = [("PORT", port.as_str()), ("BIND", "127.0.0.1")];
+    for (arguments, code) in [
+        (&[][..], 0),
+        (&["/livez"], 0),
+        (&["/status/302"], 0),
+        (&["/status/399"], 0),
+        (&["/healthz?verbose"], 0),
+        (&["/status/204", "--timeout", "5s"], 0),
+        (&["--timeout", "5s", "/livez"], 0),
+        (&["/status/400"], 1),
+        (&["/status/503"], 1),
+        (&["/nowhere"], 1),
+        (&["/delay/30", "--timeout", "100ms"], 1),
+        (&["/delay/2"], 1), // the default timeout is a second
+    ] {
+        let ended = run(&[&["healthcheck"], arguments].concat(), &at_server);
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
+        assert_eq!(format!("{}{}", ended.stdout, ended.stderr).lines().count(), 1, "{arguments:?}: {ended:?}");
+    }
+    let ill = Server::start(&[("HEALTH_STATUS_FACTOR", "100")]);
+    let ended = run(&["healthcheck"], &[("PORT", &ill.port().to_string())]); // BIND unset: 127.0.0.1 is tried
+    assert!(ended.code == Some(1) && ended.stdout.contains("500"), "{ended:?}");
+}
+
+#[test]
+fn healthcheck_of_nobody_or_nonsense_exits_1() {
+    let free_port =
+        std::net::TcpListener::bind("127.0.0.98:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let ended = run(&["healthcheck"], &[("PORT", &free_port.to_string()), ("BIND", "127.0.0.98")]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for fake in [Fake::answering("SSH-2.0-x\r\n"), Fake::answering(""), Fake::resetting(), Fake::silent()] {
+        let ended =
+            run(&["healthcheck", "--timeout", "300ms"], &[("PORT", &fake.port.to_string()), ("BIND", "127.0.0.1")]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(format!("{}{}", ended.stdout, ended.stderr).lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[test]
+fn sleep_lasts_as_long_as_asked() {
+    for (argument, least) in [("0.2", 200), ("200ms", 200), ("0.2s", 200), ("1", 1000), ("0", 0)] {
+        let began = Instant::now();
+        let ended = run(&["sleep", argument], &[("PORT", "x")]); // the environment is not its business
+        let took = began.elapsed();
+        assert_eq!(ended.code, Some(0), "{argument}: {ended:?}");
+        assert!(
+            took >= Duration::from_millis(least) && took < Duration::from_millis(least + 3000),
+            "{argument} took {took:?}"
+        );
+    }
+}
+
+#[test]
+fn resolve_prints_the_block_and_exits_1_when_the_call_failed() {
+    let other = Server::start(&[("CONTENT", "hello")]);
+    let service = format!("127.0.0.1:{}", other.port());
+    let variables =
+        [("HOSTNAME", "h"), ("IP_ADDRESS", "10.0.0.1"), ("RESOLVE_ALLOW", "127.0.0.0/8"), ("RESOLVE_TIMEOUT", "2s")];
+    let dashes = "-".repeat(52);
+    let ended = run(&["resolve", &service], &variables);
+    let block = format!(
+        "{dashes}\nHostname = h\nIp Address = 10.0.0.1\nService hostname = 127.0.0.1\nService IP = 127.0.0.1\n{dashes}\nhello\n"
+    );
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), block.as_str()), "{ended:?}");
+
+    let refused = run(&["resolve", &service], &variables[..2]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let reset = run(&["resolve", &Fake::resetting().service("/")], &variables);
+    assert_eq!(reset.code, Some(1), "{reset:?}");
+    let bad = run(&["resolve", "127.1"], &variables);
+    assert!(matches!(bad.code, Some(1 | 2)), "{bad:?}");
+}
