@@ -7,6 +7,8 @@ pub mod lot;
 mod request_log;
 pub mod run;
 mod sending;
+#[cfg(test)]
+mod tests;
 pub mod worker;
 
 use crate::observe::log::Log;

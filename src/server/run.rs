@@ -146,7 +146,7 @@ fn wait(duration: Duration, log: &Log) -> Option<i32> {
     }
 }
 
-fn build(
+pub(super) fn build(
     config: &'static Config,
     log: &'static Log,
     engine: Engine,

@@ -35,6 +35,18 @@ struct Heap(Mutex<Free>);
 #[global_allocator]
 static HEAP: Heap = Heap(Mutex::new(Free { lists: [null_mut(); CLASSES], rest: null_mut(), left: 0 }));
 
+#[cfg(test)]
+thread_local! {
+    /// Allocations of this thread, for the tests that allow none.
+    static ALLOCATIONS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has allocated.
+#[cfg(test)]
+pub(crate) fn allocations() -> u64 {
+    ALLOCATIONS.with(std::cell::Cell::get)
+}
+
 /// The class whose blocks hold `size` bytes aligned to `align`.
 fn class(size: usize, align: usize) -> usize {
     let needed = size.max(align).max(SMALLEST);
@@ -89,6 +101,8 @@ impl Free {
 // SAFETY: blocks are as large and aligned as asked, belong to one owner at a time, and stay where they are.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        #[cfg(test)]
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
         if is_large(&layout) { map(layout.size()) } else { self.lock().take(class(layout.size(), layout.align())) }
     }
 

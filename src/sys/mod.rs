@@ -5,6 +5,8 @@
 #![allow(unsafe_code)] // The one place for it; each block says why it is sound.
 
 mod heap;
+#[cfg(test)]
+pub(crate) use heap::allocations;
 
 use std::ffi::CString;
 use std::io::{Error, ErrorKind, Result};

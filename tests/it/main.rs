@@ -21,6 +21,9 @@ mod bodies;
 mod exchanges;
 mod http;
 
+// Parsers against any bytes at all.
+mod properties;
+
 // The process around it, and what happens at the limits.
 mod deadlines;
 mod drain;
