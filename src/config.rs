@@ -7,11 +7,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::faults::Check;
+use crate::faults::plan::{self, MAX_PLAN, MAX_RULES};
 use crate::faults::rule::{Effect, Rule, Target};
 use crate::observe::log::{Format, Requests};
 use crate::quantity::{self, Percent};
 use crate::resolve::policy::Allow;
-use crate::text;
+use crate::{sys, text};
 
 /// One environment variable.
 pub struct Variable {
@@ -50,7 +51,14 @@ variables! {
     "CRASH_FACTOR", "a percentage", "0", "chance to exit after the start wait";
     "CRASH_EXIT_CODE", "an exit status, 0 to 255", "0", "status of /crash and CRASH_FACTOR";
     "HEALTH_STATUS_FACTOR", "a percentage", "0", "chance of each /healthz to answer 500";
+    "STARTUP_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "/startupz fails so long";
+    "READY_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "/readyz fails so long";
+    "ERROR_FACTOR", "a percentage", "0", "chance of each request that is no check to answer 500";
+    "RESPONSE_DELAY", "a duration such as 50ms, or a range such as 50ms..1s", "0s", "delay of each request that is no check";
+    "FAULTS", "a fault plan", "", "fault rules, behind those that the variables above stand for";
     "SEED", "a whole number below 2^64", "", "seed of all dice; unset: from the kernel; the log tells it";
+    "CONTROL", "open, off or token:SECRET", "open", "who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem";
+    "CONTROL_TOKEN_FILE", "a readable file with a token in its one line, and no token in CONTROL", "", "file with that SECRET";
     "DRAIN_SECS", "seconds or a duration, at most 30 days", "0", "after SIGTERM, serve on so long with /readyz failing";
     "SHUTDOWN_SECS", "seconds or a duration, at most 30 days", "20", "after that, requests in progress have so long";
     "MAX_CONNECTIONS", "a number, 1 to 1000000", "4096", "connections held at once";
@@ -88,8 +96,10 @@ pub struct Config {
     pub zone: Option<String>,
     /// As set.
     pub app_version: Option<String>,
-    /// The fault plan: the rules that the shorthand variables stand for, in their order.
+    /// The fault plan: the rules that the shorthand variables stand for, in their order, then FAULTS.
     pub rules: Vec<Rule>,
+    /// Who may use what changes or ends this process.
+    pub control: Control,
     /// Status of `/crash`.
     pub crash_exit_code: u8,
     /// `None`: ask the kernel.
@@ -120,12 +130,39 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+/// Who may use the control routes.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Control {
+    /// Everybody, as with the original.
+    Open,
+    /// Nobody: they do not exist.
+    Off,
+    /// Who sends this as a bearer token (RFC 6750).
+    Token(Vec<u8>),
+}
+
+impl std::fmt::Debug for Control {
+    /// Without the secret.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Open => "open",
+            Self::Off => "off",
+            Self::Token(_) => "token",
+        })
+    }
+}
+
 /// Everything that is wrong with the environment, a line each: `NAME: got "x", expected y`.
 #[derive(PartialEq, Eq, Debug)]
 pub struct ConfigError(pub Vec<String>);
 
 /// Looks a variable up: its raw bytes, `None` when it is not set.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
+
+/// What CONTROL begins with when a secret follows.
+const TOKEN: &[u8] = b"token:";
+/// Longest token.
+const MAX_TOKEN: usize = 4096;
 
 /// Reads variables one by one and collects what is wrong with them.
 struct Reader<'a> {
@@ -139,7 +176,8 @@ impl Reader<'_> {
     /// The raw value; an empty one counts as unset.
     fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        self.given.push((name, text::lossy(&value)));
+        let is_secret = name == "CONTROL" && value.starts_with(TOKEN);
+        self.given.push((name, if is_secret { "token:***".to_owned() } else { text::lossy(&value) }));
         Some(value)
     }
 
@@ -148,10 +186,71 @@ impl Reader<'_> {
         let value = self.raw(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
-            let form = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.form);
-            self.errors.push(got_expected(name, &value, form));
+            self.refuse(name, &value);
         }
         parsed
+    }
+
+    fn refuse(&mut self, name: &'static str, value: &[u8]) {
+        let form = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.form);
+        self.errors.push(got_expected(name, value, form));
+    }
+
+    /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS.
+    fn rules(&mut self, crash_exit_code: u8) -> Vec<Rule> {
+        let start_wait = self.seconds("START_WAIT_SECS");
+        let start_wait_long = self.seconds("START_WAIT_SECONDS");
+        let start_wait = start_wait.or(start_wait_long).map(|wait| (wait, wait));
+        let check_fails = |check: Check| (Target::Check(check), Effect::Fail(check.failing_status()));
+        let mut rules = Vec::new();
+        let mut add = |rule: Option<Rule>| rules.extend(rule);
+        add(start_wait.and_then(|wait| delay(Target::Start, wait)));
+        add(self.factor("CRASH_FACTOR", Target::Start, Effect::Exit(crash_exit_code)));
+        let (target, effect) = check_fails(Check::Health);
+        add(self.factor("HEALTH_STATUS_FACTOR", target, effect));
+        for (name, check) in [("STARTUP_WAIT_SECS", Check::Startup), ("READY_WAIT_SECS", Check::Ready)] {
+            let (target, effect) = check_fails(check);
+            let length = self.seconds(name).filter(|wait| !wait.is_zero());
+            add(length.map(|_| Rule { length, ..Rule::new(target, effect) }));
+        }
+        add(self.factor("ERROR_FACTOR", Target::App, Effect::Fail(500)));
+        add(self.parsed("RESPONSE_DELAY", plan::range).and_then(|range| delay(Target::App, range)));
+        rules.append(&mut self.plan());
+        if rules.len() > MAX_RULES {
+            self.errors.push("FAULTS: at most 64 rules, those of the other variables included".to_owned());
+        }
+        rules
+    }
+
+    fn plan(&mut self) -> Vec<Rule> {
+        let Some(plan) = self.raw("FAULTS") else { return Vec::new() };
+        if plan.len() > MAX_PLAN {
+            self.errors.push("FAULTS: longer than 16 KiB".to_owned());
+            return Vec::new();
+        }
+        plan::parse(&plan).unwrap_or_else(|error| {
+            self.errors.push(text::joined(&["FAULTS: ", &error.line()]));
+            Vec::new()
+        })
+    }
+
+    /// CONTROL, and the file that can hold its token instead.
+    fn control(&mut self) -> Control {
+        let control = self.parsed("CONTROL", |value| match value {
+            b"open" => Some(Control::Open),
+            b"off" => Some(Control::Off),
+            _ => value.strip_prefix(TOKEN).filter(|token| is_token(token)).map(|token| Control::Token(token.to_vec())),
+        });
+        let Some(file) = self.raw("CONTROL_TOKEN_FILE") else { return control.unwrap_or(Control::Open) };
+        let content = sys::read_file(&text::lossy(&file), MAX_TOKEN + 1).unwrap_or_default();
+        let token = content.strip_suffix(b"\n").unwrap_or(&content);
+        if !is_token(token) || matches!(control, Some(Control::Token(_))) {
+            self.refuse("CONTROL_TOKEN_FILE", &file);
+        }
+        match control {
+            Some(Control::Off) => Control::Off,
+            _ => Control::Token(token.to_vec()),
+        }
     }
 
     fn text(&mut self, name: &'static str) -> Option<String> {
@@ -172,14 +271,27 @@ impl Reader<'_> {
     }
 
     /// A number with an optional `%`; above 100 it counts as 100.
-    fn factor(&mut self, name: &'static str) -> Option<Percent> {
+    fn factor(&mut self, name: &'static str, target: Target, effect: Effect) -> Option<Rule> {
         let (percent, capped) =
             self.parsed(name, |value| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value)))?;
         if capped {
             self.warnings.push(text::joined(&[name, ": above 100, counts as 100"]));
         }
-        Some(percent)
+        Some(Rule { chance: Some(percent), ..Rule::new(target, effect) })
     }
+}
+
+/// What a `start` rule with a chance comes to while SEED is set.
+pub const SEEDED_START: &str =
+    "SEED is set, so a start rule with a chance comes out the same at every restart, and on every pod";
+
+fn delay(target: Target, (shortest, longest): (Duration, Duration)) -> Option<Rule> {
+    (!longest.is_zero()).then(|| Rule::new(target, Effect::Delay(shortest, longest)))
+}
+
+/// What can be sent as a bearer token, and is worth guessing.
+fn is_token(token: &[u8]) -> bool {
+    !token.is_empty() && token.len() <= MAX_TOKEN && token.iter().all(u8::is_ascii_graphic)
 }
 
 fn got_expected(name: &str, value: &[u8], form: &str) -> String {
@@ -204,19 +316,8 @@ impl Config {
         let mut reader = Reader { lookup, errors: Vec::new(), warnings: Vec::new(), given: Vec::new() };
         let read = &mut reader;
         let crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or(0) as u8;
-        let start_wait = read.seconds("START_WAIT_SECS");
-        let start_wait_long = read.seconds("START_WAIT_SECONDS");
-        let (crash, health) = (read.factor("CRASH_FACTOR"), read.factor("HEALTH_STATUS_FACTOR"));
-        let mut rules = Vec::new();
-        if let Some(wait) = start_wait.or(start_wait_long).filter(|wait| !wait.is_zero()) {
-            rules.push(Rule::new(Target::Start, Effect::Delay(wait, wait)));
-        }
-        if let Some(chance) = crash {
-            rules.push(Rule { chance: Some(chance), ..Rule::new(Target::Start, Effect::Exit(crash_exit_code)) });
-        }
-        if let Some(chance) = health {
-            rules.push(Rule { chance: Some(chance), ..Rule::new(Target::Check(Check::Health), Effect::Fail(500)) });
-        }
+        let rules = read.rules(crash_exit_code);
+        let control = read.control();
         let ip_address = read.text("IP_ADDRESS");
         let pod_ip = read.text("POD_IP");
         // CONTENT alone tells empty from unset: its content is then one newline.
@@ -238,6 +339,7 @@ impl Config {
             zone: read.field_value("ZONE"),
             app_version: read.field_value("APP_VERSION"),
             rules,
+            control,
             crash_exit_code,
             seed: read.number("SEED", 0, u64::MAX),
             drain: read.seconds("DRAIN_SECS").unwrap_or_default(),
@@ -268,6 +370,10 @@ impl Config {
             given: Vec::new(),
             warnings: Vec::new(),
         };
+        let seeded_start = |rule: &Rule| rule.target == Target::Start && rule.chance.is_some();
+        if config.seed.is_some() && config.rules.iter().any(seeded_start) {
+            reader.warnings.push(SEEDED_START.to_owned());
+        }
         if reader.errors.is_empty() {
             Ok(Self { given: reader.given, warnings: reader.warnings, ..config })
         } else {

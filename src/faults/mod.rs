@@ -3,6 +3,7 @@
 
 pub mod dice;
 pub mod engine;
+pub mod plan;
 pub mod rule;
 
 /// The health checks that a kubelet asks for, each with a fault target of its own.

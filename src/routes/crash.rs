@@ -3,8 +3,8 @@
 use super::{Outcome, Request, State};
 use crate::faults::rule::CrashKind;
 use crate::http::response::Response;
-use crate::process::ending::{self, Ending};
-use crate::text;
+use crate::process::ending::Ending;
+use crate::{sys, text};
 
 /// `GET /crash[?code=N or kind=KIND]`.
 pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
@@ -17,7 +17,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
             _ => refuse(400, "code: expected an exit status, 0 to 255"),
         },
         (None, Some(kind)) => match CrashKind::parse(kind) {
-            Some(CrashKind::Oom) if !ending::has_memory_limit() => {
+            Some(CrashKind::Oom) if !sys::has_memory_limit() => {
                 refuse(409, "kind: oom needs a memory limit on the container, or it would hurt the whole machine")
             }
             Some(kind) => Outcome::End(Ending::Crash(kind)),

@@ -4,7 +4,9 @@
 //! about an error, when to call) is elsewhere.
 #![allow(unsafe_code)] // The one place for it; each block says why it is sound.
 
+mod cgroup;
 mod heap;
+pub use cgroup::has_memory_limit;
 #[cfg(test)]
 pub(crate) use heap::allocations;
 
