@@ -8,6 +8,16 @@ use crate::{sys, text};
 /// Our own version.
 pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// HOSTNAME, else the machine's host name, else `localhost`.
+fn hostname(config: &Config) -> String {
+    config.hostname.clone().or_else(sys::host_name).unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// POD_NAME, else the host name; known before anything else is.
+pub fn pod_name(config: &Config) -> String {
+    config.pod_name.clone().unwrap_or_else(|| hostname(config))
+}
+
 /// The identity, found once at start.
 #[derive(Debug)]
 pub struct Identity {
@@ -34,9 +44,9 @@ pub struct Identity {
 impl Identity {
     /// Finds out who we are.
     pub fn find(config: &Config) -> Self {
-        let hostname = config.hostname.clone().or_else(sys::host_name).unwrap_or_else(|| "localhost".to_owned());
+        let hostname = hostname(config);
         let ip = config.ip_address.clone().or_else(first_global_address).unwrap_or_else(|| "127.0.0.1".to_owned());
-        let pod = config.pod_name.clone().unwrap_or_else(|| hostname.clone());
+        let pod = pod_name(config);
         let version = config.app_version.clone().unwrap_or_else(|| OWN_VERSION.to_owned());
         let mut field_lines = b"Server: probeserver\r\n".to_vec();
         let fields = [

@@ -1,11 +1,12 @@
 //! The decision: which rules of the plan hit a request, given their windows, counts and dice.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Check;
 use super::dice::Draw;
+use super::plan::MAX_RULES;
 use super::rule::{Effect, Rule, Target};
 
 /// What rules can see of a request.
@@ -38,10 +39,16 @@ pub struct LiveRule {
     pub number: u32,
     /// What it says.
     pub rule: Rule,
+    /// Whether it stands on this pod.
+    pub is_here: bool,
     /// When it began to count.
-    since: Instant,
+    pub(super) since: Instant,
     tried: AtomicU64,
     hits: AtomicU64,
+    /// The window that was rolled for last, counted from 1; for rules that roll by window rather than by request.
+    pub(super) window: AtomicU64,
+    /// Whether that roll hit.
+    pub(super) is_active: AtomicBool,
 }
 
 /// What one try of a rule came to.
@@ -61,10 +68,13 @@ impl LiveRule {
         (self.tried.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed))
     }
 
-    /// Whether it may be tried at `now`: its window is open and its count not used up.
+    /// Whether it may be tried at `now`: it stands here, its window is open and its count not used up.
     pub fn is_due(&self, now: Instant) -> bool {
-        let used_up = self.rule.times.is_some_and(|times| self.hits.load(Ordering::Relaxed) >= u64::from(times));
-        !used_up && self.rule.is_open(now.saturating_duration_since(self.since))
+        self.is_here && !self.is_used_up() && self.rule.is_open(now.saturating_duration_since(self.since))
+    }
+
+    pub(super) fn is_used_up(&self) -> bool {
+        self.rule.times.is_some_and(|times| self.hits.load(Ordering::Relaxed) >= u64::from(times))
     }
 
     /// Rolls, counts, and says what came of it.
@@ -111,21 +121,37 @@ impl Decision {
 /// The rules that stand. Requests see a plan whole: the old one or the new one.
 pub struct Engine {
     seed: u64,
+    pod: String,
     /// Whether any rule is about requests: with none, a request costs this one load.
     watches_requests: AtomicBool,
-    rules: Mutex<Arc<[Arc<LiveRule>]>>,
+    plan: Mutex<Plan>,
 }
 
+/// A plan, replaced as a whole.
+struct Plan {
+    rules: Arc<[Arc<LiveRule>]>,
+    /// The number of the next rule.
+    next: u32,
+}
+
+/// The plan would have more rules than [`MAX_RULES`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooMany;
+
 impl Engine {
-    /// An engine with these rules, whose time runs from `now`.
-    pub fn new(seed: u64, rules: Vec<Rule>, now: Instant) -> Self {
-        let live = |(index, rule): (usize, Rule)| {
-            let number = index as u32 + 1;
-            Arc::new(LiveRule { number, rule, since: now, tried: AtomicU64::new(0), hits: AtomicU64::new(0) })
-        };
-        let rules: Arc<[Arc<LiveRule>]> = rules.into_iter().enumerate().map(live).collect();
-        let watches_requests = AtomicBool::new(watches_requests(&rules));
-        Self { seed, watches_requests, rules: Mutex::new(rules) }
+    /// An engine with these rules on the pod of that name; their time runs from `now`.
+    pub fn new(seed: u64, pod: &str, rules: Vec<Rule>, now: Instant) -> Self {
+        let plan = Plan { rules: Arc::new([]), next: 1 };
+        let pod = pod.to_owned();
+        let engine = Self { seed, pod, watches_requests: AtomicBool::new(false), plan: Mutex::new(plan) };
+        let mut plan = engine.lock();
+        engine.append(&mut plan, Vec::new(), rules, now);
+        drop(plan);
+        engine
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The seed of all dice.
@@ -135,29 +161,81 @@ impl Engine {
 
     /// The rules that stand now.
     pub fn rules(&self) -> Arc<[Arc<LiveRule>]> {
-        Arc::clone(&self.rules.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.lock().rules)
+    }
+
+    /// Lets rules stand: those that are kept, and behind them new ones whose time runs from `now`.
+    fn append(&self, plan: &mut Plan, mut kept: Vec<Arc<LiveRule>>, rules: Vec<Rule>, now: Instant) {
+        for rule in rules {
+            let is_here = rule.pods.as_ref().is_none_or(|pods| pods.include(self.pod.as_bytes()));
+            kept.push(Arc::new(LiveRule {
+                number: plan.next,
+                rule,
+                is_here,
+                since: now,
+                tried: AtomicU64::new(0),
+                hits: AtomicU64::new(0),
+                window: AtomicU64::new(0),
+                is_active: AtomicBool::new(false),
+            }));
+            plan.next += 1;
+        }
+        let is_watching =
+            |live: &Arc<LiveRule>| matches!(live.rule.target, Target::Check(_) | Target::App | Target::Path(..));
+        self.watches_requests.store(kept.iter().any(is_watching), Ordering::Release);
+        plan.rules = kept.into();
+    }
+
+    /// Replaces the plan; numbers begin at 1 again.
+    pub fn replace(&self, rules: Vec<Rule>, now: Instant) {
+        let mut plan = self.lock();
+        plan.next = 1;
+        self.append(&mut plan, Vec::new(), rules, now);
+    }
+
+    /// Adds rules behind those that stand.
+    pub fn add(&self, rules: Vec<Rule>, now: Instant) -> Result<(), TooMany> {
+        let mut plan = self.lock();
+        if plan.rules.len() + rules.len() > MAX_RULES {
+            return Err(TooMany);
+        }
+        let kept = plan.rules.to_vec();
+        self.append(&mut plan, kept, rules, now);
+        Ok(())
+    }
+
+    /// Removes the rules that `goes` picks, and says whether there were any. What stays keeps its counts.
+    pub fn remove(&self, goes: impl Fn(&LiveRule) -> bool) -> bool {
+        let mut plan = self.lock();
+        let kept: Vec<_> = plan.rules.iter().filter(|live| !goes(live)).cloned().collect();
+        let is_any = kept.len() < plan.rules.len();
+        self.append(&mut plan, kept, Vec::new(), Instant::now());
+        is_any
     }
 
     /// Lets the time of all rules run from `now`: listening has begun.
     pub fn restart_clock(&self, now: Instant) {
-        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let restarted = rules.iter().map(|live| {
+        let mut plan = self.lock();
+        let restarted = plan.rules.iter().map(|live| {
             let (tried, hits) = live.counts();
             Arc::new(LiveRule {
                 number: live.number,
                 rule: live.rule.clone(),
+                is_here: live.is_here,
                 since: now,
                 tried: AtomicU64::new(tried),
                 hits: AtomicU64::new(hits),
+                window: AtomicU64::new(0),
+                is_active: AtomicBool::new(false),
             })
         });
-        *rules = restarted.collect();
+        plan.rules = restarted.collect();
     }
 
     /// Walks the rules in order for one request.
     pub fn decide(&self, subject: Subject<'_>, now: Instant) -> Decision {
         let mut decision = Decision::default();
-        if !self.watches_requests.load(Ordering::Relaxed) {
+        if !self.watches_requests.load(Ordering::Acquire) {
             return decision;
         }
         for live in self.rules().iter() {
@@ -177,13 +255,10 @@ impl Engine {
     }
 }
 
-fn watches_requests(rules: &[Arc<LiveRule>]) -> bool {
-    rules.iter().any(|live| matches!(live.rule.target, Target::Check(_) | Target::App | Target::Path(..)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::rule::Pods;
     use crate::quantity::Percent;
 
     const HEALTHZ: Subject<'_> = Subject { check: Some(Check::Health), is_protected: true, path: b"/healthz" };
@@ -206,10 +281,13 @@ mod tests {
             (vec![fail(), delay()], Duration::ZERO, Some(1)),
             (vec![delay(), delay()], 2 * second, None),
         ] {
-            let decision = Engine::new(1, rules, now).decide(root, now);
+            let decision = Engine::new(1, "web-0", rules, now).decide(root, now);
             assert_eq!((decision.delay, decision.deciding().map(|live| live.number)), (want_delay, want_end));
         }
-        assert!(Engine::new(1, vec![fail()], now).decide(HEALTHZ, now).hits.is_empty(), "app leaves checks alone");
+        assert!(
+            Engine::new(1, "web-0", vec![fail()], now).decide(HEALTHZ, now).hits.is_empty(),
+            "app leaves checks alone"
+        );
     }
 
     #[test]
@@ -217,7 +295,7 @@ mod tests {
         let now = Instant::now();
         let hits = |path: &str, is_prefix, subject| {
             let rule = Rule::new(Target::Path(path.as_bytes().to_vec(), is_prefix), Effect::Hang);
-            !Engine::new(1, vec![rule], now).decide(subject, now).hits.is_empty()
+            !Engine::new(1, "web-0", vec![rule], now).decide(subject, now).hits.is_empty()
         };
         let other = Subject { check: None, is_protected: false, path: b"/healthz/x" };
         assert!(hits("/healthz", false, HEALTHZ) && !hits("/healthz", false, other));
@@ -229,7 +307,7 @@ mod tests {
         let now = Instant::now();
         let mut rule = flaky("50%");
         rule.times = Some(3);
-        let engine = Engine::new(5, vec![rule], now);
+        let engine = Engine::new(5, "web-0", vec![rule], now);
         let hits = (0..1000).filter(|_| !engine.decide(HEALTHZ, now).hits.is_empty()).count();
         let (tried, hit) = engine.rules()[0].counts();
         assert_eq!((hits, hit), (3, 3));
@@ -241,7 +319,7 @@ mod tests {
     fn threads_do_not_change_how_often_a_rule_hits() {
         let now = Instant::now();
         let run = |threads: usize| {
-            let engine = Engine::new(99, vec![flaky("40%"), flaky("10%")], now);
+            let engine = Engine::new(99, "web-0", vec![flaky("40%"), flaky("10%")], now);
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| (0..3200 / threads).for_each(|_| drop(engine.decide(HEALTHZ, now))));
@@ -250,5 +328,32 @@ mod tests {
             engine.rules().iter().map(|live| live.counts()).collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(32));
+    }
+
+    #[test]
+    fn replacing_adding_and_removing_keep_what_they_should() {
+        let now = Instant::now();
+        let engine = Engine::new(1, "web-0", vec![flaky("100%"), flaky("50%")], now);
+        engine.decide(HEALTHZ, now);
+        let numbers = || engine.rules().iter().map(|live| (live.number, live.counts().0)).collect::<Vec<_>>();
+        assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
+        assert_eq!(numbers(), [(1, 1), (2, 0), (3, 0)]);
+        assert!(engine.remove(|live| live.number == 3) && !engine.remove(|live| live.number == 3));
+        assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
+        assert_eq!(numbers(), [(1, 1), (2, 0), (4, 0)], "a number is not used again");
+        assert_eq!(engine.add(vec![flaky("10%"); 62], now), Err(TooMany));
+        engine.replace(vec![flaky("20%")], now);
+        assert_eq!(numbers(), [(1, 0)]);
+        assert!(engine.remove(|_| true) && engine.decide(HEALTHZ, now).hits.is_empty());
+    }
+
+    #[test]
+    fn a_rule_stands_only_on_its_pods() {
+        let now = Instant::now();
+        for (pod, want) in [("web-0", true), ("web-1", false)] {
+            let rule = Rule { pods: Some(Pods::Glob(b"*-0".to_vec())), ..Rule::new(Target::App, Effect::Hang) };
+            let root = Subject { check: None, is_protected: false, path: b"/" };
+            assert_eq!(!Engine::new(1, pod, vec![rule], now).decide(root, now).hits.is_empty(), want, "{pod}");
+        }
     }
 }

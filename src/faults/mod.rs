@@ -1,6 +1,7 @@
 //! Everything that goes wrong on purpose: rules, the decision which of them hits, the dice. Pure: no sockets,
 //! no clock, no process; a decision is a value that somebody else carries out.
 
+pub mod clock;
 pub mod dice;
 pub mod engine;
 pub mod plan;

@@ -152,6 +152,30 @@ pub enum Pods {
     Glob(Vec<u8>),
 }
 
+impl Pods {
+    /// Whether a rule stands on the pod of that name. A share is decided by the name's hash, so the same pods are in
+    /// at every start.
+    pub fn include(&self, pod: &[u8]) -> bool {
+        match self {
+            // 0.01 % of the share is one of the 10,000 residues; thousandths of a percent are ten times finer.
+            Self::Share(share) => fnv1a(pod) % 10_000 * 10 < u64::from(share.thousandths()),
+            Self::Glob(glob) => match glob.iter().position(|&byte| byte == b'*') {
+                None => glob == pod,
+                Some(star) => {
+                    let (start, end) = (&glob[..star], &glob[star + 1..]);
+                    pod.len() >= start.len() + end.len() && pod.starts_with(start) && pod.ends_with(end)
+                }
+            },
+        }
+    }
+}
+
+/// FNV-1a, 64 bits.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 /// One rule. Qualifiers that were not given are `None`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
@@ -250,5 +274,29 @@ mod tests {
         assert!(open(&rule, 29.999) && !open(&rule, 30.0));
         rule.every = Some(Duration::from_secs(60));
         assert!(!open(&rule, 79.999) && open(&rule, 80.0) && open(&rule, 89.999) && !open(&rule, 90.0));
+    }
+
+    #[test]
+    fn pods_are_picked_by_hash_or_name() {
+        // Test vectors of the FNV reference.
+        assert_eq!(
+            (fnv1a(b""), fnv1a(b"a"), fnv1a(b"foobar")),
+            (0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x85944171f73967e8)
+        );
+        let share = |percent: &str| Pods::Share(Percent::parse(percent.as_bytes()).unwrap());
+        assert!(share("100%").include(b"web-0") && !share("0%").include(b"web-0"));
+        let picked = (0..10_000).filter(|n| share("33.3%").include(format!("web-{n:x}").as_bytes())).count();
+        assert!((3030..3630).contains(&picked), "{picked} of 10000");
+        for (glob, pod, want) in [
+            ("*-0", "web-0", true),
+            ("*-0", "web-10", false),
+            ("web-*", "web-", true),
+            ("w*w", "w", false),
+            ("web-0", "web-0", true),
+            ("web", "web-0", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(Pods::Glob(glob.as_bytes().to_vec()).include(pod.as_bytes()), want, "{glob} {pod}");
+        }
     }
 }

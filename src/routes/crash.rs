@@ -6,10 +6,13 @@ use crate::http::response::Response;
 use crate::process::ending::Ending;
 use crate::{sys, text};
 
+/// What is missing where running out of memory is refused.
+pub const NEEDS_MEMORY_LIMIT: &str = "needs a memory limit on the container, or it would hurt the whole machine";
+
 /// `GET /crash[?code=N or kind=KIND]`.
 pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     let target = &request.head.target;
-    let refuse = |status, line| Outcome::Respond(Response::error(status, line));
+    let refuse = |status, line: &str| Outcome::Respond(Response::error(status, line));
     match (target.parameter("code"), target.parameter("kind")) {
         (None, None) => Outcome::End(Ending::Exit(state.config.crash_exit_code)),
         (Some(code), None) => match text::parse_decimal(code) {
@@ -18,7 +21,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
         },
         (None, Some(kind)) => match CrashKind::parse(kind) {
             Some(CrashKind::Oom) if !sys::has_memory_limit() => {
-                refuse(409, "kind: oom needs a memory limit on the container, or it would hurt the whole machine")
+                refuse(409, &text::joined(&["kind: oom ", NEEDS_MEMORY_LIMIT]))
             }
             Some(kind) => Outcome::End(Ending::Crash(kind)),
             None => refuse(400, "kind: expected abort, segv, trap or oom"),

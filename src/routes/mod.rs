@@ -5,6 +5,8 @@
 pub mod basics;
 pub mod checks;
 pub mod crash;
+pub mod faults;
+mod guard;
 pub mod load;
 pub mod resolve;
 pub mod whoami;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::config::Config;
 use crate::faults::Check;
 use crate::faults::engine::{Decision, Engine, Subject};
+use crate::faults::plan::MAX_PLAN;
 use crate::http::head::Head;
 use crate::http::response::{Body, Response};
 use crate::http::{MAX_BODY, Method};
@@ -114,6 +117,16 @@ pub enum Route {
     Check(Check),
     /// `/crash`
     Crash,
+    /// `/kill`: `/crash?code=1`
+    Kill,
+    /// `/faults`
+    Faults,
+    /// `/faults/N`
+    Fault,
+    /// `/infect`
+    Infect,
+    /// `/cure`
+    Cure,
     /// `/resolve`
     Resolve,
     /// `/whoami`
@@ -152,6 +165,11 @@ struct Methods {
 
 const GET: Methods = Methods { allow: "Allow: GET, HEAD\r\n", methods: &[Method::Get, Method::Head] };
 const ACT: Methods = Methods { allow: "Allow: GET, POST\r\n", methods: &[Method::Get, Method::Post] };
+const PLAN: Methods = Methods {
+    allow: "Allow: GET, HEAD, PUT, POST, DELETE\r\n",
+    methods: &[Method::Get, Method::Head, Method::Put, Method::Post, Method::Delete],
+};
+const DELETE: Methods = Methods { allow: "Allow: DELETE\r\n", methods: &[Method::Delete] };
 const POST: Methods = Methods { allow: "Allow: POST\r\n", methods: &[Method::Post] };
 /// What `OPTIONS *` answers: all that some route takes.
 const ALLOW_ALL: &str = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE\r\n";
@@ -166,6 +184,10 @@ impl Route {
             b"/readyz" | b"/health/ready" => Self::Check(Check::Ready),
             b"/startupz" => Self::Check(Check::Startup),
             b"/crash" => Self::Crash,
+            b"/kill" => Self::Kill,
+            b"/faults" => Self::Faults,
+            b"/infect" => Self::Infect,
+            b"/cure" => Self::Cure,
             b"/resolve" => Self::Resolve,
             b"/whoami" => Self::Whoami,
             b"/ip" => Self::Ip,
@@ -176,6 +198,7 @@ impl Route {
             b"/headers" => Self::Headers,
             b"/echo" => Self::Echo,
             b"*" => Self::Server,
+            _ if path.starts_with(b"/faults/") => Self::Fault,
             _ if path.starts_with(b"/status/") => Self::Status,
             _ if path.starts_with(b"/delay/") => Self::Delay,
             _ if path.starts_with(b"/bytes/") => Self::Bytes,
@@ -190,19 +213,40 @@ impl Route {
 
     /// What fault rules see of a request for it.
     pub fn subject(self, path: &[u8]) -> Subject<'_> {
-        Subject { check: self.check(), is_protected: matches!(self, Self::Check(_) | Self::Crash), path }
+        let is_protected = matches!(
+            self,
+            Self::Check(_) | Self::Crash | Self::Kill | Self::Faults | Self::Fault | Self::Infect | Self::Cure
+        );
+        Subject { check: self.check(), is_protected, path }
+    }
+
+    /// Whether CONTROL guards it.
+    fn is_guarded(self) -> bool {
+        use Route::{Cpu, Crash, Cure, Fault, Faults, Infect, Kill, Mem};
+        matches!(self, Faults | Fault | Infect | Cure | Kill | Crash | Cpu | Mem)
+    }
+
+    /// Refuses a request for a route that CONTROL guards, before the rules or anything else look at it.
+    pub fn guard(self, head: &Head<'_, '_>, state: &State) -> Option<Response> {
+        if self.is_guarded() { guard::refuse(head, self == Self::Faults, state) } else { None }
     }
 
     /// Most content that it takes.
     pub fn max_body(self) -> u64 {
-        if self == Self::Echo { MAX_ECHO } else { MAX_BODY }
+        match self {
+            Self::Echo => MAX_ECHO,
+            Self::Faults => MAX_PLAN as u64,
+            _ => MAX_BODY,
+        }
     }
 
     /// The Allow field line for a method that it does not take.
     pub fn refuses(self, method: Method) -> Option<&'static str> {
         let Methods { allow, methods } = match self {
             Self::Crash | Self::Cpu | Self::Mem => ACT,
-            Self::Echo => POST,
+            Self::Echo | Self::Infect | Self::Cure | Self::Kill => POST,
+            Self::Faults => PLAN,
+            Self::Fault => DELETE,
             Self::Headers | Self::Server | Self::Unknown => return None,
             _ => GET,
         };
@@ -218,6 +262,11 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
         Route::Index => Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(&identity.index))),
         Route::Check(check) => Outcome::Respond(checks::answer(check, request, state)),
         Route::Crash => crash::answer(request, state),
+        Route::Kill => Outcome::End(Ending::Exit(1)),
+        Route::Faults => faults::answer(request, state),
+        Route::Fault => faults::one(request, state),
+        Route::Infect => faults::infect(request, state),
+        Route::Cure => faults::cure(request, state),
         Route::Resolve => resolve::answer(request, state),
         Route::Whoami => Outcome::Respond(whoami::answer(request, state)),
         Route::Ip => line(&identity.ip),

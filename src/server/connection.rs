@@ -113,6 +113,12 @@ pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection) {
     visit(server, desk, connection, |visit, input| visit.converse(input));
 }
 
+/// Leaves a connection that has just been accepted to whoever is free when it says something.
+pub fn park_new(server: &'static Server, connection: Connection) {
+    let until = Until::Deadline(Instant::now() + IDLE_TIMEOUT);
+    drop(server.lot.park(connection, Reason::Idle, until, None, 0));
+}
+
 /// Goes on with a connection that was parked.
 pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
     let Taken { connection, reason, is_due, payload } = taken;
@@ -245,6 +251,9 @@ impl Visit<'_> {
             Err(error) => return self.refuse(error),
         };
         let state = self.server.state;
+        if let Some(refusal) = route.guard(head, state) {
+            return self.refuse_politely(head, refusal, content);
+        }
         let is_resumed = decided.is_some();
         let decision = decided.unwrap_or_else(|| state.engine.decide(route.subject(head.target.path), Instant::now()));
         if !is_resumed && !decision.delay.is_zero() {
@@ -307,6 +316,15 @@ impl Visit<'_> {
             Outcome::End(ending) => self.end_process(ending, head, &decision),
             Outcome::Work(_) => Step::Close, // Cannot fail: work never leads to more work.
         }
+    }
+
+    /// Answers a request that the guard does not let pass.
+    fn refuse_politely(&mut self, head: &Head<'_, '_>, refusal: Response, mut content: Content<'_>) -> Step {
+        self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
+        content.skip(&mut Vec::new());
+        self.start = self.end - content.rest.len();
+        let refusal = Response { close: !content.is_read(), ..refusal };
+        self.answer(head, refusal, content.rest)
     }
 
     /// Goes on with the request at the start of the input, whose delay is over.
@@ -405,7 +423,7 @@ impl Visit<'_> {
         sys::finish_sending(self.fd);
         self.linger(Until::AsBefore);
         let why = match decision.deciding() {
-            Some(live) => text::joined(&["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()]),
+            Some(live) => super::clock::named(live),
             None => text::joined(&[head.method.name(), " ", &text::lossy(head.target.path)]),
         };
         ending::end(self.server.log, ending, &why)

@@ -3,12 +3,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Server;
 use super::lot::Connection;
+use super::{Server, connection};
+use crate::faults::clock::Listening;
 use crate::sys;
 
 /// Connections that the kernel keeps ready for us; it cuts this to net.core.somaxconn.
@@ -65,7 +66,11 @@ fn bind_port(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, ListenError>
     let wanted = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
     let attempt = |address: SocketAddr| {
         sys::bind(address).or_else(|error| match error.kind() {
-            ErrorKind::PermissionDenied if sys::allow_low_ports().is_ok() => sys::bind(address),
+            ErrorKind::PermissionDenied if sys::allow_low_ports().is_ok() => {
+                let bound = sys::bind(address);
+                sys::forget_low_ports();
+                bound
+            }
             _ => Err(error),
         })
     };
@@ -86,6 +91,8 @@ struct Socket {
     fd: Option<OwnedFd>,
     /// Whether the last accept failed for want of descriptors or memory: logged once an episode.
     is_starved: bool,
+    /// What the rules make of it.
+    listening: Listening,
 }
 
 /// The listening socket, shared by the workers.
@@ -95,7 +102,7 @@ impl Listener {
     /// Takes over a bound socket and listens.
     pub fn listen(socket: OwnedFd) -> io::Result<Self> {
         sys::listen(socket.as_raw_fd(), BACKLOG)?;
-        Ok(Self(Mutex::new(Socket { fd: Some(socket), is_starved: false })))
+        Ok(Self(Mutex::new(Socket { fd: Some(socket), is_starved: false, listening: Listening::Open })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Socket> {
@@ -120,6 +127,9 @@ impl Listener {
     pub fn accept(&self, server: &'static Server) -> Option<Connection> {
         let mut socket = self.lock();
         let fd = socket.fd.as_ref()?.as_raw_fd();
+        if socket.listening != Listening::Open {
+            return None; // Armed again when the rule's window shuts.
+        }
         match sys::accept(fd) {
             Ok(accepted) => {
                 socket.is_starved = false;
@@ -161,23 +171,51 @@ impl Listener {
     /// Arms the listener again when accepting was given up for a moment.
     pub fn retry(&self, server: &Server) {
         let socket = self.lock();
-        if let (true, Some(fd)) = (socket.is_starved, &socket.fd) {
+        if let (true, Listening::Open, Some(fd)) = (socket.is_starved, socket.listening, &socket.fd) {
             let _ = server.lot.arm_listener(fd.as_raw_fd());
         }
     }
 
-    /// Takes in every connection that the kernel has already accepted, and closes. Nobody who got a connection is
-    /// reset: new handshakes are dropped first, so that the queue runs empty.
-    pub fn close(&self, server: &Server, mut take: impl FnMut(Connection)) {
+    /// Does as the rules say: accept, leave connections to the kernel, or refuse them. Connections that the kernel has
+    /// already accepted are taken in before it refuses.
+    pub fn obey(&self, server: &'static Server, listening: Listening) {
         let mut socket = self.lock();
-        let Some(fd) = socket.fd.take() else { return };
-        sys::refuse_new_handshakes(fd.as_raw_fd());
-        while let Ok(accepted) = sys::accept(fd.as_raw_fd()) {
-            let (connection, to_close) = server.lot.open(accepted);
-            drop(to_close);
-            if let Some(connection) = connection {
-                take(connection);
+        let before = std::mem::replace(&mut socket.listening, listening);
+        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
+        if before == listening {
+            return;
+        }
+        if listening == Listening::Closed {
+            empty_queue(fd, server);
+            sys::stop_listening(fd);
+        } else if before == Listening::Closed {
+            // On the same socket, so the port needs no privilege and nobody else can have taken it.
+            if let Err(error) = sys::listen_again(fd, BACKLOG) {
+                server.log.write(server.log.line("listen_failed").text("error", sys::error_text(&error).as_bytes()));
             }
+        }
+        if listening == Listening::Open {
+            let _ = server.lot.arm_listener(fd);
+        }
+    }
+
+    /// Takes in every connection that the kernel has already accepted, and closes.
+    pub fn close(&self, server: &'static Server) {
+        if let Some(fd) = self.lock().fd.take() {
+            empty_queue(fd.as_raw_fd(), server);
+        }
+    }
+}
+
+/// Takes in every connection that the kernel has already accepted. Nobody who got a connection is reset when the socket
+/// is closed next: new handshakes are dropped first, so that the queue runs empty.
+fn empty_queue(fd: RawFd, server: &'static Server) {
+    sys::refuse_new_handshakes(fd);
+    while let Ok(accepted) = sys::accept(fd) {
+        let (connection, to_close) = server.lot.open(accepted);
+        drop(to_close);
+        if let Some(connection) = connection {
+            connection::park_new(server, connection);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Threads and sockets: the listener, the workers, their connections, the lot where connections wait, and drain.
 
+mod clock;
 pub mod connection;
 mod content;
 pub mod listener;

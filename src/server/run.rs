@@ -5,19 +5,22 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Server;
+use super::clock::{Clock, named};
 use super::listener::{self, Listener};
-use super::lot::{Lot, Reason, Until};
+use super::lot::Lot;
 use super::worker::Crew;
 use crate::config::Config;
 use crate::config::VARIABLES;
+use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
-use crate::faults::rule::{Effect, Target};
-use crate::identity::{Identity, OWN_VERSION};
+use crate::faults::rule::{CrashKind, Effect, Rule, Target};
+use crate::identity::{self, Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
 use crate::observe::log::Log;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::{Phase, PhaseCell};
 use crate::routes::State;
+use crate::routes::crash::NEEDS_MEMORY_LIMIT;
 use crate::sys::{self, Signal};
 use crate::text;
 
@@ -25,8 +28,6 @@ use crate::text;
 const RESERVED_FILES: u64 = 48;
 /// How long the last log lines may take.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
-/// A connection begun before the listener closed is given so long to say something.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Serves until a signal or a rule ends it; returns the exit status.
 pub fn serve(config: Config) -> i32 {
@@ -35,7 +36,12 @@ pub fn serve(config: Config) -> i32 {
     ending::install_panic_hook();
     let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
-    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), config.rules.clone(), started);
+    let is_oom = |rule: &Rule| rule.effect == Effect::Crash(CrashKind::Oom);
+    if config.rules.iter().any(is_oom) && !sys::has_memory_limit() {
+        return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
+    }
+    let pod = identity::pod_name(config);
+    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &pod, config.rules.clone(), started);
     log_configuration(config, &engine, log);
     if let Some(status) = start_rules(&engine, log) {
         return finish(log, status);
@@ -47,6 +53,7 @@ pub fn serve(config: Config) -> i32 {
             text::socket_address(&mut address, failed.address);
             return fail(
                 log,
+                ending::FAILED,
                 &["cannot listen on ", &text::into_string(address), ": ", &sys::error_text(&failed.error)],
             );
         }
@@ -56,10 +63,10 @@ pub fn serve(config: Config) -> i32 {
             announce(server, bound.is_fallback);
             match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
                 Ok(()) => watch(server),
-                Err(error) => fail(log, &["cannot start: ", &sys::error_text(&error)]),
+                Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
             }
         }
-        Err(error) => fail(log, &["cannot start: ", &sys::error_text(&error)]),
+        Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
 
@@ -74,12 +81,12 @@ fn finish(log: &'static Log, status: i32) -> i32 {
     status
 }
 
-/// A failure at run time: on stderr, for the kubelet, and as the exit status.
-fn fail(log: &'static Log, message: &[&str]) -> i32 {
+/// A failure: on stderr, for the kubelet, and as the exit status.
+fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
     let message = text::joined(message);
     sys::write_all(2, text::joined(&["probeserver: ", &message, "\n"]).as_bytes());
     ending::write_termination_message(&message);
-    finish(log, ending::FAILED)
+    finish(log, status)
 }
 
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
@@ -93,6 +100,9 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     }
     log.write(line);
     log.write(log.line("seed").number("seed", engine.seed()));
+    for live in engine.rules().iter().filter(|live| live.rule.pods.is_some()) {
+        log.write(log.line("pods").text("rule", live.rule.spelled().as_bytes()).flag("this_pod", live.is_here));
+    }
     for warning in &config.warnings {
         log.write(log.line("warning").text("message", warning.as_bytes()));
     }
@@ -100,7 +110,7 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
 
 /// Walks the rules for the moment before listening. An exit status means that the process ends here.
 fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
-    for live in engine.rules().iter().filter(|live| live.rule.target == Target::Start) {
+    for live in engine.rules().iter().filter(|live| live.is_here && live.rule.target == Target::Start) {
         log.start(); // This may take its time. Otherwise listening comes first.
         let result = live.attempt(engine.seed());
         log_roll(log, live, result.roll, result.is_hit);
@@ -110,12 +120,12 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
         match live.rule.effect {
             Effect::Delay(..) => {
                 log.write(log.line("waiting").thousandths("seconds", result.delay.as_millis() as u64));
-                if let Some(status) = wait(result.delay, log) {
+                if let Some(status) = wait(result.delay, engine, log) {
                     return Some(status);
                 }
             }
-            Effect::Exit(code) => ending::end(log, Ending::Exit(code), &live.rule.spelled()),
-            Effect::Crash(kind) => ending::end(log, Ending::Crash(kind), &live.rule.spelled()),
+            Effect::Exit(code) => ending::end(log, Ending::Exit(code), &named(live)),
+            Effect::Crash(kind) => ending::end(log, Ending::Crash(kind), &named(live)),
             _ => {} // Cannot fail: the parser lets no other effect stand on start.
         }
     }
@@ -129,21 +139,54 @@ fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
     }
 }
 
-/// Waits before listening; a signal ends the wait and the process.
-fn wait(duration: Duration, log: &Log) -> Option<i32> {
+/// Waits before listening; a signal ends the wait and the process, under the rules for SIGTERM.
+fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
     let deadline = Instant::now() + duration;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match sys::wait_signal(Some(left)) {
             Some(Signal::Terminate) => {
+                let termination = engine.terminate(Instant::now());
+                if termination.is_ignored {
+                    log_ignored(log);
+                    continue;
+                }
                 log.write(log.line("stopped").text("reason", b"SIGTERM while waiting"));
-                return Some(0);
+                linger(termination.delay, log);
+                return Some(end_status(&termination));
             }
-            Some(Signal::Interrupt) => return Some(ending::INTERRUPTED),
+            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
             _ if left.is_zero() => return None,
             _ => {}
         }
     }
+}
+
+fn log_ignored(log: &Log) {
+    log.write(log.line("signal").text("signal", b"SIGTERM").flag("ignored", true));
+}
+
+/// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
+fn linger(delay: Duration, log: &'static Log) {
+    let deadline = Instant::now() + delay;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match sys::wait_signal(Some(left)) {
+            Some(Signal::Terminate) => ending::end_by_signal(log, ending::TERMINATED, "second SIGTERM"),
+            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
+            _ if left.is_zero() => return,
+            _ => {}
+        }
+    }
+}
+
+/// The status after a drain: 0, or what a rule asks for, which the kubelet is then told.
+fn end_status(termination: &Termination) -> i32 {
+    if let Some(code) = termination.exit {
+        let code = text::to_decimal(code.into());
+        ending::write_termination_message(&text::joined(&["SIGTERM: term exit ", &code]));
+    }
+    termination.exit.map_or(0, i32::from)
 }
 
 pub(super) fn build(
@@ -194,44 +237,50 @@ fn announce(server: &'static Server, is_fallback: bool) {
 
 /// Watches signals and the clock until the server is done.
 fn watch(server: &'static Server) -> i32 {
-    let (config, phase) = (server.state.config, &server.state.phase);
-    let mut deadline = None;
+    let (state, log) = (server.state, server.log);
+    let phase = &state.phase;
+    let mut clock = Clock::new();
+    let mut termination = Termination::default();
+    let mut deadline: Option<Instant> = None;
     loop {
-        let left = deadline.map(|deadline: Instant| deadline.saturating_duration_since(Instant::now()));
+        let next = clock.tick(server);
+        let until = [deadline, next].into_iter().flatten().min();
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         match sys::wait_signal(left) {
-            Some(Signal::Terminate) if phase.get() == Phase::Listening => {
-                phase.set(Phase::Draining);
-                deadline = Some(Instant::now() + config.drain);
-                let line = server.log.line("draining").text("signal", b"SIGTERM");
-                server.log.write(line.thousandths("seconds", config.drain.as_millis() as u64));
+            Some(Signal::Terminate) => {
+                let answer = state.engine.terminate(Instant::now());
+                if answer.is_ignored {
+                    log_ignored(log);
+                } else if phase.get() > Phase::Listening {
+                    ending::end_by_signal(log, ending::TERMINATED, "second SIGTERM");
+                } else {
+                    phase.set(Phase::Draining);
+                    deadline = Some(Instant::now() + state.config.drain);
+                    let line = log.line("draining").text("signal", b"SIGTERM");
+                    log.write(line.thousandths("seconds", state.config.drain.as_millis() as u64));
+                    termination = answer;
+                }
             }
-            Some(Signal::Terminate) => ending::end_by_signal(server.log, ending::TERMINATED, "second SIGTERM"),
-            Some(Signal::Interrupt) => ending::end_by_signal(server.log, ending::INTERRUPTED, "SIGINT"),
+            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
             Some(Signal::Wake) | None => {}
         }
         let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
         if phase.get() == Phase::Draining && is_over {
-            close_listener(server);
-            deadline = Some(Instant::now() + config.shutdown);
+            // What the kernel has accepted is served, what is idle or hung is closed.
+            server.listener.close(server);
+            phase.set(Phase::Closing);
+            server.lot.start_closing();
+            deadline = Some(Instant::now() + state.config.shutdown);
         }
         if phase.get() == Phase::Closing {
             let (open, lingering) = server.lot.counts();
             if open == lingering || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                linger(termination.delay, log);
                 stop(server, open - lingering);
-                return finish(server.log, 0);
+                return finish(log, end_status(&termination));
             }
         }
     }
-}
-
-/// Ends accepting: what the kernel has accepted is served, what is idle or hung is closed.
-fn close_listener(server: &'static Server) {
-    server.listener.close(server, |connection| {
-        let until = Until::Deadline(Instant::now() + GRACE);
-        drop(server.lot.park(connection, Reason::Idle, until, None, 0));
-    });
-    server.state.phase.set(Phase::Closing);
-    server.lot.start_closing();
 }
 
 fn stop(server: &Server, unfinished: usize) {

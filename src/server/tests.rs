@@ -17,7 +17,7 @@ fn server() -> &'static Server {
     let address = Some("127.0.0.1".parse().unwrap());
     let bound = listener::bind(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
-    let engine = Engine::new(1, Vec::new(), Instant::now());
+    let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
     run::build(Box::leak(Box::new(config)), log, engine, bound.socket, Instant::now(), SystemTime::now()).unwrap()
 }
 

@@ -217,6 +217,19 @@ pub fn refuse_new_handshakes(listener: RawFd) {
     };
 }
 
+/// Refuses connections from now on; the socket keeps its port. What waits in its queue is reset.
+pub fn stop_listening(listener: RawFd) {
+    // SAFETY: no pointers are passed.
+    unsafe { libc::shutdown(listener, libc::SHUT_RD) };
+}
+
+/// Accepts connections again after [`stop_listening`], and handshakes after [`refuse_new_handshakes`].
+pub fn listen_again(listener: RawFd, backlog: libc::c_int) -> Result<()> {
+    // Where no filter was taken there is none to take away.
+    let _ = set_option(listener, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, 0);
+    listen(listener, backlog)
+}
+
 /// Takes one connection from the queue, non-blocking. `WouldBlock`: none is there.
 pub fn accept(listener: RawFd) -> Result<OwnedFd> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -427,39 +440,62 @@ pub fn cpu_count() -> usize {
 /// CAP_NET_BIND_SERVICE in capabilities(7).
 const NET_BIND_SERVICE: u32 = 10;
 
+/// One set of capabilities, as version 3 of capget(2) lays it out.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+fn change_capabilities(change: impl FnOnce(&mut Capabilities)) -> Result<Capabilities> {
+    let mut header = [0x2008_0522u32, 0]; // _LINUX_CAPABILITY_VERSION_3, this thread
+    let mut sets = [Capabilities::default(); 2];
+    // SAFETY: version 3 reads and writes one header and two sets, all of which live through both calls.
+    unsafe {
+        check(libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) as libc::c_int)?;
+        change(&mut sets[0]);
+        check(libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) as libc::c_int)?;
+    }
+    Ok(sets[0])
+}
+
 /// Makes the permitted CAP_NET_BIND_SERVICE effective. Fails where it is not permitted: the image's
 /// file capability is permitted only, since an effective one makes exec fail in a pod that drops it.
 pub fn allow_low_ports() -> Result<()> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: libc::c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy, Default)]
-    struct Set {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    let mut header = Header { version: 0x2008_0522, pid: 0 }; // _LINUX_CAPABILITY_VERSION_3
-    let mut sets = [Set::default(); 2];
-    // SAFETY: version 3 reads and writes one header and two sets, all of which live through both calls.
-    unsafe {
-        check(libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) as libc::c_int)?;
-        sets[0].effective |= sets[0].permitted & (1 << NET_BIND_SERVICE);
-        check(libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) as libc::c_int)?;
-    }
-    if sets[0].effective & (1 << NET_BIND_SERVICE) == 0 {
-        return Err(Error::from_raw_os_error(libc::EACCES));
-    }
-    Ok(())
+    const BIT: u32 = 1 << NET_BIND_SERVICE;
+    let set = change_capabilities(|set| set.effective |= set.permitted & BIT)?;
+    if set.effective & BIT == 0 { Err(Error::from_raw_os_error(libc::EACCES)) } else { Ok(()) }
+}
+
+/// Gives CAP_NET_BIND_SERVICE up for good: a bound port stays ours without it.
+pub fn forget_low_ports() {
+    // Where it was never had there is nothing to give up.
+    let _ = change_capabilities(|set| (set.effective, set.permitted) = (0, 0));
 }
 
 /// Gives /proc/self back to this user: an exec that gained a file capability left it to root.
 pub fn make_dumpable() {
     // SAFETY: PR_SET_DUMPABLE takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
+fn clock(clock: libc::clockid_t) -> Duration {
+    let mut time = timespec(Duration::ZERO);
+    // SAFETY: `time` lives through the call, which cannot fail for the clocks that this program asks.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Time that this thread has spent on a core.
+pub fn thread_time() -> Duration {
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Time that all threads of this process have spent on cores.
+pub fn process_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// Ends the process at once, with all its threads, running nothing on the way.

@@ -1,0 +1,120 @@
+//! `/faults` and its kin: the plan at run time.
+
+use std::time::Instant;
+
+use super::{Outcome, Request, State};
+use crate::faults::Check;
+use crate::faults::engine::{Engine, LiveRule};
+use crate::faults::plan;
+use crate::faults::rule::{CrashKind, Effect, Rule, Target};
+use crate::http::Method;
+use crate::http::response::Response;
+use crate::{sys, text};
+
+/// `GET`, `PUT`, `POST`, `DELETE /faults`.
+pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
+    let engine = &state.engine;
+    let refused = match request.head.method {
+        Method::Put | Method::Post => change(request, engine),
+        Method::Delete => {
+            engine.remove(|_| true);
+            None
+        }
+        _ => return list(request, engine),
+    };
+    refused.map_or_else(|| changed(request, engine), Outcome::Respond)
+}
+
+/// Replaces the plan, or adds to it. A response means that nothing has changed.
+fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
+    let rules = match plan::parse(request.body) {
+        Ok(rules) => rules,
+        Err(error) => return Some(Response::error(400, &error.line())),
+    };
+    if rules.iter().any(|rule| rule.target == Target::Start) {
+        return Some(Response::error(400, "start: this moment has passed; set FAULTS"));
+    }
+    if rules.iter().any(|rule| rule.effect == Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
+        return Some(Response::error(409, &text::joined(&["crash oom ", super::crash::NEEDS_MEMORY_LIMIT])));
+    }
+    let now = Instant::now();
+    if request.head.method == Method::Put {
+        engine.replace(rules, now);
+        return None;
+    }
+    engine.add(rules, now).err().map(|_| Response::error(400, "rules: at most 64, those that stand included"))
+}
+
+/// `DELETE /faults/N`.
+pub(super) fn one(request: &Request<'_>, state: &State) -> Outcome {
+    let number = text::parse_decimal(&request.head.target.path["/faults/".len()..]);
+    match number {
+        Some(number) if state.engine.remove(|live| u64::from(live.number) == number) => changed(request, &state.engine),
+        _ => Outcome::Respond(Response::error(404, "no rule has this number")),
+    }
+}
+
+/// `POST /infect`: unhealthy in the two ways that a kubelet asks, unless it is already.
+pub(super) fn infect(request: &Request<'_>, state: &State) -> Outcome {
+    let standing = state.engine.rules();
+    let ill = [Check::Health, Check::Live].map(|check| Rule::new(Target::Check(check), Effect::Fail(500)));
+    let missing = ill.into_iter().filter(|rule| standing.iter().all(|live| live.rule != *rule)).collect();
+    match state.engine.add(missing, Instant::now()) {
+        Ok(()) => changed(request, &state.engine),
+        Err(_) => Outcome::Respond(Response::error(400, "rules: at most 64, those that stand included")),
+    }
+}
+
+/// `POST /cure`: no rule stands any more.
+pub(super) fn cure(request: &Request<'_>, state: &State) -> Outcome {
+    state.engine.remove(|_| true);
+    changed(request, &state.engine)
+}
+
+/// The list, once whoever goes by the clock has been told.
+fn changed(request: &Request<'_>, engine: &Engine) -> Outcome {
+    sys::wake();
+    list(request, engine)
+}
+
+/// The rules: a plan in canonical spelling with the counts as comments, or JSON.
+fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
+    let rules = engine.rules();
+    let accept = request.head.field("accept").unwrap_or_default();
+    let wants_json = accept.windows(16).any(|part| part.eq_ignore_ascii_case(b"application/json"));
+    let mut out = Vec::new();
+    if !wants_json {
+        rules.iter().for_each(|live| write_line(&mut out, live));
+        return Outcome::Respond(Response::text(out));
+    }
+    text::put(&mut out, b"{\"seed\":");
+    text::decimal(&mut out, engine.seed());
+    text::put(&mut out, b",\"rules\":[");
+    for (at, live) in rules.iter().enumerate() {
+        let (tried, hits) = live.counts();
+        text::put(&mut out, if at == 0 { b"{\"number\":" } else { b",{\"number\":" });
+        text::decimal(&mut out, live.number.into());
+        text::put(&mut out, b",\"rule\":");
+        text::json_string(&mut out, live.rule.spelled().as_bytes());
+        text::put(&mut out, b",\"tried\":");
+        text::decimal(&mut out, tried);
+        text::put(&mut out, b",\"hit\":");
+        text::decimal(&mut out, hits);
+        out.push(b'}');
+    }
+    text::put(&mut out, b"]}\n");
+    Outcome::Respond(Response::json(out))
+}
+
+/// `health fail 40%  # 1: tried 12, hit 5`
+fn write_line(out: &mut Vec<u8>, live: &LiveRule) {
+    let (tried, hits) = live.counts();
+    live.rule.write(out);
+    text::put(out, b"  # ");
+    text::decimal(out, live.number.into());
+    text::put(out, b": tried ");
+    text::decimal(out, tried);
+    text::put(out, b", hit ");
+    text::decimal(out, hits);
+    text::put(out, if live.is_here { b"\n" } else { b", not on this pod\n" });
+}

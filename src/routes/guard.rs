@@ -1,0 +1,75 @@
+//! Who may use the routes that change or end this process.
+//!
+//! A page of another origin must not be able to: browsers name such a request in Sec-Fetch-Site, or send an Origin and
+//! cannot add a field of their own without a preflight, which is never granted. (Origin is not compared with Host,
+//! since proxies rewrite Host.)
+
+use super::State;
+use crate::config::Control;
+use crate::http::Method;
+use crate::http::head::Head;
+use crate::http::response::Response;
+
+/// Lets a request for a control route pass (`None`), or says why not. `is_list` is a look at `/faults`, which needs no
+/// token.
+pub(super) fn refuse(head: &Head<'_, '_>, is_list: bool, state: &State) -> Option<Response> {
+    let control = &state.config.control;
+    if *control == Control::Off {
+        return Some(Response::status_page(404));
+    }
+    if is_from_another_origin(head) {
+        return Some(Response::status_page(403));
+    }
+    let Control::Token(secret) = control else { return None };
+    if is_list && matches!(head.method, Method::Get | Method::Head) {
+        return None;
+    }
+    match head.field("authorization") {
+        None => Some(Response::status_page(401).with_fields("WWW-Authenticate: Bearer\r\n")),
+        Some(value) if bearer(value).is_some_and(|token| is_same(token, secret)) => None,
+        Some(_) => Some(Response::status_page(403)),
+    }
+}
+
+fn is_from_another_origin(head: &Head<'_, '_>) -> bool {
+    let site = head.field("sec-fetch-site").unwrap_or_default();
+    let is_other_site = matches!(site, b"cross-site" | b"same-site");
+    let changes = matches!(head.method, Method::Post | Method::Put | Method::Delete);
+    let is_page = head.field("origin").is_some() && head.field("probe-control") != Some(b"1");
+    is_other_site || changes && is_page
+}
+
+/// The token of `Bearer TOKEN` (RFC 6750 section 2.1; the scheme's case does not matter).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    let token = rest.strip_prefix(b" ")?.trim_ascii_start();
+    scheme.eq_ignore_ascii_case(b"bearer").then_some(token)
+}
+
+/// Compares in a time that depends on the length of what was sent alone.
+fn is_same(sent: &[u8], secret: &[u8]) -> bool {
+    let mut difference = sent.len() ^ secret.len();
+    for (at, byte) in sent.iter().enumerate() {
+        difference |= usize::from(byte ^ secret[at % secret.len()]);
+    }
+    std::hint::black_box(difference) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_the_secret_or_not() {
+        for (sent, want) in
+            [("abc", true), ("abd", false), ("ab", false), ("abcabc", false), ("", false), ("abcd", false)]
+        {
+            assert_eq!(is_same(sent.as_bytes(), b"abc"), want, "{sent}");
+        }
+        for (value, token) in
+            [("Bearer x", Some("x")), ("bearer  x", Some("x")), ("Basic x", None), ("Bearerx", None), ("", None)]
+        {
+            assert_eq!(bearer(value.as_bytes()), token.map(str::as_bytes), "{value}");
+        }
+    }
+}
