@@ -1,12 +1,10 @@
 //! What the command line can do: serve, and the small helpers that an image without a shell needs.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError, Lookup, VARIABLES};
 use crate::http::response::reason;
-use crate::http::upstream;
 use crate::identity::{Identity, OWN_VERSION};
 use crate::process::ending::{FAILED, USAGE};
 use crate::resolve::Service;
@@ -134,58 +132,19 @@ fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(&'a str, Duration)
 #[inline(never)]
 fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
     let port = listener::probable_port(config.port);
-    match ask(config.bind, port, path, timeout) {
-        Ok(status) => {
-            print(&[path, ": ", &text::to_decimal(status.into()), " ", reason(status), "\n"]);
-            if (200..400).contains(&status) { 0 } else { FAILED }
+    let named = config.bind.filter(|address| !address.is_unspecified());
+    let loopback = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let addresses = named.map_or(loopback, |address| vec![address]);
+    let head = [path, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/", OWN_VERSION];
+    let head = text::joined(&["GET ", &text::joined(&head), "\r\nConnection: close\r\n\r\n"]);
+    match call::fetch(&addresses, port, head.as_bytes(), Instant::now() + timeout) {
+        Ok(answer) => {
+            print(&[path, ": ", &text::to_decimal(answer.status.into()), " ", reason(answer.status), "\n"]);
+            if (200..400).contains(&answer.status) { 0 } else { FAILED }
         }
         Err(error) => {
-            print(&[path, " on port ", &text::to_decimal(port.into()), ": ", &error, "\n"]);
+            print(&[path, ": ", &error.line(), "\n"]);
             FAILED
-        }
-    }
-}
-
-fn ask(bind: Option<IpAddr>, port: u16, path: &str, timeout: Duration) -> Result<u16, String> {
-    let deadline = Instant::now() + timeout;
-    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let named = bind.filter(|address| !address.is_unspecified());
-    let candidates = named.map_or(loopback.to_vec(), |address| vec![address]);
-    let mut result = Err("no address".to_owned());
-    for address in candidates {
-        result = ask_at(SocketAddr::new(address, port), path, deadline).map_err(|error| sys::error_text(&error));
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
-}
-
-fn ask_at(address: SocketAddr, path: &str, deadline: Instant) -> std::io::Result<u16> {
-    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    let mut stream = TcpStream::connect_timeout(&address, left())?;
-    stream.set_write_timeout(Some(left()))?;
-    let request = [
-        "GET ",
-        path,
-        " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/",
-        OWN_VERSION,
-        "\r\nConnection: close\r\n\r\n",
-    ];
-    stream.write_all(text::joined(&request).as_bytes())?;
-    let mut received = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        if Instant::now() >= deadline {
-            return Err(std::io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left()))?;
-        let count = stream.read(&mut buffer)?;
-        text::put(&mut received, &buffer[..count]);
-        match upstream::parse(&received) {
-            Ok(Some(head)) => return Ok(head.status),
-            Ok(None) if count > 0 && received.len() < 64 * 1024 => {}
-            _ => return Err(std::io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -121,17 +121,17 @@ fn ipv6_address(out: &mut Vec<u8>, address: Ipv6Addr) {
             continue;
         }
         put(out, if at == 0 || at == start + length && start < 8 { b"" } else { b":" });
-        hexadecimal(out, groups[at]);
+        hexadecimal(out, groups[at].into());
         at += 1;
     }
 }
 
 /// Appends a number in lower-case hexadecimal without leading zeros.
-fn hexadecimal(out: &mut Vec<u8>, number: u16) {
-    for place in (0..4).rev() {
+pub fn hexadecimal(out: &mut Vec<u8>, number: u64) {
+    for place in (0..16).rev() {
         let rest = number >> (4 * place);
         if rest > 0 || place == 0 {
-            out.push(HEX[usize::from(rest & 15)]);
+            out.push(HEX[(rest & 15) as usize]);
         }
     }
 }

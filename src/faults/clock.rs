@@ -85,9 +85,9 @@ impl Engine {
             if !live.is_here || !matches!(live.rule.target, Target::Listen | Target::Process) {
                 continue;
             }
-            let elapsed = now.saturating_duration_since(live.since);
+            let elapsed = live.elapsed(self.since_start(now));
             if let Some(change) = live.rule.next_change(elapsed) {
-                let change = live.since + change;
+                let change = now + change.saturating_sub(elapsed);
                 tick.next = Some(tick.next.map_or(change, |next| next.min(change)));
             }
             let Some(window) = live.rule.window_at(elapsed) else { continue };
@@ -114,7 +114,7 @@ impl Engine {
         let mut termination = Termination::default();
         for live in self.rules().iter() {
             let is_met = live.is_here && live.rule.target == Target::Term;
-            if !is_met || !live.rule.is_open(now.saturating_duration_since(live.since)) {
+            if !is_met || !live.rule.is_open(live.elapsed(self.since_start(now))) {
                 continue;
             }
             let rolled = live.roll_for_window(1, self.seed());

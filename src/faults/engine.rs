@@ -41,8 +41,8 @@ pub struct LiveRule {
     pub rule: Rule,
     /// Whether it stands on this pod.
     pub is_here: bool,
-    /// When it began to count.
-    pub(super) since: Instant,
+    /// When it began to count, in nanoseconds after the engine was made.
+    since: AtomicU64,
     tried: AtomicU64,
     hits: AtomicU64,
     /// The window that was rolled for last, counted from 1; for rules that roll by window rather than by request.
@@ -68,9 +68,15 @@ impl LiveRule {
         (self.tried.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed))
     }
 
-    /// Whether it may be tried at `now`: it stands here, its window is open and its count not used up.
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.is_here && !self.is_used_up() && self.rule.is_open(now.saturating_duration_since(self.since))
+    /// Whether it may be tried at `now` (after the engine was made): it stands here, its window is open and its count
+    /// not used up.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.is_here && !self.is_used_up() && self.rule.is_open(self.elapsed(now))
+    }
+
+    /// How long it has counted at `now`.
+    pub(super) fn elapsed(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_nanos(self.since.load(Ordering::Relaxed)))
     }
 
     pub(super) fn is_used_up(&self) -> bool {
@@ -122,6 +128,7 @@ impl Decision {
 pub struct Engine {
     seed: u64,
     pod: String,
+    start: Instant,
     /// Whether any rule is about requests: with none, a request costs this one load.
     watches_requests: AtomicBool,
     plan: Mutex<Plan>,
@@ -143,7 +150,7 @@ impl Engine {
     pub fn new(seed: u64, pod: &str, rules: Vec<Rule>, now: Instant) -> Self {
         let plan = Plan { rules: Arc::new([]), next: 1 };
         let pod = pod.to_owned();
-        let engine = Self { seed, pod, watches_requests: AtomicBool::new(false), plan: Mutex::new(plan) };
+        let engine = Self { seed, pod, start: now, watches_requests: AtomicBool::new(false), plan: Mutex::new(plan) };
         let mut plan = engine.lock();
         engine.append(&mut plan, Vec::new(), rules, now);
         drop(plan);
@@ -172,7 +179,7 @@ impl Engine {
                 number: plan.next,
                 rule,
                 is_here,
-                since: now,
+                since: AtomicU64::new(self.since_start(now).as_nanos() as u64),
                 tried: AtomicU64::new(0),
                 hits: AtomicU64::new(0),
                 window: AtomicU64::new(0),
@@ -215,21 +222,13 @@ impl Engine {
 
     /// Lets the time of all rules run from `now`: listening has begun.
     pub fn restart_clock(&self, now: Instant) {
-        let mut plan = self.lock();
-        let restarted = plan.rules.iter().map(|live| {
-            let (tried, hits) = live.counts();
-            Arc::new(LiveRule {
-                number: live.number,
-                rule: live.rule.clone(),
-                is_here: live.is_here,
-                since: now,
-                tried: AtomicU64::new(tried),
-                hits: AtomicU64::new(hits),
-                window: AtomicU64::new(0),
-                is_active: AtomicBool::new(false),
-            })
-        });
-        plan.rules = restarted.collect();
+        for live in self.rules().iter() {
+            live.since.store(self.since_start(now).as_nanos() as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn since_start(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
     }
 
     /// Walks the rules in order for one request.
@@ -238,6 +237,7 @@ impl Engine {
         if !self.watches_requests.load(Ordering::Acquire) {
             return decision;
         }
+        let now = self.since_start(now);
         for live in self.rules().iter() {
             if !subject.is_covered_by(&live.rule.target) || !live.is_due(now) {
                 continue;

@@ -70,15 +70,29 @@ pub fn write_termination_message(message: &str) {
     let _ = sys::overwrite_file(TERMINATION_LOG, text::joined(&[message, "\n"]).as_bytes());
 }
 
-/// A panic is a bug: says so in one line, for the kubelet too, and ends with 101 whichever thread it was in.
+/// A panic is a bug: says so in one line, for the kubelet too, and ends with 101 whichever thread it was in. The static
+/// binaries are built so that a panic is an instruction that traps (the texts of panics are 20 KB); there the line tells
+/// where in the program that was, for `addr2line`.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let message: String =
-            info.to_string().bytes().map(|byte| if byte == b'\n' { ' ' } else { char::from(byte) }).collect();
-        sys::write_all(2, text::joined(&["probeserver: ", &message, "\n"]).as_bytes());
-        write_termination_message(&message);
-        sys::exit_now(PANICKED)
+        let payload = info.payload();
+        let text =
+            payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let place = info.location().map_or("", |place| place.file());
+        let line = text::to_decimal(info.location().map_or(0, |place| place.line().into()));
+        panicked(&text::joined(&["panic at ", place, ":", &line, ": ", text.unwrap_or_default()]))
     }));
+    sys::on_trap(|address| {
+        let mut place = b"panic at ".to_vec();
+        text::hexadecimal(&mut place, address as u64);
+        panicked(&text::into_string(place))
+    });
+}
+
+fn panicked(message: &str) -> ! {
+    sys::write_all(2, text::joined(&["probeserver: ", message, "\n"]).as_bytes());
+    write_termination_message(message);
+    sys::exit_now(PANICKED)
 }
 
 /// Asks for memory until the kernel kills the container, having made itself the first to go.

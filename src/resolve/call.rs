@@ -137,9 +137,13 @@ impl CallError {
 pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result<Answer, CallError> {
     let deadline = Instant::now() + rules.timeout;
     let addresses = permitted_addresses(service, rules.allow, deadline)?;
-    let (mut stream, address) = connect(&addresses, service.port, deadline)?;
-    let request = request_head(service, passed_on);
-    let sent = set_timeout(&stream, deadline).and_then(|()| stream.write_all(&request));
+    fetch(&addresses, service.port, &request_head(service, passed_on), deadline)
+}
+
+/// Sends a request to the first of some addresses that takes a connection, and receives the answer.
+pub fn fetch(addresses: &[IpAddr], port: u16, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
+    let (mut stream, address) = connect(addresses, port, deadline)?;
+    let sent = set_timeout(&stream, deadline).and_then(|()| stream.write_all(request));
     sent.map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
     receive(&mut stream, address, deadline)
 }

@@ -30,18 +30,19 @@ const RESERVED_FILES: u64 = 48;
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until a signal or a rule ends it; returns the exit status.
-pub fn serve(config: Config) -> i32 {
+pub fn serve(mut config: Config) -> i32 {
     let (started, started_at) = (Instant::now(), SystemTime::now());
+    let rules = std::mem::take(&mut config.rules);
     sys::block_signals();
     ending::install_panic_hook();
     let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
     let is_oom = |rule: &Rule| rule.effect == Effect::Crash(CrashKind::Oom);
-    if config.rules.iter().any(is_oom) && !sys::has_memory_limit() {
+    if rules.iter().any(is_oom) && !sys::has_memory_limit() {
         return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
     }
     let pod = identity::pod_name(config);
-    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &pod, config.rules.clone(), started);
+    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &pod, rules, started);
     log_configuration(config, &engine, log);
     if let Some(status) = start_rules(&engine, log) {
         return finish(log, status);
