@@ -2,6 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use probeserver::faults::plan;
+use probeserver::faults::rule::Rule;
 use probeserver::http::body::BodyReader;
 use probeserver::http::head::{self, Framing};
 use probeserver::http::{MAX_FIELDS, RequestError, upstream};
@@ -64,8 +66,87 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     (start, vec(piece(), 0..12)).prop_map(|(start, pieces)| [start, &pieces.concat()].concat())
 }
 
+/// Words that plans are made of, mostly where they may stand.
+fn fault_rule() -> impl Strategy<Value = String> {
+    let pick = |words: &'static [&'static str]| proptest::sample::select(words);
+    let requests = pick(&["health", "live", "ready", "startup", "app", "/", "/a/b", "/api*", "/*"]);
+    let effects = pick(&[
+        "fail",
+        "fail 503",
+        "fail 200",
+        "delay 50ms",
+        "delay 1s..2m30s",
+        "hang",
+        "drop",
+        "reset",
+        "exit 0",
+        "exit 255",
+        "crash oom",
+    ]);
+    let others = pick(&[
+        "start delay 1.5s",
+        "start exit 3",
+        "start crash trap",
+        "listen close",
+        "listen hang",
+        "process cpu 150%",
+        "process mem 64Mi",
+        "process exit 1",
+        "process crash segv",
+        "term ignore",
+        "term delay 5s..6s",
+        "term exit 9",
+        "nonsense",
+        "health",
+        "app close",
+    ]);
+    let rule = prop_oneof![2 => (requests, effects).prop_map(|(target, effect)| [target, effect].join(" ")), 1 => others.prop_map(str::to_owned)];
+    let qualifier = pick(&[
+        "40%",
+        "0.125%",
+        "0%",
+        "100%",
+        "after 5m",
+        "after 0s",
+        "for 1s",
+        "for 0.5ms",
+        "every 10s",
+        "every 1h",
+        "times 3",
+        "pods 33.3%",
+        "pods *-0",
+        "pods web",
+        "101%",
+        "for",
+        "times x",
+    ]);
+    (rule, vec(qualifier, 0..4)).prop_map(|(rule, qualifiers)| [rule, qualifiers.join(" ")].join(" "))
+}
+
+/// How many cases a property is tried with: PROPTEST_CASES where it is set (scripts/test --long), else 2000.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2000);
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_plan_survives_being_spelled_out(rules in vec(fault_rule(), 0..6), separator in prop_oneof![Just("; "), Just("\n"), Just(" # x\r\n")]) {
+        let text = rules.join(separator);
+        if let Ok(rules) = plan::parse(text.as_bytes()) {
+            let spelled = rules.iter().map(Rule::spelled).collect::<Vec<_>>().join("\n");
+            prop_assert_eq!(plan::parse(spelled.as_bytes()), Ok(rules), "{:?} -> {:?}", text, spelled);
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic_the_plan_parser(bytes in vec(prop_oneof![any::<u8>(), proptest::sample::select(&b"health fail;\n#/*%5s"[..])], 0..200)) {
+        if let Err(error) = plan::parse(&bytes) {
+            prop_assert!(error.line >= 1 && error.column >= 1 && !error.expected.is_empty());
+        }
+    }
 
     #[test]
     fn a_head_means_the_same_however_it_is_cut(bytes in request()) {
