@@ -3,9 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, ConfigError, Lookup, VARIABLES};
+use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start};
+use crate::faults::explain::explain;
+use crate::faults::forecast::{PROBE_FORM, Probe};
+use crate::faults::plan::{self, MAX_PLAN};
 use crate::http::response::reason;
-use crate::identity::{Identity, OWN_VERSION};
+use crate::identity::{self, Identity, OWN_VERSION};
 use crate::process::ending::{FAILED, USAGE};
 use crate::resolve::Service;
 use crate::resolve::call::{self, PassedOn, Rules};
@@ -19,6 +22,9 @@ Usage:
   probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
   probeserver resolve SERVICE                   call HOST[:PORT][/PATH] and say who answered
   probeserver sleep D                           wait that long (5 or 5s), for preStop
+  probeserver check-faults [PLAN or -] [--pod NAME] [--probe KIND:period=10,timeout=1,failures=3]...
+                                                explain a plan (- standard input; none: the environment), and what the
+                                                kubelet would do to such a pod
   probeserver --help | --version
 
 Environment:
@@ -54,8 +60,9 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
             None => bad_usage("sleep", &words[1..], "seconds or a duration, at most 30 days"),
         },
         ["sleep", rest @ ..] => bad_usage("sleep", rest, "one duration"),
+        ["check-faults", rest @ ..] => check_faults(rest, lookup),
         ["serve", rest @ ..] => bad_usage("serve", rest, "no arguments: everything is set by the environment"),
-        [..] => bad_usage("command", &words, "serve, healthcheck, resolve, sleep, --help or --version"),
+        [..] => bad_usage("command", &words, "serve, healthcheck, resolve, sleep, check-faults, --help or --version"),
     }
 }
 
@@ -165,4 +172,54 @@ fn resolve(config: &Config, service: &Service) -> i32 {
             FAILED
         }
     }
+}
+
+/// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
+#[inline(never)]
+fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
+    let (mut plan, mut pod, mut probes) = (None, None, Vec::new());
+    while let Some((&word, after)) = rest.split_first() {
+        rest = match (word, after) {
+            ("--pod", [name, after @ ..]) if pod.is_none() => {
+                pod = Some(*name);
+                after
+            }
+            ("--probe", [probe, after @ ..]) => match Probe::parse(probe.as_bytes()) {
+                Some(parsed) => {
+                    probes.push(parsed);
+                    after
+                }
+                None => return bad_usage("--probe", &[probe], PROBE_FORM),
+            },
+            (word, after) if plan.is_none() && (word == "-" || !word.starts_with('-')) => {
+                plan = Some(word);
+                after
+            }
+            _ => return bad_usage("check-faults", &[word], "[PLAN or -] [--pod NAME] [--probe KIND:...]"),
+        };
+    }
+    with_config(lookup, |config| {
+        let pod = pod.map_or_else(|| identity::pod_name(&config), str::to_owned);
+        let rules = match plan {
+            None => Ok(config.rules),
+            Some("-") => match sys::read_stdin(MAX_PLAN + 1) {
+                Ok(plan) if plan.len() <= MAX_PLAN => plan::parse(&plan),
+                _ => return bad_usage("standard input", &[], "a plan of at most 16 KiB"),
+            },
+            Some(plan) => plan::parse(plan.as_bytes()),
+        };
+        match rules {
+            Ok(rules) => {
+                print(&[&explain(&rules, &pod, &probes)]);
+                if config.seed.is_some() && has_seeded_start(&rules) {
+                    print(&["warning: ", SEEDED_START, "\n"]);
+                }
+                0
+            }
+            Err(error) => {
+                complain(&[&error.line(), "\n"]);
+                USAGE
+            }
+        }
+    })
 }

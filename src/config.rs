@@ -281,6 +281,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a plan has a `start` rule with a chance.
+pub fn has_seeded_start(rules: &[Rule]) -> bool {
+    rules.iter().any(|rule| rule.target == Target::Start && rule.chance.is_some())
+}
+
 /// What a `start` rule with a chance comes to while SEED is set.
 pub const SEEDED_START: &str =
     "SEED is set, so a start rule with a chance comes out the same at every restart, and on every pod";
@@ -370,8 +375,7 @@ impl Config {
             given: Vec::new(),
             warnings: Vec::new(),
         };
-        let seeded_start = |rule: &Rule| rule.target == Target::Start && rule.chance.is_some();
-        if config.seed.is_some() && config.rules.iter().any(seeded_start) {
+        if config.seed.is_some() && has_seeded_start(&config.rules) {
             reader.warnings.push(SEEDED_START.to_owned());
         }
         if reader.errors.is_empty() {

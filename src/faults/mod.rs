@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod dice;
 pub mod engine;
+pub mod explain;
+pub mod forecast;
 pub mod plan;
 pub mod rule;
 
@@ -23,6 +25,17 @@ pub enum Check {
 impl Check {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Health, Self::Live, Self::Ready, Self::Startup];
+
+    /// The check that a path asks for, if any.
+    pub fn of_path(path: &[u8]) -> Option<Self> {
+        match path {
+            b"/healthz" | b"/health" => Some(Self::Health),
+            b"/livez" | b"/health/live" | b"/health/alive" => Some(Self::Live),
+            b"/readyz" | b"/health/ready" => Some(Self::Ready),
+            b"/startupz" => Some(Self::Startup),
+            _ => None,
+        }
+    }
 
     /// Its name as a fault target and in JSON.
     pub fn name(self) -> &'static str {

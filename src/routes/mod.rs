@@ -179,10 +179,6 @@ impl Route {
     pub fn find(path: &[u8]) -> Self {
         match path {
             b"/" => Self::Index,
-            b"/healthz" | b"/health" => Self::Check(Check::Health),
-            b"/livez" | b"/health/live" | b"/health/alive" => Self::Check(Check::Live),
-            b"/readyz" | b"/health/ready" => Self::Check(Check::Ready),
-            b"/startupz" => Self::Check(Check::Startup),
             b"/crash" => Self::Crash,
             b"/kill" => Self::Kill,
             b"/faults" => Self::Faults,
@@ -202,7 +198,7 @@ impl Route {
             _ if path.starts_with(b"/status/") => Self::Status,
             _ if path.starts_with(b"/delay/") => Self::Delay,
             _ if path.starts_with(b"/bytes/") => Self::Bytes,
-            _ => Self::Unknown,
+            _ => Check::of_path(path).map_or(Self::Unknown, Self::Check),
         }
     }
 

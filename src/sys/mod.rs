@@ -585,12 +585,20 @@ fn open(path: &str, flags: libc::c_int) -> Result<OwnedFd> {
 
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
-    let fd = open(path, libc::O_RDONLY)?;
+    read_all(open(path, libc::O_RDONLY)?.as_raw_fd(), most)
+}
+
+/// The first `most` bytes of standard input.
+pub fn read_stdin(most: usize) -> Result<Vec<u8>> {
+    read_all(0, most)
+}
+
+fn read_all(fd: RawFd, most: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; most];
     let mut length = 0;
     while length < most {
         // SAFETY: the kernel writes at most as many bytes as the rest of the buffer has.
-        let count = unsafe { libc::read(fd.as_raw_fd(), bytes[length..].as_mut_ptr().cast(), most - length) };
+        let count = unsafe { libc::read(fd, bytes[length..].as_mut_ptr().cast(), most - length) };
         match check_size(count)? {
             0 => break,
             count => length += count,
