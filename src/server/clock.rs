@@ -31,6 +31,7 @@ impl Clock {
     pub(super) fn tick(&mut self, server: &'static Server) -> Option<Instant> {
         let (log, now) = (server.log, Instant::now());
         let tick = server.state.engine.tick(now);
+        server.listener.obey(server, tick.listening);
         for (live, result) in tick.opened.iter().filter(|(_, result)| result.is_hit) {
             let line =
                 log.line("fault").number("number", live.number.into()).text("rule", live.rule.spelled().as_bytes());
@@ -39,7 +40,6 @@ impl Clock {
                 None => line,
             });
         }
-        server.listener.obey(server, tick.listening);
         self.0.retain(|(live, _)| tick.loads.iter().any(|at_work| Arc::ptr_eq(live, at_work)));
         for live in &tick.loads {
             if self.0.iter().any(|(known, _)| Arc::ptr_eq(known, live)) {

@@ -83,7 +83,13 @@ fn bind_port(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, ListenError>
         }
         result => (wanted, result),
     };
-    result.map_err(|error| ListenError { address: tried, error })
+    // A port that the kernel has chosen is lost when `listen close` shuts the socket; one that was asked for stays. So
+    // ask for it, with the first socket still holding it.
+    let chosen = |socket: OwnedFd| match sys::addresses(socket.as_raw_fd()).1 {
+        Some(address) if port == 0 => sys::bind(SocketAddr::new(tried.ip(), address.port())),
+        _ => Ok(socket),
+    };
+    result.and_then(chosen).map_err(|error| ListenError { address: tried, error })
 }
 
 struct Socket {
@@ -143,7 +149,7 @@ impl Listener {
                 connection
             }
             Err(error) => {
-                if is_starvation(&error) {
+                if sys::is_starvation(&error) {
                     self.starve(&mut socket, &error, server);
                 } else {
                     // Nothing there after all, or a connection that broke while it waited.
@@ -218,9 +224,4 @@ fn empty_queue(fd: RawFd, server: &'static Server) {
             connection::park_new(server, connection);
         }
     }
-}
-
-/// EMFILE, ENFILE, ENOBUFS, ENOMEM: all pass when somebody closes something.
-fn is_starvation(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

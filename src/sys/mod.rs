@@ -57,6 +57,11 @@ pub fn error_text(error: &Error) -> String {
     words.to_owned()
 }
 
+/// No descriptor or no memory: passes when somebody closes something.
+pub fn is_starvation(error: &Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
 // ---------------------------------------------------------------- readiness
 
 /// Data can be read, or a connection accepted.

@@ -21,6 +21,11 @@ mod bodies;
 mod exchanges;
 mod http;
 
+// Everything that goes wrong on purpose.
+mod clock;
+mod control;
+mod faults;
+
 // Parsers against any bytes at all.
 mod properties;
 
@@ -30,3 +35,6 @@ mod drain;
 mod limits;
 mod process;
 mod subcommands;
+
+// The invariants of the source, and what the README says.
+mod tidy;

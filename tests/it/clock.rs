@@ -1,0 +1,164 @@
+//! Rules that go by the clock, by SIGTERM, and at the start.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ended, Server, eventually, get, run};
+
+fn printed(ended: &Ended) -> String {
+    [ended.stdout.as_str(), &ended.stderr].concat()
+}
+
+#[test]
+fn a_closed_listener_refuses_and_opens_again_on_its_port() {
+    let server = Server::start(&[("FAULTS", "listen close after 300ms for 700ms")]);
+    let mut before = server.connect();
+    before.ask(get("/version"));
+    let refused =
+        || TcpStream::connect(server.address()).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+    eventually("connections to be refused", &server, refused);
+    assert_eq!(before.ask(get("/version")).status, 200, "a connection from before lives on");
+    eventually("connections to be taken again", &server, || TcpStream::connect(server.address()).is_ok());
+    assert_eq!(server.get("/version").status, 200);
+    server.wait_for_log("rule=\"listen close after 300ms for 700ms\"");
+}
+
+#[test]
+fn a_hung_listener_accepts_and_nobody_serves() {
+    let server = Server::start(&[]);
+    let mut control = server.connect();
+    let put = |plan: &str| format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len());
+    assert_eq!(control.ask(put("listen hang; listen close after 1h")).status, 200);
+    let mut hung = server.connect();
+    server.wait_for_log("rule=\"listen hang\"");
+    let mut hung_too = server.connect();
+    hung_too.send(get("/version"));
+    assert!(!hung_too.has_news_within(Duration::from_millis(300)));
+    assert_eq!(control.ask(put("")).status, 200, "connections from before live on");
+    assert_eq!(hung_too.response().status, 200, "and those that waited are served at last");
+    assert_eq!(hung.ask(get("/version")).status, 200);
+}
+
+#[test]
+fn the_process_ends_by_the_clock() {
+    let server = Server::start(&[("FAULTS", "process exit 3 after 200ms")]);
+    server.assert_exits_with(3);
+    assert!(server.log().iter().any(|line| line.contains("reason=\"rule 1: process exit 3 after 200ms\"")), "{server}");
+    let server = Server::start(&[("FAULTS", "process crash segv after 100ms")]);
+    assert_eq!(server.wait_exit().signal(), Some(libc::SIGSEGV), "{server}");
+    let server =
+        Server::spawn(&[("FAULTS", "process exit 4 after 50ms every 50ms times 1; process exit 5 0% every 10ms")]);
+    server.assert_exits_with(4);
+}
+
+/// Half a core over five seconds, within a tenth of it; on a machine that is too busy to give it, tried again.
+#[test]
+fn cpu_keeps_its_share() {
+    let share = || {
+        let server = Server::start(&[("FAULTS", "process cpu 50%")]);
+        let (began, before) = (Instant::now(), server.cpu_ticks());
+        eventually("five seconds", &server, || began.elapsed() >= Duration::from_secs(5));
+        (server.cpu_ticks() - before) as f64 / 100.0 / began.elapsed().as_secs_f64()
+    };
+    let shares: Vec<f64> = (0..3).map(|_| share()).take_while(|share| !(0.45..=0.55).contains(share)).collect();
+    assert!(shares.len() < 3, "{shares:?}");
+}
+
+#[test]
+fn memory_is_held_for_its_window() {
+    let server = Server::start(&[("FAULTS", "process mem 64Mi after 200ms for 1s")]);
+    let before = server.resident_kilobytes();
+    eventually("64 MiB to be touched", &server, || server.resident_kilobytes() > before + 60_000);
+    eventually("them to be given back", &server, || server.resident_kilobytes() < before + 10_000);
+}
+
+#[test]
+fn sigterm_is_ignored_delayed_or_given_a_status() {
+    let server = Server::start(&[("FAULTS", "term ignore")]);
+    for n in 0..3 {
+        let start = server.log().len();
+        server.signal(libc::SIGTERM);
+        server.wait_for_log_after(start, "ignored=true");
+        assert_eq!(server.get("/readyz").status, 200, "{n}");
+    }
+    server.signal(libc::SIGINT);
+    server.assert_exits_with(130);
+
+    let server = Server::start(&[("FAULTS", "term delay 400ms; term exit 9")]);
+    let began = Instant::now();
+    server.signal(libc::SIGTERM);
+    eventually("the listener to close", &server, || TcpStream::connect(server.address()).is_err());
+    server.assert_exits_with(9);
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+
+    let server = Server::start(&[("FAULTS", "term delay 1h")]);
+    server.signal(libc::SIGTERM);
+    server.wait_for_log("event=draining");
+    server.signal(libc::SIGTERM);
+    server.assert_exits_with(143);
+}
+
+#[test]
+fn sigterm_in_the_start_wait_obeys_the_same_rules() {
+    let server = Server::spawn(&[("START_WAIT_SECS", "600"), ("FAULTS", "term exit 5")]);
+    server.wait_for_log("event=waiting");
+    server.signal(libc::SIGTERM);
+    server.assert_exits_with(5);
+    let server = Server::spawn(&[("START_WAIT_SECS", "1"), ("FAULTS", "term ignore")]);
+    server.wait_for_log("event=waiting");
+    server.signal(libc::SIGTERM);
+    server.wait_for_log("ignored=true");
+    server.wait_until_listening();
+}
+
+#[test]
+fn start_rules_roll_once_and_say_so() {
+    let server = Server::spawn(&[("FAULTS", "start delay 20ms 100%; start exit 6 100%")]);
+    server.assert_exits_with(6);
+    let log = server.log();
+    let rolls = log.iter().filter(|line| line.contains("event=start_roll") && line.contains("hit=true")).count();
+    assert_eq!(rolls, 2, "{server}");
+    let server = Server::spawn(&[("FAULTS", "start crash abort")]);
+    assert_eq!(server.wait_exit().signal(), Some(libc::SIGABRT), "{server}");
+    let server = Server::start(&[("FAULTS", "start exit 6 1%"), ("SEED", "3")]);
+    server.wait_for_log("comes out the same at every restart");
+}
+
+#[test]
+fn check_faults_explains_and_refuses() {
+    for (arguments, code, want) in [
+        (
+            &["check-faults", "listen close after 20s", "--probe", "liveness:period=10,timeout=1,failures=3"][..],
+            0,
+            "liveness: first restart about 50s",
+        ),
+        (
+            &["check-faults", "listen close after 20s for 10s", "--probe", "liveness:period=10,timeout=1,failures=3"],
+            0,
+            "no restart, at most 1 failure in a row",
+        ),
+        (&["check-faults", "app fail pods *-0", "--pod", "web-0"], 0, "web-0 is one"),
+        (&["check-faults"], 0, "each request to /healthz and /health is answered 500, with a chance of 40%"),
+        (&["check-faults", "app fial"], 2, "line 1, column 5: got \"fial\", expected an effect"),
+        (
+            &["check-faults", "app fail", "--probe", "x"],
+            2,
+            "--probe: got \"x\", expected liveness, readiness or startup",
+        ),
+        (&["check-faults", "--nonsense"], 2, "check-faults: got \"--nonsense\""),
+    ] {
+        let ended = run(arguments, &[("HEALTH_STATUS_FACTOR", "40")]);
+        assert_eq!(ended.code, Some(code), "{arguments:?}");
+        assert!(printed(&ended).contains(want), "{arguments:?}: {}", printed(&ended));
+    }
+}
+
+#[test]
+fn a_bad_plan_in_the_environment_is_a_configuration_error() {
+    let ended = run(&[], &[("FAULTS", "app fial"), ("PORT", "x")]);
+    assert_eq!(ended.code, Some(2));
+    assert!(printed(&ended).contains("FAULTS: line 1, column 5: got \"fial\""), "{}", printed(&ended));
+    assert!(printed(&ended).contains("PORT: got \"x\""), "{}", printed(&ended));
+}

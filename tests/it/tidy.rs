@@ -1,0 +1,210 @@
+//! The invariants of the source, and what the README says of it.
+
+#![allow(clippy::unwrap_used)] // Its helpers are tests too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use probeserver::config::VARIABLES;
+use probeserver::routes::Route;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The layers, lowest first, as lib.rs lists them; those on one line do not import each other.
+fn layers() -> Vec<Vec<String>> {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let lines = lib.lines().filter(|line| line.starts_with("//! - ["));
+    let names = |line: &str| line.split("[`").skip(1).map(|part| part.split('`').next().unwrap().to_owned()).collect();
+    lines.map(names).collect()
+}
+
+fn rank(layers: &[Vec<String>], name: &str) -> Option<usize> {
+    layers.iter().position(|layer| layer.iter().any(|known| known == name))
+}
+
+/// Every source file with its code outside comments and tests.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), code.collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    assert!(found.len() > 30, "{found:?}");
+    found
+}
+
+/// The first names behind every `crate::`, groups in braces included.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let end = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        match rest.strip_prefix('{') {
+            None => found.push(rest[..end(rest)].to_owned()),
+            Some(group) => {
+                let (mut depth, mut at_name) = (0, true);
+                for (at, character) in group.char_indices() {
+                    match character {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => at_name = true,
+                        _ if at_name && !character.is_whitespace() => {
+                            found.push(group[at..at + end(&group[at..])].to_owned());
+                            at_name = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_are_found() {
+    let code =
+        "use crate::{sys, text};\nuse crate::http::{self, MAX};\nlet x = crate::a::b(); use crate::{a::{b, c}, d};";
+    assert_eq!(imports(code), ["sys", "text", "http", "a", "a", "d"]);
+}
+
+#[test]
+fn layers_do_not_import_upwards() {
+    let layers = layers();
+    assert!(layers.len() >= 9, "{layers:?}");
+    for (path, code) in sources() {
+        let own = path.components().nth(1).unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        if own == "lib" || own == "main" {
+            continue;
+        }
+        let here = rank(&layers, &own).unwrap_or_else(|| panic!("{own} is not in the map of lib.rs"));
+        for import in imports(&code) {
+            let there =
+                rank(&layers, &import).unwrap_or_else(|| panic!("{}: {import} is not in the map", path.display()));
+            let is_below = there < here || import == own;
+            assert!(is_below || layers[here].contains(&import), "{}: {import} is above {own}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_dangerous_stands_in_its_one_place() {
+    for (path, code) in sources() {
+        let path = path.to_str().unwrap();
+        let is = |allowed: &[&str]| allowed.iter().any(|place| path.starts_with(place));
+        for (word, allowed) in [
+            ("unsafe", &["src/sys/", "src/main.rs"][..]),
+            ("libc::", &["src/sys/"]),
+            ("std::env", &["src/sys/"]),
+            ("exit_now(", &["src/sys/", "src/process/ending.rs", "src/main.rs"]),
+            ("process::exit", &[]),
+            ("thread::sleep", &[]),
+            (".unwrap()", &[]),
+            ("todo!", &[]),
+            ("unimplemented!", &[]),
+            ("dbg!", &[]),
+            ("println!", &[]),
+            ("format!", &[]),
+        ] {
+            assert!(!code.contains(word) || is(allowed), "{path}: {word}");
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_stay_small() {
+    for (path, code) in sources() {
+        // One file for the kernel's calls, one language's parser, one connection's way: each has one job.
+        let most = if path.starts_with("src/sys") { 900 } else { 440 };
+        assert!(code.lines().count() <= most, "{}: {} lines", path.display(), code.lines().count());
+        let mut start = None;
+        for (number, line) in code.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let is_function =
+                line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(super) ").starts_with("fn ");
+            if is_function && start.is_none() {
+                start = Some((number, indent));
+            }
+            if let Some((from, depth)) = start
+                && line.trim_end() == format!("{}}}", " ".repeat(depth))
+            {
+                let name = code.lines().nth(from).unwrap();
+                // The configuration is one literal of all its fields.
+                assert!(number - from <= 90, "{}: {} lines: {name}", path.display(), number - from);
+                start = None;
+            }
+        }
+    }
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// The rows of the README's table below a heading, as cells.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let readme = readme();
+    let below = readme.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    let section = below.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn the_readme_is_short_and_whole() {
+    assert!(readme().lines().count() <= 200, "{} lines", readme().lines().count());
+    assert!(readme().contains("scripts/test"));
+}
+
+#[test]
+fn the_readme_has_every_variable() {
+    let rows: Vec<Vec<String>> = table("Variables");
+    let want = VARIABLES.iter().map(|variable| {
+        let default = if variable.default.is_empty() { String::new() } else { format!("`{}`", variable.default) };
+        vec![format!("`{}`", variable.name), default, variable.meaning.to_owned()]
+    });
+    let plain = |rows: Vec<Vec<String>>| {
+        rows.into_iter()
+            .map(|row| row.into_iter().filter(|cell| !cell.is_empty()).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(plain(rows), plain(want.collect()));
+}
+
+#[test]
+fn the_readme_names_routes_that_are_there() {
+    let rows = table("Routes");
+    let mut paths = 0;
+    for row in &rows {
+        for path in row[0].split('`').filter(|part| part.starts_with('/')) {
+            assert_ne!(Route::find(path.as_bytes()), Route::Unknown, "{path}");
+            paths += 1;
+        }
+    }
+    assert!(paths >= 26, "{paths} paths");
+}
+
+/// The plans that the README shows are plans.
+#[test]
+fn the_readme_shows_plans_that_parse() {
+    let readme = readme();
+    let plans: Vec<&str> = readme.split("FAULTS=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(plans.len() >= 7, "{plans:?}");
+    for plan in plans {
+        if let Err(error) = probeserver::faults::plan::parse(plan.as_bytes()) {
+            panic!("{plan}: {}", error.line());
+        }
+    }
+}
