@@ -136,10 +136,9 @@ impl AsRawFd for Timer {
 }
 
 fn timespec(duration: Duration) -> libc::timespec {
-    let tv_sec = libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX);
     // SAFETY: timespec is plain numbers, for which all zero is a value (it has padding on some targets).
     let mut spec: libc::timespec = unsafe { std::mem::zeroed() };
-    spec.tv_sec = tv_sec;
+    spec.tv_sec = duration.as_secs().min(i32::MAX as u64) as _; // 68 years are enough on every target.
     spec.tv_nsec = duration.subsec_nanos() as _;
     spec
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use probeserver::config::VARIABLES;
 use probeserver::routes::Route;
 
+use crate::harness::Server;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -196,15 +198,21 @@ fn the_readme_names_routes_that_are_there() {
     assert!(paths >= 26, "{paths} paths");
 }
 
-/// The plans that the README shows are plans.
+/// The plans that the README shows are plans, and a server runs each of them.
 #[test]
-fn the_readme_shows_plans_that_parse() {
+fn the_readme_shows_plans_that_run() {
     let readme = readme();
     let plans: Vec<&str> = readme.split("FAULTS=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(plans.len() >= 7, "{plans:?}");
     for plan in plans {
-        if let Err(error) = probeserver::faults::plan::parse(plan.as_bytes()) {
-            panic!("{plan}: {}", error.line());
+        let rules = probeserver::faults::plan::parse(plan.as_bytes())
+            .unwrap_or_else(|error| panic!("{plan}: {}", error.line()));
+        // With this seed no chance of theirs hits at the start.
+        let server = Server::start(&[("FAULTS", plan), ("SEED", "2")]);
+        let list = server.get("/faults").text();
+        assert_eq!(list.lines().count(), rules.len(), "{plan}: {list}");
+        for rule in rules {
+            assert!(list.contains(&rule.spelled()), "{plan}: {list}");
         }
     }
 }
