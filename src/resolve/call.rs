@@ -1,7 +1,8 @@
 //! One call: look up, check, connect, ask, read; every step inside one deadline, every error with its phase.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::Service;
@@ -142,10 +143,43 @@ pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result
 
 /// Sends a request to the first of some addresses that takes a connection, and receives the answer.
 pub fn fetch(addresses: &[IpAddr], port: u16, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
-    let (mut stream, address) = connect(addresses, port, deadline)?;
-    let sent = set_timeout(&stream, deadline).and_then(|()| stream.write_all(request));
-    sent.map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
-    receive(&mut stream, address, deadline)
+    let (socket, address) = connect(addresses, port, deadline)?;
+    send(socket.as_raw_fd(), request, deadline).map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
+    receive(socket.as_raw_fd(), address, deadline)
+}
+
+/// Time until a deadline; past it an error.
+fn left(deadline: Instant) -> std::io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+fn send(fd: RawFd, request: &[u8], deadline: Instant) -> std::io::Result<()> {
+    let mut rest = request;
+    while !rest.is_empty() {
+        match sys::send(fd, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                sys::wait_writable(fd, left(deadline)?);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Receives what comes next; nothing more comes after 0.
+fn receive_some(fd: RawFd, buffer: &mut [u8], deadline: Instant) -> std::io::Result<usize> {
+    loop {
+        match sys::receive(fd, buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                sys::wait_readable(fd, left(deadline)?);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> Result<Vec<IpAddr>, CallError> {
@@ -172,28 +206,17 @@ fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> R
 }
 
 /// Connects to the first address that takes it; each gets an even share of the time that is left.
-fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(TcpStream, SocketAddr), CallError> {
+fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(OwnedFd, SocketAddr), CallError> {
     let mut failure = None;
     for (index, &ip) in addresses.iter().enumerate() {
         let address = SocketAddr::new(ip, port);
-        let left = deadline.saturating_duration_since(Instant::now()) / (addresses.len() - index) as u32;
-        match TcpStream::connect_timeout(&address, left.max(Duration::from_micros(1))) {
-            Ok(stream) => return Ok((stream, address)),
+        let share = |left: Duration| left / (addresses.len() - index) as u32;
+        match left(deadline).and_then(|left| sys::connect(address, share(left))) {
+            Ok(socket) => return Ok((socket, address)),
             Err(error) => failure = Some(CallError::from_io(Phase::Connect, address, &error)),
         }
     }
     Err(failure.unwrap_or_else(|| CallError::new(Phase::Connect, Cause::Name, "no addresses")))
-}
-
-/// Lets the next read or write of the stream wait until the deadline and no longer.
-fn set_timeout(stream: &TcpStream, deadline: Instant) -> std::io::Result<()> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(ErrorKind::TimedOut.into());
-    }
-    let left = Some(left.max(Duration::from_millis(1)));
-    stream.set_read_timeout(left)?;
-    stream.set_write_timeout(left)
 }
 
 fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
@@ -208,7 +231,7 @@ fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
     head
 }
 
-fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Result<Answer, CallError> {
+fn receive(fd: RawFd, address: SocketAddr, deadline: Instant) -> Result<Answer, CallError> {
     let broken = |cause, what: &str| {
         let mut detail = Vec::new();
         text::socket_address(&mut detail, address);
@@ -217,9 +240,8 @@ fn receive(stream: &mut TcpStream, address: SocketAddr, deadline: Instant) -> Re
         CallError::new(Phase::Receive, cause, text::into_string(detail))
     };
     let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
-    let mut read = |buffer: &mut [u8]| {
-        let count = set_timeout(stream, deadline).and_then(|()| stream.read(buffer));
-        count.map_err(|error| CallError::from_io(Phase::Receive, address, &error))
+    let read = |buffer: &mut [u8]| {
+        receive_some(fd, buffer, deadline).map_err(|error| CallError::from_io(Phase::Receive, address, &error))
     };
     let mut buffer = vec![0; 16 * 1024];
     let mut head_bytes = Vec::new();

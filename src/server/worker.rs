@@ -52,6 +52,8 @@ impl Crew {
 
     /// Starts the first workers; one is enough to serve.
     pub fn start(&self, server: &'static Server) -> io::Result<()> {
+        // The first one may be at work before the second is there, and must not make up for it.
+        let _deciding = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         self.spawn(server)?;
         for _ in 1..START {
             if let Err(error) = self.spawn(server) {

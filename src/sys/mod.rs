@@ -154,6 +154,56 @@ fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_i
     check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), size) }).map(drop)
 }
 
+/// An address as the kernel takes it.
+fn socket_name(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+    // SAFETY: sockaddr_storage is plain numbers, for which all zero is a value, and has room for every kind of address.
+    unsafe {
+        let mut name: libc::sockaddr_storage = std::mem::zeroed();
+        let size = match address {
+            SocketAddr::V4(v4) => {
+                let name = &mut *(&raw mut name).cast::<libc::sockaddr_in>();
+                name.sin_family = libc::AF_INET as libc::sa_family_t;
+                name.sin_port = v4.port().to_be();
+                name.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+                size_of_val(name)
+            }
+            SocketAddr::V6(v6) => {
+                let name = &mut *(&raw mut name).cast::<libc::sockaddr_in6>();
+                name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                name.sin6_port = v6.port().to_be();
+                name.sin6_addr.s6_addr = v6.ip().octets();
+                name.sin6_scope_id = v6.scope_id();
+                size_of_val(name)
+            }
+        };
+        (name, size as libc::socklen_t)
+    }
+}
+
+/// A non-blocking connection to `address`, made within `timeout`.
+pub fn connect(address: SocketAddr, timeout: Duration) -> Result<OwnedFd> {
+    let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
+    // SAFETY: no pointers are passed.
+    let fd = own(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    let (name, size) = socket_name(address);
+    // SAFETY: `name` is a socket address of the size that is passed.
+    match check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const name).cast(), size) }) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Ok(fd),
+    }
+    if !wait(fd.as_raw_fd(), libc::POLLOUT, timeout) {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    let mut failure: libc::c_int = 0;
+    let mut size = size_of_val(&failure) as libc::socklen_t;
+    // SAFETY: the option is an int, and there is room for one.
+    check(unsafe {
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ERROR, (&raw mut failure).cast(), &raw mut size)
+    })?;
+    if failure == 0 { Ok(fd) } else { Err(Error::from_raw_os_error(failure)) }
+}
+
 /// A socket bound to `address`, not yet listening. Dual-stack when the address is `::`.
 /// TCP_NODELAY is inherited by what it accepts, so it costs no call per connection.
 pub fn bind(address: SocketAddr) -> Result<OwnedFd> {
@@ -166,27 +216,9 @@ pub fn bind(address: SocketAddr) -> Result<OwnedFd> {
     if let SocketAddr::V6(v6) = address {
         set_option(raw, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, libc::c_int::from(!v6.ip().is_unspecified()))?;
     }
-    match address {
-        SocketAddr::V4(v4) => {
-            // SAFETY: sockaddr_in is plain numbers, for which all zero is a value.
-            let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
-            name.sin_family = libc::AF_INET as libc::sa_family_t;
-            name.sin_port = v4.port().to_be();
-            name.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
-            // SAFETY: `name` is a sockaddr_in of the size that is passed.
-            check(unsafe { libc::bind(raw, (&raw const name).cast(), size_of_val(&name) as libc::socklen_t) })?;
-        }
-        SocketAddr::V6(v6) => {
-            // SAFETY: sockaddr_in6 is plain numbers, for which all zero is a value.
-            let mut name: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
-            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            name.sin6_port = v6.port().to_be();
-            name.sin6_addr.s6_addr = v6.ip().octets();
-            name.sin6_scope_id = v6.scope_id();
-            // SAFETY: `name` is a sockaddr_in6 of the size that is passed.
-            check(unsafe { libc::bind(raw, (&raw const name).cast(), size_of_val(&name) as libc::socklen_t) })?;
-        }
-    }
+    let (name, size) = socket_name(address);
+    // SAFETY: `name` is a socket address of the size that is passed.
+    check(unsafe { libc::bind(raw, (&raw const name).cast(), size) })?;
     Ok(fd)
 }
 
@@ -281,7 +313,16 @@ pub fn close_with_reset(fd: RawFd) {
 
 /// Waits until `fd` can be read, or has been closed by the peer. `false`: `timeout` went by.
 pub fn wait_readable(fd: RawFd, timeout: Duration) -> bool {
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    wait(fd, libc::POLLIN, timeout)
+}
+
+/// Waits until `fd` can be written. `false`: `timeout` went by.
+pub fn wait_writable(fd: RawFd, timeout: Duration) -> bool {
+    wait(fd, libc::POLLOUT, timeout)
+}
+
+fn wait(fd: RawFd, events: libc::c_short, timeout: Duration) -> bool {
+    let mut poll = libc::pollfd { fd, events, revents: 0 };
     // Rounded up, so that a wait never ends before its deadline only to be made again.
     let milliseconds = timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as libc::c_int;
     // SAFETY: `poll` is one pollfd that lives through the call.

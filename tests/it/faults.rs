@@ -173,7 +173,8 @@ fn a_rule_stands_on_its_pods_and_the_log_says_so() {
 fn a_thousand_hung_and_delayed_requests_starve_nobody() {
     crate::harness::raise_own_descriptor_limit();
     let server = with("/hang hang; /late delay 3s");
-    let threads = server.count("task");
+    server.get("/livez");
+    let threads = server.count("task") + 1; // The last worker may be on its way.
     let mut waiting = Vec::new();
     for n in 0..1000 {
         let mut client = server.connect();
@@ -185,7 +186,7 @@ fn a_thousand_hung_and_delayed_requests_starve_nobody() {
         server.get("/livez").expect(200, OK);
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
-    assert_eq!(server.count("task"), threads);
+    assert!(server.count("task") <= threads, "{} threads", server.count("task"));
     server.signal(libc::SIGTERM);
     server.assert_exits_with(0);
 }

@@ -172,8 +172,10 @@ fn bytes_held_for_waiting_connections_are_bounded() {
             client
         })
         .collect();
+    // The oldest go; which those are depends on when a worker came to each, so look among the first half.
     let began = Instant::now();
-    clients[0].wait_for_any_end();
+    let is_closed = |client: &mut Client<'_>| client.has_news_within(Duration::from_millis(1));
+    eventually("one of the oldest to be closed", &server, || clients[..300].iter_mut().any(is_closed));
     assert!(
         began.elapsed() < Duration::from_secs(5),
         "that was its deadline, not the bound: {:?}\n{server}",
