@@ -16,11 +16,11 @@
 //! - [`text`], [`quantity`]: numbers, strings and units as bytes
 //! - [`sys`]: the kernel as safe functions; the only unsafe code
 //! - [`http`]: messages as bytes and values
-//! - [`faults`]: rules, the decision, the dice
+//! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words, and a kubelet's view of it
 //! - [`resolve`]: calling a service and saying who answered
 //! - [`observe`]: the log and the counts
 //! - [`config`], [`identity`]: the environment, and who we are
-//! - [`process`]: phases of life, and every way to end
+//! - [`process`]: phases of life, load on purpose, and every way to end
 //! - [`routes`]: the API; handlers return what should happen
 //! - [`server`]: threads and sockets; makes it happen
 //! - [`commands`]: what the command line can do

@@ -1,0 +1,71 @@
+//! Files by descriptor and by path; no buffers.
+
+use std::ffi::CString;
+use std::io::{ErrorKind, Result};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use super::{check_size, own, timespec};
+
+/// Opens a file for reading, or for writing from its start.
+fn open(path: &str, flags: libc::c_int) -> Result<OwnedFd> {
+    let path = CString::new(path)?;
+    // SAFETY: the path lives through the call; no file is created, so no mode is read.
+    own(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) })
+}
+
+/// The first `most` bytes of a file.
+pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
+    read_all(open(path, libc::O_RDONLY)?.as_raw_fd(), most)
+}
+
+/// The first `most` bytes of standard input.
+pub fn read_stdin(most: usize) -> Result<Vec<u8>> {
+    read_all(0, most)
+}
+
+fn read_all(fd: RawFd, most: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; most];
+    let mut length = 0;
+    while length < most {
+        // SAFETY: the kernel writes at most as many bytes as the rest of the buffer has.
+        let count = unsafe { libc::read(fd, bytes[length..].as_mut_ptr().cast(), most - length) };
+        match check_size(count)? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Replaces what is in a file that exists.
+pub fn overwrite_file(path: &str, bytes: &[u8]) -> Result<()> {
+    let fd = open(path, libc::O_WRONLY | libc::O_TRUNC)?;
+    write(fd.as_raw_fd(), bytes).map(drop)
+}
+
+/// Writes all of it; a reader that has gone away wants no more.
+pub fn write_all(fd: RawFd, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match write(fd, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Waits.
+pub fn sleep(duration: Duration) {
+    let spec = timespec(duration);
+    // SAFETY: the timespec lives through the call; what is left is not asked for.
+    unsafe { libc::nanosleep(&raw const spec, std::ptr::null_mut()) };
+}
+
+/// Writes to a descriptor, blocking while its reader is slow.
+pub fn write(fd: RawFd, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads at most `len` bytes of the slice.
+    check_size(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+}

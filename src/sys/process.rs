@@ -1,0 +1,239 @@
+//! The process and its threads: start, limits, privileges, time, and every way to end.
+
+use std::ffi::CString;
+use std::io::{Error, Result};
+use std::time::Duration;
+
+use super::{check, timespec};
+use crate::text;
+
+/// Starts a thread that nobody waits for. (std's threads bring names, hooks and signal stacks: 20 KB of the binary
+/// and a page each.) The work must not unwind, which `panic = "abort"` and the panic hook see to.
+pub fn spawn(stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    extern "C" fn start(work: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: `work` is the box that `spawn` has leaked to this thread alone.
+        let work = unsafe { Box::from_raw(work.cast::<Box<dyn FnOnce() + Send>>()) };
+        work();
+        std::ptr::null_mut()
+    }
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    let work = Box::into_raw(Box::new(work));
+    // SAFETY: attributes are initialised before they are used and live through the calls; a thread that was not
+    // started gives the box back.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        libc::pthread_attr_init(&raw mut attributes);
+        libc::pthread_attr_setstacksize(&raw mut attributes, stack_size);
+        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
+        let mut thread: libc::pthread_t = std::mem::zeroed();
+        let status = libc::pthread_create(&raw mut thread, &raw const attributes, start, work.cast());
+        libc::pthread_attr_destroy(&raw mut attributes);
+        if status != 0 {
+            drop(Box::from_raw(work));
+            return Err(Error::from_raw_os_error(status));
+        }
+    }
+    Ok(())
+}
+
+/// What std's runtime would do before `main`, which this program does without (16 KB of the binary): a closed pipe is
+/// an error and no signal, and descriptors 0 to 2 are taken, so that no socket is ever mistaken for stdout.
+pub fn prepare_process() {
+    let mut files = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: numbers, three pollfds that live through the call, and a string that lives for ever.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::poll(files.as_mut_ptr(), 3, 0);
+        for file in files {
+            if file.revents & libc::POLLNVAL != 0 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            }
+        }
+    }
+}
+
+/// The arguments of `main`, without the program's name.
+///
+/// # Safety
+///
+/// `arguments` must be what the C runtime has passed to `main`: `count` pointers to strings.
+pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_char) -> Vec<String> {
+    let argument = |index| {
+        // SAFETY: the caller promises `count` strings.
+        let argument = unsafe { std::ffi::CStr::from_ptr(*arguments.add(index)) };
+        text::lossy(argument.to_bytes())
+    };
+    (1..count as usize).map(argument).collect()
+}
+
+/// The raw value of an environment variable.
+pub fn environment(name: &str) -> Option<Vec<u8>> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: nothing in this program changes the environment, so the value stays where it is.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_bytes().to_vec())
+    }
+}
+
+/// Raises the soft limit of open files to the hard one and returns it.
+pub fn raise_file_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let null = std::ptr::null_mut();
+    // SAFETY: `limit` is an rlimit that lives through both calls. (musl's setrlimit stops every thread first.)
+    unsafe {
+        libc::prlimit(0, libc::RLIMIT_NOFILE, null, &raw mut limit);
+        let soft = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if libc::prlimit(0, libc::RLIMIT_NOFILE, &raw const limit, null) != 0 {
+            limit.rlim_cur = soft;
+        }
+    }
+    limit.rlim_cur
+}
+
+/// The number of CPUs this process may run on.
+pub fn cpu_count() -> usize {
+    // SAFETY: cpu_set_t is plain numbers; the kernel writes at most its size.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) == 0 {
+            libc::CPU_COUNT(&set) as usize
+        } else {
+            1
+        }
+    }
+}
+
+/// CAP_NET_BIND_SERVICE in capabilities(7).
+const NET_BIND_SERVICE: u32 = 10;
+
+/// One set of capabilities, as version 3 of capget(2) lays it out.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+fn change_capabilities(change: impl FnOnce(&mut Capabilities)) -> Result<Capabilities> {
+    let mut header = [0x2008_0522u32, 0]; // _LINUX_CAPABILITY_VERSION_3, this thread
+    let mut sets = [Capabilities::default(); 2];
+    // SAFETY: version 3 reads and writes one header and two sets, all of which live through both calls.
+    unsafe {
+        check(libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) as libc::c_int)?;
+        change(&mut sets[0]);
+        check(libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) as libc::c_int)?;
+    }
+    Ok(sets[0])
+}
+
+/// Makes the permitted CAP_NET_BIND_SERVICE effective. Fails where it is not permitted: the image's
+/// file capability is permitted only, since an effective one makes exec fail in a pod that drops it.
+pub fn allow_low_ports() -> Result<()> {
+    const BIT: u32 = 1 << NET_BIND_SERVICE;
+    let set = change_capabilities(|set| set.effective |= set.permitted & BIT)?;
+    if set.effective & BIT == 0 { Err(Error::from_raw_os_error(libc::EACCES)) } else { Ok(()) }
+}
+
+/// Gives CAP_NET_BIND_SERVICE up for good: a bound port stays ours without it.
+pub fn forget_low_ports() {
+    // Where it was never had there is nothing to give up.
+    let _ = change_capabilities(|set| (set.effective, set.permitted) = (0, 0));
+}
+
+/// Gives /proc/self back to this user: an exec that gained a file capability left it to root.
+pub fn make_dumpable() {
+    // SAFETY: PR_SET_DUMPABLE takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
+fn clock(clock: libc::clockid_t) -> Duration {
+    let mut time = timespec(Duration::ZERO);
+    // SAFETY: `time` lives through the call, which cannot fail for the clocks that this program asks.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Time that this thread has spent on a core.
+pub fn thread_time() -> Duration {
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Time that all threads of this process have spent on cores.
+pub fn process_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// Ends the process at once, with all its threads, running nothing on the way.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends as `abort()` does: SIGABRT (134), or 139 as PID 1, where the kernel drops the signal and the
+/// C library then runs an instruction that faults.
+pub fn abort() -> ! {
+    std::process::abort()
+}
+
+/// Ends by a real segmentation fault (139), also as PID 1.
+pub fn segfault() -> ! {
+    default_action(libc::SIGSEGV);
+    loop {
+        // SAFETY: none, on purpose. No mapping exists below vm.mmap_min_addr, so this store faults.
+        unsafe { std::ptr::with_exposed_provenance_mut::<u8>(8).write_volatile(1) };
+    }
+}
+
+/// Ends by a real illegal instruction (SIGILL, 132), also as PID 1.
+pub fn trap() -> ! {
+    default_action(libc::SIGILL);
+    // SAFETY: the instructions are defined to fault, so nothing after them runs.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::asm!("ud2", options(noreturn));
+        #[cfg(target_arch = "aarch64")]
+        std::arch::asm!("udf #0", options(noreturn));
+    }
+}
+
+/// Lets `handler` run, with the address in the program, when an instruction traps: what a panic is in the static
+/// binaries (`ud2` on amd64, `brk` on arm64). It must not return.
+pub fn on_trap(handler: fn(usize) -> !) {
+    static HANDLER: std::sync::OnceLock<fn(usize) -> !> = std::sync::OnceLock::new();
+    extern "C" fn trapped(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+        // SAFETY: the kernel passes a siginfo, whose address is set for these signals.
+        let address = unsafe { (*info).si_addr() } as usize;
+        if let Some(handler) = HANDLER.get() {
+            handler(address.wrapping_sub(program_start()))
+        }
+        exit_now(101)
+    }
+    let _ = HANDLER.set(handler);
+    // SAFETY: the action is whole, and lives through the calls; the handler ends the process, so what it interrupted
+    // does not matter.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = trapped as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        for signal in [libc::SIGILL, libc::SIGTRAP] {
+            libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Where the kernel has put the program.
+fn program_start() -> usize {
+    unsafe extern "C" {
+        static __ehdr_start: u8;
+    }
+    (&raw const __ehdr_start).addr()
+}
+
+/// Takes away the handler that the Rust runtime installs to explain stack overflows.
+fn default_action(signal: libc::c_int) {
+    // SAFETY: SIG_DFL is a valid action for every signal that can be caught.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
