@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::content::{Content, Unread};
+use super::desk::{Desk, FIRST_INPUT, make_room};
 use super::lot::{Connection, Reason, Taken, Until};
 use super::sending::{self, After, Output};
 use super::{Server, request_log};
@@ -15,7 +16,7 @@ use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
 use crate::http::date::since_epoch;
 use crate::http::head::{self, FieldSlots, Head};
-use crate::http::response::{Body, DateCache, Persistence, Response};
+use crate::http::response::{Body, Persistence, Response};
 use crate::http::{MAX_FIELDS, MAX_HEAD, Method, RequestError};
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
@@ -35,31 +36,6 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 const TURN: u32 = 8;
 /// What makes a client try again soon: too much is going on.
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
-
-/// Bytes that a worker is ready to receive at first: the heads that probes and browsers send.
-const FIRST_INPUT: usize = 2 * 1024;
-
-/// A worker's buffers, used for one connection after another.
-pub struct Desk {
-    /// Bytes received. Grows once to [`MAX_HEAD`], when a head needs it.
-    input: Vec<u8>,
-    output: Vec<u8>,
-    body: Vec<u8>,
-    date: DateCache,
-}
-
-impl Desk {
-    /// Empty buffers.
-    pub fn new() -> Self {
-        Self { input: vec![0; FIRST_INPUT], output: Vec::new(), body: Vec::new(), date: DateCache::default() }
-    }
-}
-
-impl Default for Desk {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// What a parked connection was doing.
 pub struct Paused {
@@ -437,13 +413,6 @@ impl Visit<'_> {
             (self.start, self.end) = (0, self.spill.len());
             self.spill.clear();
         }
-    }
-}
-
-/// Makes the input long enough for so many bytes; more than a head never comes together.
-fn make_room(input: &mut Vec<u8>, length: usize) {
-    if length > input.len() {
-        input.resize(MAX_HEAD.max(length), 0);
     }
 }
 

@@ -3,6 +3,7 @@
 mod clock;
 pub mod connection;
 mod content;
+pub mod desk;
 pub mod listener;
 pub mod lot;
 mod request_log;

@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime};
 
-use super::connection::{self, Desk};
+use super::connection;
+use super::desk::Desk;
 use super::lot::Event;
 use super::{Server, listener, run};
 use crate::config::Config;

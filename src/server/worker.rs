@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Server;
-use super::connection::{self, Desk};
+use super::connection;
+use super::desk::Desk;
 use super::lot::Event;
 use crate::sys;
 
