@@ -274,7 +274,7 @@ fn receive(fd: RawFd, address: SocketAddr, deadline: Instant) -> Result<Answer, 
     Ok(Answer { address: address.ip(), status: head.status, reason: head.reason, content, is_cut })
 }
 
-/// The block that the original prints (SPEC 4).
+/// The block that the original prints.
 pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Vec<u8> {
     const RULE: &str = "----------------------------------------------------\n";
     let address = text::written(|out| text::ip_address(out, answer.address));

@@ -7,11 +7,12 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Server;
 use super::content::{Content, Unread};
 use super::desk::{Desk, FIRST_INPUT, make_room};
 use super::lot::{Connection, Reason, Taken, Until};
+use super::request_log::Done;
 use super::sending::{self, After, Output};
-use super::{Server, request_log};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
 use crate::http::date::since_epoch;
@@ -270,7 +271,8 @@ impl Visit<'_> {
         body.clear();
         body.shrink_to(MAX_HEAD); // An echo does not keep its memory for ever.
         self.desk.body = body;
-        request_log::note(self.server, self.fd, head, route, &decision, &outcome);
+        let done = Done { server: self.server, fd, head, route, decision: &decision, outcome: &outcome };
+        done.note();
         self.start = self.end - content.rest.len();
         self.spill = std::mem::take(&mut content.spill);
         let close = !content.is_read();

@@ -9,62 +9,60 @@ use crate::observe::log::{Line, Requests};
 use crate::routes::{Outcome, Route};
 use crate::{sys, text};
 
-/// Notes what a request came to; logs it where that is wanted.
-pub(super) fn note(
-    server: &Server,
-    fd: RawFd,
-    head: &Head<'_, '_>,
-    route: Route,
-    decision: &Decision,
-    outcome: &Outcome,
-) {
-    let status = match outcome {
-        Outcome::Respond(response) | Outcome::Wait(_, response, _) => Some(response.status),
-        _ => None,
-    };
-    let has_changed = match (route.check(), status) {
-        (Some(check), Some(status)) => server.state.counts.check_answered(check, status),
-        _ => false,
-    };
-    let is_wanted = match server.state.config.log_requests {
-        Requests::None => false,
-        Requests::Faults => has_changed || !decision.hits.is_empty(),
-        Requests::All => true,
-    };
-    if is_wanted {
-        log(server, fd, head, route, decision, outcome, status);
-    }
+/// A request and what it came to.
+pub(super) struct Done<'a> {
+    pub(super) server: &'a Server,
+    pub(super) fd: RawFd,
+    pub(super) head: &'a Head<'a, 'a>,
+    pub(super) route: Route,
+    pub(super) decision: &'a Decision,
+    pub(super) outcome: &'a Outcome,
 }
 
-#[inline(never)]
-fn log(
-    server: &Server,
-    fd: RawFd,
-    head: &Head<'_, '_>,
-    route: Route,
-    decision: &Decision,
-    outcome: &Outcome,
-    status: Option<u16>,
-) {
-    let mut line =
-        server.log.line("request").text("method", head.method.name().as_bytes()).text("path", head.target.path);
-    line = match (status, outcome) {
-        (Some(status), _) => line.number("status", u64::from(status)),
-        (None, Outcome::Hang) => line.text("outcome", b"hang"),
-        (None, Outcome::Reset) => line.text("outcome", b"reset"),
-        (None, Outcome::End(_)) => line.text("outcome", b"end"),
-        (None, _) => line.text("outcome", b"drop"),
-    };
-    line = with_rules(line, decision);
-    // A kubelet names itself in User-Agent; seed 002's manifests name the probe in X-Probe.
-    let agent = head.field("x-probe").or_else(|| head.field("user-agent")).unwrap_or_default();
-    line = line.text(if route.check().is_some() { "probe" } else { "agent" }, agent);
-    if let (Some(peer), _) = sys::addresses(fd) {
-        let mut address = Vec::new();
-        text::socket_address(&mut address, peer);
-        line = line.text("peer", &address);
+impl Done<'_> {
+    /// Notes it; logs it where that is wanted.
+    pub(super) fn note(&self) {
+        let status = match self.outcome {
+            Outcome::Respond(response) | Outcome::Wait(_, response, _) => Some(response.status),
+            _ => None,
+        };
+        let has_changed = match (self.route.check(), status) {
+            (Some(check), Some(status)) => self.server.state.counts.check_answered(check, status),
+            _ => false,
+        };
+        let is_wanted = match self.server.state.config.log_requests {
+            Requests::None => false,
+            Requests::Faults => has_changed || !self.decision.hits.is_empty(),
+            Requests::All => true,
+        };
+        if is_wanted {
+            self.log(status);
+        }
     }
-    server.log.write(line);
+
+    #[inline(never)]
+    fn log(&self, status: Option<u16>) {
+        let log = self.server.log;
+        let line = log.line("request").text("method", self.head.method.name().as_bytes());
+        let line = line.text("path", self.head.target.path);
+        let line = match (status, self.outcome) {
+            (Some(status), _) => line.number("status", u64::from(status)),
+            (None, Outcome::Hang) => line.text("outcome", b"hang"),
+            (None, Outcome::Reset) => line.text("outcome", b"reset"),
+            (None, Outcome::End(_)) => line.text("outcome", b"end"),
+            (None, _) => line.text("outcome", b"drop"),
+        };
+        let line = with_rules(line, self.decision);
+        // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
+        let agent = self.head.field("x-probe").or_else(|| self.head.field("user-agent")).unwrap_or_default();
+        let mut line = line.text(if self.route.check().is_some() { "probe" } else { "agent" }, agent);
+        if let (Some(peer), _) = sys::addresses(self.fd) {
+            let mut address = Vec::new();
+            text::socket_address(&mut address, peer);
+            line = line.text("peer", &address);
+        }
+        log.write(line);
+    }
 }
 
 fn with_rules(mut line: Line, decision: &Decision) -> Line {
