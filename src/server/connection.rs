@@ -26,7 +26,7 @@ use crate::routes::{self, Outcome, Request, Route};
 use crate::{sys, text};
 
 /// How long a connection may be idle between requests, and before the first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a head may take, from its first octet to its last.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to take an answer.

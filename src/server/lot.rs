@@ -304,10 +304,17 @@ impl<P> Lot<P> {
         taken
     }
 
-    /// From now on keeps no connection that is idle or hung; those that are there are due.
-    pub fn start_closing(&self) {
+    /// From now on keeps no connection that is idle or hung. Those that are there are due: hung ones at once, idle ones
+    /// `sooner` than they would have been, so that one whose request is on its way still gets it in.
+    pub fn start_closing(&self, sooner: Duration) {
         let mut slots = self.lock();
         slots.is_closing = true;
+        let mut fd = slots.queues[Reason::Idle as usize].oldest;
+        while fd != NOBODY {
+            let slot = &mut slots.slots[fd as usize];
+            slot.deadline = slot.deadline.checked_sub(sooner).unwrap_or(slot.deadline);
+            fd = slot.newer;
+        }
         slots.set_alarm(Instant::now(), &self.timer);
     }
 
@@ -410,14 +417,14 @@ impl<P> Slots<P> {
         [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang].iter().find_map(|&reason| self.evict_from(reason))
     }
 
-    /// The oldest parked connection of each queue that has deadlines, with its own; all that is idle or hung is
-    /// due when the lot closes.
+    /// The oldest parked connection of each queue that has deadlines, with its own; all that is hung is due when the
+    /// lot closes.
     fn oldest_deadlines(&self, now: Instant) -> impl Iterator<Item = (u32, Instant)> {
         [Reason::Idle, Reason::Head, Reason::Write, Reason::Linger, Reason::Hang].into_iter().filter_map(
             move |reason| {
                 let fd = self.oldest_parked(reason)?;
                 match reason {
-                    Reason::Idle | Reason::Hang if self.is_closing => Some((fd, now)),
+                    Reason::Hang if self.is_closing => Some((fd, now)),
                     Reason::Hang => None,
                     _ => Some((fd, self.slots[fd as usize].deadline)),
                 }
@@ -552,7 +559,7 @@ mod tests {
     #[test]
     fn a_closing_lot_keeps_what_is_in_progress_only() {
         let (lot, mut connections, _ends) = lot(4, 2);
-        lot.start_closing();
+        lot.start_closing(Duration::ZERO);
         let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
         assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_some());
         assert!(lot.park(connections.pop().unwrap(), Reason::Delay, deadline, None, 0).is_none());
@@ -565,7 +572,9 @@ mod tests {
         let (lot, mut connections, _ends) = lot(4, 1);
         let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
         assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_none());
-        lot.start_closing();
+        lot.start_closing(Duration::from_secs(59));
+        assert!(lot.take_due(Instant::now()).is_none(), "its request may be on its way");
+        lot.start_closing(Duration::from_secs(1));
         assert_eq!(lot.take_due(Instant::now()).map(|taken| taken.reason), Some(Reason::Idle));
     }
 }

@@ -4,11 +4,11 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Server;
 use super::clock::{Clock, named};
 use super::listener::{self, Listener};
 use super::lot::Lot;
 use super::worker::Crew;
+use super::{Server, connection};
 use crate::config::Config;
 use crate::config::VARIABLES;
 use crate::faults::clock::Termination;
@@ -26,6 +26,9 @@ use crate::text;
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
 const RESERVED_FILES: u64 = 48;
+/// A connection that came, or had its answer, no longer ago than this when the listener closes may have a request on its
+/// way: it is given the rest of this time.
+const CLOSING_GRACE: Duration = Duration::from_millis(100);
 /// How long the last log lines may take.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -270,7 +273,7 @@ fn watch(server: &'static Server) -> i32 {
             // What the kernel has accepted is served, what is idle or hung is closed.
             server.listener.close(server);
             phase.set(Phase::Closing);
-            server.lot.start_closing();
+            server.lot.start_closing(connection::IDLE_TIMEOUT - CLOSING_GRACE);
             deadline = Some(Instant::now() + state.config.shutdown);
         }
         if phase.get() == Phase::Closing {

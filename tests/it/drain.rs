@@ -153,3 +153,20 @@ fn requests_served_after_sigterm_are_counted() {
     let stopped = server.wait_for_log("event=stopped");
     assert!(stopped.contains("=7"), "{stopped}");
 }
+
+/// A client that has its connection when the listener closes gets its request in, if it sends it at once. (Of ten, since
+/// the grace is a tenth of a second and this machine may be busy.)
+#[test]
+fn a_request_on_its_way_when_the_listener_closes_is_answered() {
+    let answered = (0..10).filter(|_| {
+        let server = Server::start(&[]);
+        let mut client = server.connect();
+        server.signal(libc::SIGTERM);
+        server.wait_for_log("event=draining");
+        let is_answered =
+            client.try_send(get("/")).is_ok() && client.try_answer(false).is_ok_and(|answer| answer.closes());
+        server.assert_exits_with(0);
+        is_answered
+    });
+    assert!(answered.count() >= 7);
+}
