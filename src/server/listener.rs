@@ -30,23 +30,27 @@ pub struct ListenError {
     pub error: io::Error,
 }
 
-/// A bound socket, and whether it had to go to another port than wanted.
-pub struct Bound {
-    /// The socket, not listening yet.
-    pub socket: OwnedFd,
+/// A listener, and whether it had to go to another port than wanted.
+pub struct Opened {
+    /// It listens.
+    pub listener: Listener,
     /// Whether the default port was forbidden.
     pub is_fallback: bool,
 }
 
-/// Binds the port that the configuration asks for: PORT, else 80, else where that is forbidden 8080.
-pub fn bind(port: Option<u16>, address: Option<IpAddr>) -> Result<Bound, ListenError> {
-    match bind_port(address, port.unwrap_or(DEFAULT_PORT)) {
-        Ok(socket) => Ok(Bound { socket, is_fallback: false }),
+/// Listens on the port that the configuration asks for: PORT, else 80, else where that is forbidden 8080.
+pub fn open(port: Option<u16>, address: Option<IpAddr>) -> Result<Opened, ListenError> {
+    let wanted = port.unwrap_or(DEFAULT_PORT);
+    let (socket, is_fallback) = match bind_port(address, wanted) {
+        Ok(socket) => (socket, false),
         Err(ListenError { error, .. }) if port.is_none() && error.kind() == ErrorKind::PermissionDenied => {
-            bind_port(address, FALLBACK_PORT).map(|socket| Bound { socket, is_fallback: true })
+            (bind_port(address, FALLBACK_PORT)?, true)
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    };
+    let tried = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), wanted);
+    let listener = Listener::listen(socket).map_err(|error| ListenError { address: tried, error })?;
+    Ok(Opened { listener, is_fallback })
 }
 
 /// The port where a server with this configuration listens, as a process beside it can tell: a trial bind that is
@@ -106,7 +110,7 @@ pub struct Listener(Mutex<Socket>);
 
 impl Listener {
     /// Takes over a bound socket and listens.
-    pub fn listen(socket: OwnedFd) -> io::Result<Self> {
+    fn listen(socket: OwnedFd) -> io::Result<Self> {
         sys::listen(socket.as_raw_fd(), BACKLOG)?;
         Ok(Self(Mutex::new(Socket { fd: Some(socket), is_starved: false, listening: Listening::Open })))
     }

@@ -1,7 +1,6 @@
 //! The life of the server: wait, listen, serve, drain, stop. This is the process's first thread; it serves nobody
 //! itself but watches the signals and the clock.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::clock::{Clock, named};
@@ -37,6 +36,10 @@ pub fn serve(mut config: Config) -> i32 {
     let (started, started_at) = (Instant::now(), SystemTime::now());
     let rules = std::mem::take(&mut config.rules);
     sys::block_signals();
+    // Unless a rule comes before it, listening is the first thing to do: from then on the kernel accepts for us.
+    let open = |config: &Config| listener::open(config.port, config.bind);
+    let has_start = rules.iter().any(|rule| rule.target == Target::Start);
+    let opened_early = (!has_start).then(|| open(&config));
     ending::install_panic_hook();
     let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
@@ -50,8 +53,8 @@ pub fn serve(mut config: Config) -> i32 {
     if let Some(status) = start_rules(&engine, log) {
         return finish(log, status);
     }
-    let bound = match listener::bind(config.port, config.bind) {
-        Ok(bound) => bound,
+    let opened = match opened_early.unwrap_or_else(|| open(config)) {
+        Ok(opened) => opened,
         Err(failed) => {
             let mut address = Vec::new();
             text::socket_address(&mut address, failed.address);
@@ -62,9 +65,9 @@ pub fn serve(mut config: Config) -> i32 {
             );
         }
     };
-    match build(config, log, engine, bound.socket, started, started_at) {
+    match build(config, log, engine, opened.listener, started, started_at) {
         Ok(server) => {
-            announce(server, bound.is_fallback);
+            announce(server, opened.is_fallback);
             match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
                 Ok(()) => watch(server),
                 Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
@@ -197,12 +200,10 @@ pub(super) fn build(
     config: &'static Config,
     log: &'static Log,
     engine: Engine,
-    socket: OwnedFd,
+    listener: Listener,
     started: Instant,
     started_at: SystemTime,
 ) -> std::io::Result<&'static Server> {
-    // Listening comes first: from here on the kernel accepts connections for us.
-    let listener = Listener::listen(socket)?;
     engine.restart_clock(Instant::now());
     sys::make_dumpable();
     let files = sys::raise_file_limit().saturating_sub(RESERVED_FILES).max(1);

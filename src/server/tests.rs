@@ -16,10 +16,10 @@ use crate::sys;
 fn server() -> &'static Server {
     let config = Config::from_lookup(&|name| (name == "CONTENT").then(|| b"hello".to_vec())).expect("no bad variables");
     let address = Some("127.0.0.1".parse().unwrap());
-    let bound = listener::bind(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
+    let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
     let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
-    run::build(Box::leak(Box::new(config)), log, engine, bound.socket, Instant::now(), SystemTime::now()).unwrap()
+    run::build(Box::leak(Box::new(config)), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 
 #[test]
