@@ -1,7 +1,7 @@
 //! The log: one line an event on stdout, logfmt or JSON, written by a thread of its own.
 //!
-//! No request waits for stdout: lines go into a bounded buffer; when stdout is not read and the buffer is full,
-//! lines are dropped, counted, and reported in one line later. Untrusted bytes are escaped here and nowhere else.
+//! Lines go into a bounded buffer. When it is full and stdout is being read, whoever logs waits for room, so no line is
+//! lost; when stdout is not read, nobody waits: lines are dropped, counted, and reported in one line later. Untrusted bytes are escaped here and nowhere else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,10 @@ use crate::{sys, text};
 
 /// Most bytes that wait for stdout; 64 KiB is what a pipe holds as well.
 const MAX_WAITING: usize = 64 * 1024;
+/// Bytes written at a time, so that a slow reader is seen to read.
+const PIECE: usize = 4 * 1024;
+/// Stdout of which nothing is read for so long is not read.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// The writer only copies bytes; unoptimized code needs more.
 const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
 
@@ -113,6 +117,12 @@ struct Buffer {
     waiting: Vec<u8>,
     /// Bytes that the writer is writing now.
     in_writing: usize,
+    /// Whether the writer sleeps, and has to be woken.
+    is_asleep: bool,
+    /// Threads that wait for room.
+    waiters: u32,
+    /// Whether nothing has been read for [`PATIENCE`] with the buffer full.
+    is_stalled: bool,
     /// Lines dropped since the last report of them.
     dropped: u64,
     dropped_total: u64,
@@ -124,7 +134,7 @@ pub struct Log {
     buffer: Mutex<Buffer>,
     /// Something is waiting.
     filled: Condvar,
-    /// Nothing is waiting any more.
+    /// There is room again, or nothing is waiting any more.
     emptied: Condvar,
     has_writer: AtomicBool,
 }
@@ -153,18 +163,30 @@ impl Log {
         Line::new(self.format, event, date::since_epoch(SystemTime::now()))
     }
 
-    /// Puts a line into the buffer, or drops it when that is full. Never waits for stdout.
+    /// Puts a line into the buffer; when that is full, waits while stdout is read, and else drops the line.
     pub fn write(&self, line: Line) {
         let bytes = line.finished();
         let mut buffer = self.lock();
-        if buffer.waiting.len() + buffer.in_writing + bytes.len() > MAX_WAITING {
+        let is_full = |buffer: &Buffer| buffer.waiting.len() + buffer.in_writing + bytes.len() > MAX_WAITING;
+        while is_full(&buffer) && !buffer.is_stalled && self.has_writer.load(Ordering::Relaxed) {
+            let before = buffer.in_writing;
+            buffer.waiters += 1;
+            let waited = self.emptied.wait_timeout(buffer, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            buffer = waited.0;
+            buffer.waiters -= 1;
+            buffer.is_stalled |= waited.1.timed_out() && buffer.in_writing == before;
+        }
+        if is_full(&buffer) {
             buffer.dropped += 1;
             buffer.dropped_total += 1;
             return;
         }
         text::put(&mut buffer.waiting, &bytes);
+        let wakes = std::mem::take(&mut buffer.is_asleep);
         drop(buffer);
-        self.filled.notify_one();
+        if wakes {
+            self.filled.notify_one();
+        }
     }
 
     /// Lines dropped so far.
@@ -177,7 +199,6 @@ impl Log {
         let mut writing = Vec::new();
         loop {
             let mut buffer = self.lock();
-            buffer.in_writing = 0;
             while buffer.waiting.is_empty() {
                 if buffer.dropped > 0 {
                     let dropped = std::mem::take(&mut buffer.dropped);
@@ -186,12 +207,23 @@ impl Log {
                     break;
                 }
                 self.emptied.notify_all();
+                buffer.is_asleep = true;
                 buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
             }
             std::mem::swap(&mut writing, &mut buffer.waiting);
             buffer.in_writing = writing.len();
             drop(buffer);
-            sys::write_all(1, &writing);
+            for piece in writing.chunks(PIECE) {
+                sys::write_all(1, piece);
+                let mut buffer = self.lock();
+                buffer.in_writing -= piece.len();
+                buffer.is_stalled = false;
+                let wakes = buffer.waiters > 0;
+                drop(buffer);
+                if wakes {
+                    self.emptied.notify_all();
+                }
+            }
             writing.clear();
         }
     }
