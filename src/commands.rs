@@ -10,8 +10,9 @@ use crate::faults::plan::{self, MAX_PLAN};
 use crate::http::response::reason;
 use crate::identity::{self, Identity, OWN_VERSION};
 use crate::process::ending::{FAILED, USAGE};
-use crate::resolve::Service;
 use crate::resolve::call::{self, PassedOn, Rules};
+use crate::resolve::summary::Summary;
+use crate::resolve::{Service, many};
 use crate::server::{listener, run};
 use crate::{quantity, sys, text};
 
@@ -20,7 +21,7 @@ const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps,
 Usage:
   probeserver [serve]                           serve HTTP
   probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
-  probeserver resolve SERVICE                   call HOST[:PORT][/PATH] and say who answered
+  probeserver resolve SERVICE [--count N]       call HOST[:PORT][/PATH], once or often, and say who answered
   probeserver sleep D                           wait that long (5 or 5s), for preStop
   probeserver check-faults [PLAN or -] [--pod NAME] [--probe KIND:period=10,timeout=1,failures=3]...
                                                 explain a plan (- standard input; none: the environment), and what the
@@ -47,11 +48,11 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
             Some((path, timeout)) => with_config(lookup, |config| healthcheck(&config, path, timeout)),
             None => bad_usage("healthcheck", rest, "[PATH] [--timeout D], PATH beginning with a slash"),
         },
-        ["resolve", service] => match Service::parse(service.as_bytes()) {
-            Some(service) => with_config(lookup, |config| resolve(&config, &service)),
-            None => bad_usage("resolve", &words[1..], "HOST[:PORT][/PATH]"),
+        ["resolve", rest @ ..] => match resolve_arguments(rest) {
+            Some((service, None)) => with_config(lookup, |config| resolve(&config, &service)),
+            Some((service, Some(count))) => with_config(lookup, |config| resolve_often(config, service, count)),
+            None => bad_usage("resolve", rest, "HOST[:PORT][/PATH] [--count N]"),
         },
-        ["resolve", rest @ ..] => bad_usage("resolve", rest, "one SERVICE"),
         ["sleep", duration] => match quantity::parse_seconds(duration.as_bytes()) {
             Some(duration) => {
                 sys::sleep(duration);
@@ -76,6 +77,8 @@ fn complain(parts: &[&str]) {
     sys::write_all(2, text::joined(parts).as_bytes());
 }
 
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(200);
 /// The width of the names in `--help`.
 const GAP: &str = "                       ";
 
@@ -166,6 +169,58 @@ fn resolve(config: &Config, service: &Service) -> i32 {
             let block = call::block(&identity.hostname, &identity.ip, service, &answer);
             sys::write_all(1, &block);
             0
+        }
+        Err(error) => {
+            complain(&[&error.line(), "\n"]);
+            FAILED
+        }
+    }
+}
+
+fn resolve_arguments(rest: &[&str]) -> Option<(Service, Option<u64>)> {
+    let (service, count) = match rest {
+        [service] => (service, None),
+        [service, "--count", count] | ["--count", count, service] => {
+            (service, Some(text::parse_decimal(count.as_bytes()).filter(|&count| count > 0)?))
+        }
+        _ => return None,
+    };
+    Some((Service::parse(service.as_bytes())?, count))
+}
+
+/// Many calls from the command line: the tables on stdout; on a terminal, a line that tells how far it is.
+#[inline(never)]
+fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
+    let config: &'static Config = Box::leak(Box::new(config));
+    let run = many::Run {
+        service,
+        passed_on: PassedOn::default(),
+        rules: Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout },
+        count,
+        keeps_alive: false,
+        is_fresh: true,
+        deadline: None,
+        is_over: Box::new(|| false),
+    };
+    let mut shown = Instant::now();
+    let mut report = |summary: &Summary| {
+        if shown.elapsed() >= PROGRESS && sys::is_terminal(2) {
+            shown = Instant::now();
+            let number = text::to_decimal;
+            let errors = number(summary.failed());
+            complain(&["\r", &number(summary.calls), " of ", &number(count), " calls, ", &errors, " errors\x1b[K"]);
+        }
+    };
+    let result = many::run(run, many::AT_ONCE, &mut report);
+    if sys::is_terminal(2) {
+        complain(&["\r\x1b[K"]);
+    }
+    match result {
+        Ok(summary) => {
+            let mut out = Vec::new();
+            summary.write_text(&mut out, config.zone.as_deref());
+            sys::write_all(1, &out);
+            if summary.failed() == 0 { 0 } else { FAILED }
         }
         Err(error) => {
             complain(&[&error.line(), "\n"]);

@@ -19,6 +19,8 @@ pub struct UpstreamHead {
     pub pod: Option<String>,
     /// `Probe-Zone`, where a probeserver answered.
     pub zone: Option<String>,
+    /// Whether the connection goes on after this answer, as far as its head says (RFC 9112 section 9.3).
+    pub keeps: bool,
     /// Octets of the head.
     pub length: usize,
 }
@@ -65,6 +67,8 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
             body: BodyReader::of_response(length, is_chunked),
             pod: visible("probe-pod"),
             zone: visible("probe-zone"),
+            keeps: response.version == Some(1)
+                && !value("connection").is_some_and(|options| options.eq_ignore_ascii_case(b"close")),
             length: skipped,
         }));
     }

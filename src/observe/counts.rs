@@ -1,8 +1,81 @@
-//! Counts that requests leave behind, without a lock.
+//! Counts that requests leave behind, without a lock: recording is a few relaxed additions.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::faults::Check;
+
+/// Most routes that are told apart.
+pub const ROUTES: usize = 27;
+/// The statuses that are told apart: none at all (000), and 200 to 599 (1xx is never final).
+const CODES: usize = 1 + 400;
+
+/// Answers by status and route; zero until used, so that most of it is memory that was never touched.
+static ANSWERS: [[AtomicU64; ROUTES]; CODES] = [const { [const { AtomicU64::new(0) }; ROUTES] }; CODES];
+
+/// Counts what a request of a route, by its number, was answered; `None`: nothing.
+pub fn answered(route: usize, status: Option<u16>) {
+    let code = status.map_or(0, |status| usize::from(status).saturating_sub(199));
+    if let Some(count) = ANSWERS.get(code).and_then(|routes| routes.get(route)) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Visits the route, the status (0: none) and the count of all answers that there have been.
+pub fn each_answer(mut visit: impl FnMut(usize, u64, u64)) {
+    for (code, routes) in ANSWERS.iter().enumerate() {
+        for (route, count) in routes.iter().enumerate() {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                visit(route, if code == 0 { 0 } else { code as u64 + 199 }, count);
+            }
+        }
+    }
+}
+
+/// The upper bounds of the durations that are told apart.
+pub const BOUNDS: [Duration; 14] = [
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+];
+
+/// What a call of `/resolve` came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Called {
+    /// An answer with 2xx.
+    Ok,
+    /// Any other answer.
+    Status,
+    /// The name has no address.
+    Name,
+    /// Nobody listens there.
+    Refused,
+    /// The connection broke.
+    Reset,
+    /// Too late.
+    Timeout,
+    /// The answer was no HTTP/1.x.
+    NotHttp,
+    /// Not allowed.
+    Denied,
+}
+
+impl Called {
+    /// Their names, in the order of their numbers.
+    pub const NAMES: [&str; 8] = ["ok", "status", "name", "refused", "reset", "timeout", "not_http", "denied"];
+}
 
 /// The counts of one server.
 #[derive(Default)]
@@ -10,6 +83,10 @@ pub struct Counts {
     requests: AtomicU64,
     requests_after_term: AtomicU64,
     last_answers: [AtomicU16; Check::ALL.len()],
+    durations: [AtomicU64; BOUNDS.len() + 1],
+    /// Nanoseconds.
+    duration_sum: AtomicU64,
+    calls: [AtomicU64; Called::NAMES.len()],
 }
 
 impl Counts {
@@ -29,6 +106,29 @@ impl Counts {
     /// Requests since SIGTERM.
     pub fn requests_after_term(&self) -> u64 {
         self.requests_after_term.load(Ordering::Relaxed)
+    }
+
+    /// Counts how long a request took, from the end of its head until the kernel had its answer.
+    pub fn took(&self, duration: Duration) {
+        let place = BOUNDS.iter().position(|bound| duration <= *bound).unwrap_or(BOUNDS.len());
+        self.durations[place].fetch_add(1, Ordering::Relaxed);
+        self.duration_sum.fetch_add(duration.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Durations up to each of [`BOUNDS`] and beyond the last, each counted once; and the sum of all.
+    pub fn durations(&self) -> ([u64; BOUNDS.len() + 1], Duration) {
+        let counts = self.durations.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (counts, Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
+    }
+
+    /// Counts calls.
+    pub fn called(&self, result: Called, count: u64) {
+        self.calls[result as usize].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The calls that came to each of [`Called::NAMES`].
+    pub fn calls(&self) -> [u64; Called::NAMES.len()] {
+        self.calls.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Notes what a check answered, and says whether its last answer was another one, or none.

@@ -47,6 +47,19 @@ pub struct Answer {
     pub content: Vec<u8>,
     /// Whether there was more of it.
     pub is_cut: bool,
+    /// `Probe-Pod`, where a probeserver answered.
+    pub pod: Option<String>,
+    /// `Probe-Zone`, where a probeserver answered.
+    pub zone: Option<String>,
+    /// Whether another request may follow on the same connection.
+    pub keeps: bool,
+}
+
+impl Answer {
+    /// Whether its status is 2xx.
+    pub fn is_ok(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
 }
 
 /// Where a call was when it failed.
@@ -84,8 +97,6 @@ pub enum Cause {
     NotHttp,
     /// The deadline went by.
     Timeout,
-    /// Too much is going on here.
-    Busy,
 }
 
 /// A failed call.
@@ -124,7 +135,6 @@ impl CallError {
             Cause::Denied => 403,
             Cause::Name | Cause::Refused | Cause::Reset | Cause::NotHttp => 502,
             Cause::Timeout => 504,
-            Cause::Busy => 503,
         }
     }
 
@@ -138,23 +148,50 @@ impl CallError {
 pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result<Answer, CallError> {
     let deadline = Instant::now() + rules.timeout;
     let addresses = permitted_addresses(service, rules.allow, deadline)?;
-    fetch(&addresses, service.port, &request_head(service, passed_on), deadline)
+    fetch(&addresses, service.port, &request_head(service, passed_on, false), deadline)
 }
 
 /// Sends a request to the first of some addresses that takes a connection, and receives the answer.
 pub fn fetch(addresses: &[IpAddr], port: u16, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
-    let (socket, address) = connect(addresses, port, deadline)?;
-    send(socket.as_raw_fd(), request, deadline).map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
-    receive(socket.as_raw_fd(), address, deadline)
+    Link::connect(addresses, port, deadline)?.exchange(request, deadline)
+}
+
+/// A connection to a service.
+pub struct Link {
+    socket: OwnedFd,
+    address: SocketAddr,
+}
+
+impl Link {
+    /// Connects to the first address that takes it; each gets an even share of the time that is left.
+    pub fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<Self, CallError> {
+        let mut failure = None;
+        for (index, &ip) in addresses.iter().enumerate() {
+            let address = SocketAddr::new(ip, port);
+            let share = |left: Duration| left / (addresses.len() - index) as u32;
+            match left(deadline).and_then(|left| sys::connect(address, share(left))) {
+                Ok(socket) => return Ok(Self { socket, address }),
+                Err(error) => failure = Some(CallError::from_io(Phase::Connect, address, &error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| CallError::new(Phase::Connect, Cause::Name, "no addresses")))
+    }
+
+    /// Sends a request and receives the answer.
+    pub fn exchange(&self, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
+        let (fd, address) = (self.socket.as_raw_fd(), self.address);
+        send(fd, request, deadline).map_err(|error| CallError::from_io(Phase::Send, address, &error))?;
+        receive(fd, address, deadline)
+    }
 }
 
 /// Time until a deadline; past it an error.
-fn left(deadline: Instant) -> std::io::Result<Duration> {
+pub(super) fn left(deadline: Instant) -> std::io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-fn send(fd: RawFd, request: &[u8], deadline: Instant) -> std::io::Result<()> {
+pub(super) fn send(fd: RawFd, request: &[u8], deadline: Instant) -> std::io::Result<()> {
     let mut rest = request;
     while !rest.is_empty() {
         match sys::send(fd, rest) {
@@ -170,7 +207,7 @@ fn send(fd: RawFd, request: &[u8], deadline: Instant) -> std::io::Result<()> {
 }
 
 /// Receives what comes next; nothing more comes after 0.
-fn receive_some(fd: RawFd, buffer: &mut [u8], deadline: Instant) -> std::io::Result<usize> {
+pub(super) fn receive_some(fd: RawFd, buffer: &mut [u8], deadline: Instant) -> std::io::Result<usize> {
     loop {
         match sys::receive(fd, buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -182,7 +219,12 @@ fn receive_some(fd: RawFd, buffer: &mut [u8], deadline: Instant) -> std::io::Res
     }
 }
 
-fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> Result<Vec<IpAddr>, CallError> {
+/// The addresses of a service that may be called.
+pub(super) fn permitted_addresses(
+    service: &Service,
+    allow: &Allow,
+    deadline: Instant,
+) -> Result<Vec<IpAddr>, CallError> {
     let fail =
         |cause, detail: &str| CallError::new(Phase::Resolve, cause, text::joined(&[&service.host, ": ", detail]));
     const DENIED: &str = "not allowed by RESOLVE_ALLOW";
@@ -192,9 +234,9 @@ fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> R
     let mut addresses = match service.literal {
         Some(address) => vec![address],
         None => lookup::addresses(&service.host, deadline).map_err(|error| match error {
-            LookupError::Failed(text) => fail(Cause::Name, &text),
+            LookupError::NoSuchName => fail(Cause::Name, "no such name"),
+            LookupError::Failed => fail(Cause::Name, "the name servers cannot tell"),
             LookupError::TimedOut => fail(Cause::Timeout, "timed out"),
-            LookupError::Busy => fail(Cause::Busy, "too many lookups are under way"),
         })?,
     };
     let own = sys::interface_addresses();
@@ -205,21 +247,8 @@ fn permitted_addresses(service: &Service, allow: &Allow, deadline: Instant) -> R
     Ok(addresses)
 }
 
-/// Connects to the first address that takes it; each gets an even share of the time that is left.
-fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(OwnedFd, SocketAddr), CallError> {
-    let mut failure = None;
-    for (index, &ip) in addresses.iter().enumerate() {
-        let address = SocketAddr::new(ip, port);
-        let share = |left: Duration| left / (addresses.len() - index) as u32;
-        match left(deadline).and_then(|left| sys::connect(address, share(left))) {
-            Ok(socket) => return Ok((socket, address)),
-            Err(error) => failure = Some(CallError::from_io(Phase::Connect, address, &error)),
-        }
-    }
-    Err(failure.unwrap_or_else(|| CallError::new(Phase::Connect, Cause::Name, "no addresses")))
-}
-
-fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
+/// The request for a service; asks for the end of the connection unless another one may follow.
+pub(super) fn request_head(service: &Service, passed_on: &PassedOn, keeps: bool) -> Vec<u8> {
     let mut head = Vec::with_capacity(256);
     text::put_all(&mut head, &["GET ", &service.path, " HTTP/1.1\r\nHost: ", &service.authority()]);
     text::put(&mut head, concat!("\r\nUser-Agent: probeserver/", env!("CARGO_PKG_VERSION")).as_bytes());
@@ -227,7 +256,7 @@ fn request_head(service: &Service, passed_on: &PassedOn) -> Vec<u8> {
     text::decimal(&mut head, u64::from(passed_on.hops) + 1);
     text::put(&mut head, b"\r\n");
     text::put(&mut head, &passed_on.fields);
-    text::put(&mut head, b"Connection: close\r\n\r\n");
+    text::put(&mut head, if keeps { b"\r\n" } else { b"Connection: close\r\n\r\n" });
     head
 }
 
@@ -271,7 +300,16 @@ fn receive(fd: RawFd, address: SocketAddr, deadline: Instant) -> Result<Answer, 
     }
     let is_cut = content.len() > MAX_CONTENT;
     content.truncate(MAX_CONTENT);
-    Ok(Answer { address: address.ip(), status: head.status, reason: head.reason, content, is_cut })
+    Ok(Answer {
+        address: address.ip(),
+        status: head.status,
+        reason: head.reason,
+        content,
+        is_cut,
+        pod: head.pod,
+        zone: head.zone,
+        keeps: head.keeps && head.body.is_done() && !is_cut,
+    })
 }
 
 /// The block that the original prints.
@@ -283,7 +321,7 @@ pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Ve
     let theirs = ["\nService hostname = ", &service.host, "\nService IP = ", &address, "\n"];
     text::put_all(&mut out, &ours);
     text::put_all(&mut out, &theirs);
-    if !(200..300).contains(&answer.status) {
+    if !answer.is_ok() {
         text::put(&mut out, b"Service status = ");
         text::decimal(&mut out, u64::from(answer.status));
         out.push(b' ');

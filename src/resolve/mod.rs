@@ -4,8 +4,11 @@
 //! that looks at the name again.
 
 pub mod call;
+pub mod dns;
 pub mod lookup;
+pub mod many;
 pub mod policy;
+pub mod summary;
 
 use std::net::IpAddr;
 

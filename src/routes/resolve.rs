@@ -1,12 +1,16 @@
 //! `GET /resolve?service=...`: who really answers at a service's name.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::{Outcome, Request, State, Work};
-use crate::http::response::{Body, Response, TEXT};
-use crate::http::target;
-use crate::resolve::Service;
+use crate::http::response::{Body, JSON, Response, TEXT};
+use crate::http::target::{self, Target};
+use crate::observe::counts::Called;
+use crate::process::phase::Phase;
 use crate::resolve::call::{self, PassedOn, Rules};
+use crate::resolve::summary::Summary;
+use crate::resolve::{Service, many};
 use crate::text;
 
 /// Most outgoing calls at a time.
@@ -15,10 +19,56 @@ const MAX_CALLS: usize = 8;
 const PASSED_ON: [&str; 4] = ["traceparent", "tracestate", "b3", "x-request-id"];
 const PASSED_ON_PREFIX: &str = "x-b3-";
 
-/// A call to be made.
+/// Longest run of many calls.
+const MAX_RUN: Duration = Duration::from_secs(60);
+/// Most calls of a run.
+const MAX_COUNT: u64 = 1000;
+
+/// One call to be made, or a run of many.
 pub struct Call {
     service: Service,
     passed_on: PassedOn,
+    many: Option<Many>,
+}
+
+/// How a run goes.
+struct Many {
+    count: u64,
+    keeps_alive: bool,
+    is_fresh: bool,
+    is_json: bool,
+}
+
+impl Many {
+    /// Reads the parameters of a run; `Ok(None)`: it is one call. The error says what was expected.
+    fn of(target: &Target<'_>) -> Result<Option<Self>, &'static str> {
+        let flag = |name, default, line| match target.parameter(name) {
+            None => Ok(default),
+            Some(b"0") => Ok(false),
+            Some(b"1") => Ok(true),
+            Some(_) => Err(line),
+        };
+        let count = target.parameter("count").map(|count| {
+            text::parse_decimal(count)
+                .filter(|count| (1..=MAX_COUNT).contains(count))
+                .ok_or("count: expected 1 to 1000")
+        });
+        let is_json = match target.parameter("format") {
+            None | Some(b"text") => false,
+            Some(b"json") => true,
+            Some(_) => return Err("format: expected text or json"),
+        };
+        let many = Self {
+            count: count.unwrap_or(Ok(1))?,
+            keeps_alive: flag("keepalive", false, "keepalive: expected 0 or 1")?,
+            is_fresh: flag("fresh", true, "fresh: expected 0 or 1")?,
+            is_json,
+        };
+        Ok(["count", "keepalive", "fresh", "format"]
+            .iter()
+            .any(|name| target.parameter(name).is_some())
+            .then_some(many))
+    }
 }
 
 /// Checks the request; the call itself is work.
@@ -28,6 +78,10 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     let service = service.and_then(|service| Service::parse(&service));
     let Some(service) = service else {
         return refuse(400, "service: expected HOST[:PORT][/PATH], HOST a DNS name or an IP address");
+    };
+    let many = match Many::of(&request.head.target) {
+        Ok(many) => many,
+        Err(line) => return refuse(400, line),
     };
     let hops = request.head.field("probe-hops").map_or(Some(0), text::parse_decimal);
     let Some(hops) = hops.filter(|&hops| hops < u64::from(u32::MAX)) else {
@@ -48,27 +102,86 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
             }
         }
     }
-    Outcome::Work(Work::Call(Box::new(Call { service, passed_on: PassedOn { hops: hops as u32, fields } })))
+    let passed_on = PassedOn { hops: hops as u32, fields };
+    Outcome::Work(Work::Call(Box::new(Call { service, passed_on, many })))
 }
 
-/// Makes the call and prints the block, or the line that says what failed.
-pub(super) fn run(call: &Call, state: &'static State) -> Response {
-    if state.calls.fetch_add(1, Ordering::Relaxed) >= MAX_CALLS {
-        state.calls.fetch_sub(1, Ordering::Relaxed);
-        return Response::error(503, "resolve: 8 calls are under way").with_fields("Retry-After: 1\r\n");
+/// Calls that may be made now; given back when dropped.
+struct Permit<'s>(&'s State, usize);
+
+impl<'s> Permit<'s> {
+    /// Leave for as many calls at a time as are free, at most `most`.
+    fn take(state: &'s State, most: usize) -> Option<Self> {
+        let more = |calls| Some(MAX_CALLS.min(calls + most));
+        let before = state.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).unwrap_or(MAX_CALLS);
+        let taken = MAX_CALLS.saturating_sub(before).min(most);
+        (taken > 0).then_some(Self(state, taken))
     }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+/// Makes the call and prints the block, or the line that says what failed; or makes many and prints who answered.
+pub(super) fn run(call: Call, state: &'static State) -> Response {
+    let Some(permit) = Permit::take(state, if call.many.is_some() { many::AT_ONCE } else { 1 }) else {
+        return Response::error(503, "resolve: 8 calls are under way").with_fields("Retry-After: 1\r\n");
+    };
     let config = state.config;
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
-    let result = call::call(&call.service, rules, &call.passed_on);
-    state.calls.fetch_sub(1, Ordering::Relaxed);
-    match result {
-        Ok(answer) => {
-            let block = call::block(&state.identity.hostname, &state.identity.ip, &call.service, &answer);
-            Response::new(200, TEXT, Body::Owned(block)).with_fields("X-Content-Type-Options: nosniff\r\n")
+    let (content_type, body) = match call.many {
+        None => match call::call(&call.service, rules, &call.passed_on) {
+            Ok(answer) => {
+                state.counts.called(if answer.is_ok() { Called::Ok } else { Called::Status }, 1);
+                (TEXT, call::block(&state.identity.hostname, &state.identity.ip, &call.service, &answer))
+            }
+            Err(error) => {
+                state.counts.called(CAUSES[error.cause as usize], 1);
+                return Response::error(error.status(), &error.line());
+            }
+        },
+        Some(many) => {
+            let run = many::Run {
+                service: call.service,
+                passed_on: call.passed_on,
+                rules,
+                count: many.count,
+                keeps_alive: many.keeps_alive,
+                is_fresh: many.is_fresh,
+                deadline: Some(Instant::now() + MAX_RUN),
+                is_over: Box::new(|| state.phase.get() >= Phase::Draining),
+            };
+            let summary = match many::run(run, permit.1, &mut |_| {}) {
+                Ok(summary) => summary,
+                Err(error) => return Response::error(error.status(), &error.line()),
+            };
+            count(&summary, state);
+            let zone = state.identity.zone.as_deref();
+            let mut body = Vec::new();
+            if many.is_json {
+                summary.write_json(&mut body, zone);
+                (JSON, body)
+            } else {
+                summary.write_text(&mut body, zone);
+                (TEXT, body)
+            }
         }
-        Err(error) => {
-            let response = Response::error(error.status(), &error.line());
-            if error.status() == 503 { response.with_fields("Retry-After: 1\r\n") } else { response }
-        }
+    };
+    Response::new(200, content_type, Body::Owned(body)).with_fields("X-Content-Type-Options: nosniff\r\n")
+}
+
+/// The results that causes stand for, in the order of [`call::Cause`].
+const CAUSES: [Called; 6] =
+    [Called::Denied, Called::Name, Called::Refused, Called::Reset, Called::NotHttp, Called::Timeout];
+
+fn count(summary: &Summary, state: &State) {
+    let (ok, statuses, causes) = summary.results();
+    state.counts.called(Called::Ok, ok);
+    state.counts.called(Called::Status, statuses);
+    for (called, count) in CAUSES.into_iter().zip(causes) {
+        state.counts.called(called, count);
     }
 }

@@ -39,6 +39,33 @@ fn read_all(fd: RawFd, most: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether somebody reads along at a terminal.
+pub fn is_terminal(fd: RawFd) -> bool {
+    // SAFETY: no pointers are passed.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
+/// How many descriptors this process has open.
+pub fn open_files() -> u64 {
+    let Ok(folder) = open("/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY) else { return 0 };
+    let mut entries = [0u8; 2048];
+    let mut count = 0u64;
+    loop {
+        // SAFETY: the kernel writes at most as many bytes as the buffer has.
+        let length =
+            unsafe { libc::syscall(libc::SYS_getdents64, folder.as_raw_fd(), entries.as_mut_ptr(), entries.len()) };
+        let mut rest = entries.get(..length.max(0) as usize).unwrap_or_default();
+        if rest.is_empty() {
+            return count.saturating_sub(3); // `.`, `..` and the folder itself
+        }
+        // Bytes 16 and 17 of an entry are its length (getdents64(2)).
+        while let Some(&[low, high]) = rest.get(16..18) {
+            count += 1;
+            rest = rest.get(usize::from(u16::from_ne_bytes([low, high]))..).unwrap_or_default();
+        }
+    }
+}
+
 /// Replaces what is in a file that exists.
 pub fn overwrite_file(path: &str, bytes: &[u8]) -> Result<()> {
     let fd = open(path, libc::O_WRONLY | libc::O_TRUNC)?;

@@ -1,11 +1,9 @@
-//! Names and addresses: of this machine, and from the resolver.
+//! Names and addresses of this machine.
 
-use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use super::{check, own, read_file};
-use crate::text;
 
 /// The machine's host name, if it has a printable one.
 pub fn host_name() -> Option<String> {
@@ -71,64 +69,6 @@ fn hexadecimal_ip(line: &[u8]) -> Option<IpAddr> {
     let bits =
         digits.iter().try_fold(0u128, |bits, &digit| Some(bits << 4 | u128::from((digit as char).to_digit(16)?)))?;
     Some(Ipv6Addr::from_bits(bits).into())
-}
-
-/// What getaddrinfo sorts its addresses with, at most 48 of them; the C library's own takes 4 KB of the binary.
-#[cfg(target_env = "musl")]
-#[unsafe(no_mangle)]
-extern "C" fn qsort(
-    base: *mut u8,
-    count: usize,
-    size: usize,
-    compare: extern "C" fn(*const u8, *const u8) -> libc::c_int,
-) {
-    // SAFETY: the caller promises `count` elements of `size` bytes at `base`; every index below is less than `count`.
-    unsafe {
-        for end in 1..count {
-            for at in (0..end).rev() {
-                let (left, right) = (base.add(at * size), base.add((at + 1) * size));
-                if compare(left, right) <= 0 {
-                    break;
-                }
-                std::ptr::swap_nonoverlapping(left, right, size);
-            }
-        }
-    }
-}
-
-/// Which addresses [`lookup`] asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// A and AAAA, as std's ToSocketAddrs does.
-    Any,
-    /// A alone.
-    V4,
-}
-
-/// Asks the system's resolver, blocking as long as it likes. The error is the resolver's own text.
-pub fn lookup(host: &str, family: Family) -> std::result::Result<Vec<IpAddr>, String> {
-    let host = CString::new(host).map_err(|_| "name has a NUL".to_owned())?;
-    // SAFETY: addrinfo is plain numbers and pointers, for which all zero is a value.
-    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    hints.ai_family = if family == Family::V4 { libc::AF_INET } else { libc::AF_UNSPEC };
-    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
-    let mut found = Vec::new();
-    // SAFETY: name and hints live through the call; the list is walked before freeaddrinfo ends it.
-    unsafe {
-        let status = libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list);
-        if status != 0 {
-            let words = std::ffi::CStr::from_ptr(libc::gai_strerror(status));
-            return Err(text::lossy(words.to_bytes()));
-        }
-        let mut entry = list;
-        while !entry.is_null() {
-            found.extend(ip_of((*entry).ai_addr).map(|address| address.ip()));
-            entry = (*entry).ai_next;
-        }
-        libc::freeaddrinfo(list);
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

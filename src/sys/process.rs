@@ -92,6 +92,43 @@ pub fn raise_file_limit() -> u64 {
     limit.rlim_cur
 }
 
+/// What the kernel keeps about this process; zero where /proc does not tell.
+#[derive(Default)]
+pub struct ProcessStatus {
+    /// Open file descriptors.
+    pub open_files: u64,
+    /// Most of them.
+    pub max_files: u64,
+    /// Virtual memory.
+    pub virtual_bytes: u64,
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+/// Reads it from /proc/self (proc(5)).
+pub fn process_status() -> ProcessStatus {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is an rlimit that lives through the call.
+    unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
+    let stat = super::read_file("/proc/self/stat", 1024).unwrap_or_default();
+    // The name of the program, in parentheses, may hold anything; the third field follows it.
+    let end = stat.iter().rposition(|&byte| byte == b')').map_or(stat.len(), |at| at + 2);
+    let field = |number: usize| {
+        let word = stat[end..].split(|&byte| byte == b' ').nth(number - 3);
+        word.and_then(text::parse_decimal).unwrap_or_default()
+    };
+    ProcessStatus {
+        open_files: super::open_files(),
+        max_files: limit.rlim_cur,
+        virtual_bytes: field(23),
+        // SAFETY: getauxval takes a number.
+        resident_bytes: field(24) * unsafe { libc::getauxval(libc::AT_PAGESZ) },
+        threads: field(20),
+    }
+}
+
 /// The number of CPUs this process may run on.
 pub fn cpu_count() -> usize {
     // SAFETY: cpu_set_t is plain numbers; the kernel writes at most its size.

@@ -43,14 +43,27 @@ fn socket_name(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
     }
 }
 
-/// A non-blocking connection to `address`, made within `timeout`.
-pub fn connect(address: SocketAddr, timeout: Duration) -> Result<OwnedFd> {
+/// A non-blocking socket of that type for `address`, and what came of connecting it.
+fn begin_connect(address: SocketAddr, kind: libc::c_int) -> Result<(OwnedFd, Result<libc::c_int>)> {
     let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
     // SAFETY: no pointers are passed.
-    let fd = own(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    let fd = own(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
     let (name, size) = socket_name(address);
     // SAFETY: `name` is a socket address of the size that is passed.
-    match check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const name).cast(), size) }) {
+    let result = check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const name).cast(), size) });
+    Ok((fd, result))
+}
+
+/// A non-blocking datagram socket that talks to `address` alone.
+pub fn connect_datagrams(address: SocketAddr) -> Result<OwnedFd> {
+    let (fd, result) = begin_connect(address, libc::SOCK_DGRAM)?;
+    result.map(|_| fd)
+}
+
+/// A non-blocking connection to `address`, made within `timeout`.
+pub fn connect(address: SocketAddr, timeout: Duration) -> Result<OwnedFd> {
+    let (fd, result) = begin_connect(address, libc::SOCK_STREAM)?;
+    match result {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
         Err(error) => return Err(error),
         Ok(_) => return Ok(fd),

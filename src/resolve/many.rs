@@ -1,0 +1,137 @@
+//! Many calls of one service, a few at a time.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Service;
+use super::call::{self, Answer, CallError, Cause, Link, PassedOn, Rules};
+use super::summary::Summary;
+use crate::sys;
+
+/// Most calls at a time.
+pub const AT_ONCE: usize = 4;
+/// Enough for a call; unoptimized code needs more.
+const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 64 * 1024 };
+
+/// What is to be called, and how.
+pub struct Run {
+    /// The service.
+    pub service: Service,
+    /// What goes with each request.
+    pub passed_on: PassedOn,
+    /// What a call may do.
+    pub rules: Rules<'static>,
+    /// Calls to be made.
+    pub count: u64,
+    /// Whether all go over one connection, one after the other.
+    pub keeps_alive: bool,
+    /// Whether each looks the name up again.
+    pub is_fresh: bool,
+    /// When it ends at the latest.
+    pub deadline: Option<Instant>,
+    /// Asked before each call: whether to end now.
+    pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+struct Shared {
+    run: Run,
+    addresses: Option<Vec<IpAddr>>,
+    next: AtomicU64,
+    progress: Mutex<Progress>,
+    finished: Condvar,
+}
+
+struct Progress {
+    summary: Summary,
+    helpers: usize,
+}
+
+/// Makes the calls, at most `at_once` at a time, and shows each of the figures so far to `report`. Fails as a whole where the
+/// name is to be looked up once and that fails.
+pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result<Summary, CallError> {
+    let first = || call::permitted_addresses(&run.service, run.rules.allow, Instant::now() + run.rules.timeout);
+    let addresses = if run.is_fresh { None } else { Some(first()?) };
+    let at_once = if run.keeps_alive { 1 } else { at_once.min(usize::try_from(run.count).unwrap_or(at_once)) };
+    let progress = Progress { summary: Summary::new(run.count), helpers: at_once - 1 };
+    let shared = Arc::new(Shared {
+        run,
+        addresses,
+        next: AtomicU64::new(0),
+        progress: Mutex::new(progress),
+        finished: Condvar::new(),
+    });
+    for _ in 1..at_once {
+        let theirs = Arc::clone(&shared);
+        let help = move || {
+            theirs.work(&mut |_| {});
+            theirs.leave();
+        };
+        if sys::spawn(STACK, help).is_err() {
+            shared.leave(); // Fewer at a time, then.
+        }
+    }
+    shared.work(report);
+    let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
+    while progress.helpers > 0 {
+        progress = shared.finished.wait(progress).unwrap_or_else(PoisonError::into_inner);
+    }
+    Ok(std::mem::take(&mut progress.summary))
+}
+
+impl Shared {
+    /// Makes one call after the other until none is left.
+    fn work(&self, report: &mut dyn FnMut(&Summary)) {
+        let mut link = None;
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let start = Instant::now();
+            let deadline = self.run.deadline.unwrap_or(start + Duration::from_secs(3600));
+            if number >= self.run.count || start >= deadline || (self.run.is_over)() {
+                return;
+            }
+            let result = self.call(number, &mut link, deadline.min(start + self.run.rules.timeout));
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.summary.add(&result, start.elapsed().as_micros() as u64);
+            report(&progress.summary);
+        }
+    }
+
+    fn leave(&self) {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).helpers -= 1;
+        self.finished.notify_one();
+    }
+
+    /// One call, over the connection of the one before where there is one.
+    fn call(&self, number: u64, link: &mut Option<Link>, deadline: Instant) -> Result<Answer, CallError> {
+        let Run { service, rules, passed_on, keeps_alive, .. } = &self.run;
+        let request = call::request_head(service, passed_on, *keeps_alive);
+        let mut result = None;
+        if let Some(old) = link.take() {
+            let again = old.exchange(&request, deadline);
+            // The server may have closed an idle connection just then (RFC 9112 section 9.3.1): on to a new one.
+            if !matches!(&again, Err(CallError { cause: Cause::Reset, .. })) {
+                result = Some((old, again));
+            }
+        }
+        let (used, result) = match result {
+            Some(result) => result,
+            None => {
+                let mut addresses = match &self.addresses {
+                    Some(addresses) => addresses.clone(),
+                    None => call::permitted_addresses(service, rules.allow, deadline)?,
+                };
+                let count = addresses.len() as u64;
+                addresses.rotate_left((number % count) as usize);
+                let new = Link::connect(&addresses, service.port, deadline)?;
+                let result = new.exchange(&request, deadline);
+                (new, result)
+            }
+        };
+        if matches!(&result, Ok(answer) if answer.keeps) {
+            *link = Some(used);
+        }
+        result
+    }
+}
