@@ -104,7 +104,28 @@ impl LiveRule {
     fn count_hit(&self) -> bool {
         let most = self.rule.times.map_or(u64::MAX, u64::from);
         let more = |hits| (hits < most).then_some(hits + 1);
-        self.hits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let is_hit = self.hits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if is_hit {
+            let row = &HITS[self.rule.target.kind()];
+            row[self.rule.effect.kind()].fetch_add(1, Ordering::Relaxed);
+        }
+        is_hit
+    }
+}
+
+/// All hits there have been, by target and effect; rules come and go.
+static HITS: [[AtomicU64; Effect::NAMES.len()]; Target::NAMES.len()] =
+    [const { [const { AtomicU64::new(0) }; Effect::NAMES.len()] }; Target::NAMES.len()];
+
+/// Visits the names of target and effect and the count of all hits that there have been.
+pub fn each_hit(mut visit: impl FnMut(&'static str, &'static str, u64)) {
+    for (row, target) in HITS.iter().zip(Target::NAMES) {
+        for (hits, effect) in row.iter().zip(Effect::NAMES) {
+            let hits = hits.load(Ordering::Relaxed);
+            if hits > 0 {
+                visit(target, effect, hits);
+            }
+        }
     }
 }
 

@@ -31,20 +31,31 @@ impl Target {
         if let Self::Check(check) = self { check.failing_status() } else { 500 }
     }
 
+    /// The kinds of targets; all paths are one.
+    pub const NAMES: [&str; 10] =
+        ["health", "live", "ready", "startup", "start", "app", "listen", "process", "term", "path"];
+
+    /// Its place in [`Target::NAMES`].
+    pub fn kind(&self) -> usize {
+        match self {
+            Self::Check(check) => *check as usize,
+            Self::Start => 4,
+            Self::App => 5,
+            Self::Listen => 6,
+            Self::Process => 7,
+            Self::Term => 8,
+            Self::Path(..) => 9,
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
-        let name = match self {
-            Self::Start => "start",
-            Self::Check(check) => check.name(),
-            Self::App => "app",
+        match self {
             Self::Path(path, is_prefix) => {
                 text::put(out, path);
-                if *is_prefix { "*" } else { "" }
+                text::put(out, if *is_prefix { b"*" } else { b"" });
             }
-            Self::Listen => "listen",
-            Self::Process => "process",
-            Self::Term => "term",
-        };
-        text::put(out, name.as_bytes());
+            _ => text::put(out, Self::NAMES[self.kind()].as_bytes()),
+        }
     }
 }
 
@@ -104,21 +115,30 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Their first words.
+    pub const NAMES: [&str; 11] =
+        ["fail", "delay", "hang", "drop", "reset", "close", "exit", "crash", "cpu", "mem", "ignore"];
+
+    /// Its place in [`Effect::NAMES`].
+    pub fn kind(&self) -> usize {
+        match self {
+            Self::Fail(_) => 0,
+            Self::Delay(..) => 1,
+            Self::Hang => 2,
+            Self::Drop => 3,
+            Self::Reset => 4,
+            Self::Close => 5,
+            Self::Exit(_) => 6,
+            Self::Crash(_) => 7,
+            Self::Cpu(_) => 8,
+            Self::Mem(_) => 9,
+            Self::Ignore => 10,
+        }
+    }
+
     /// Its first word.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Fail(_) => "fail",
-            Self::Delay(..) => "delay",
-            Self::Hang => "hang",
-            Self::Drop => "drop",
-            Self::Reset => "reset",
-            Self::Close => "close",
-            Self::Exit(_) => "exit",
-            Self::Crash(_) => "crash",
-            Self::Cpu(_) => "cpu",
-            Self::Mem(_) => "mem",
-            Self::Ignore => "ignore",
-        }
+        Self::NAMES[self.kind()]
     }
 
     fn write_argument(&self, out: &mut Vec<u8>, default_status: u16) {

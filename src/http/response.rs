@@ -187,6 +187,7 @@ pub fn reason(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
         418 => "I'm a teapot",
+        421 => "Misdirected Request",
         422 => "Unprocessable Content",
         425 => "Too Early",
         429 => "Too Many Requests",

@@ -3,12 +3,16 @@
 //! A page of another origin must not be able to: browsers name such a request in Sec-Fetch-Site, or send an Origin and
 //! cannot add a field of their own without a preflight, which is never granted. (Origin is not compared with Host,
 //! since proxies rewrite Host.)
+//!
+//! A client that means one pod behind a Service names it in Probe-Pod, and asks again (on a new connection, RFC 9110
+//! section 15.5.20) until that one takes it.
 
 use super::State;
 use crate::config::Control;
 use crate::http::Method;
 use crate::http::head::Head;
 use crate::http::response::Response;
+use crate::text;
 
 /// Lets a request for a control route pass (`None`), or says why not. `is_list` is a look at `/faults`, which needs no
 /// token.
@@ -19,6 +23,12 @@ pub(super) fn refuse(head: &Head<'_, '_>, is_list: bool, state: &State) -> Optio
     }
     if is_from_another_origin(head) {
         return Some(Response::status_page(403));
+    }
+    if let Some(pod) = head.field("probe-pod")
+        && pod != state.identity.pod.as_bytes()
+    {
+        let line = text::joined(&["this is ", &state.identity.pod, ", not the pod that Probe-Pod names"]);
+        return Some(Response { close: true, ..Response::error(421, &line) });
     }
     let Control::Token(secret) = control else { return None };
     if is_list && matches!(head.method, Method::Get | Method::Head) {

@@ -8,6 +8,8 @@ pub mod crash;
 pub mod faults;
 mod guard;
 pub mod load;
+mod metrics;
+mod page;
 pub mod resolve;
 pub mod whoami;
 
@@ -23,7 +25,7 @@ use crate::http::head::Head;
 use crate::http::response::{Body, Response};
 use crate::http::{MAX_BODY, Method};
 use crate::identity::Identity;
-use crate::observe::counts::Counts;
+use crate::observe::counts::{self, Counts};
 use crate::process::ending::Ending;
 use crate::process::phase::PhaseCell;
 use crate::text;
@@ -65,8 +67,21 @@ pub struct Request<'r> {
     pub body: &'r [u8],
     /// What the rules made of it.
     pub decision: &'r Decision,
-    /// The ends of its connection, peer first; asked for only where they are shown.
-    pub addresses: &'r dyn Fn() -> (Option<SocketAddr>, Option<SocketAddr>),
+    /// What few handlers ask for.
+    pub surroundings: &'r dyn Surroundings,
+}
+
+/// What connections can be doing, as metrics name it.
+pub const STATES: [&str; 7] = ["idle", "head", "write", "linger", "hang", "delay", "active"];
+
+/// The server around a request.
+pub trait Surroundings {
+    /// The ends of its connection, peer first.
+    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>);
+    /// How many connections there are in each of [`STATES`].
+    fn connections(&self) -> [u64; STATES.len()];
+    /// Lines that the log has dropped.
+    fn log_dropped(&self) -> u64;
 }
 
 /// What should happen to a request; nothing of it has happened yet.
@@ -103,7 +118,7 @@ impl Work {
         match self {
             Self::Cpu(duration) => load::burn(duration),
             Self::Memory(size, duration) => load::hold(size, duration, state),
-            Self::Call(call) => Outcome::Respond(resolve::run(&call, state)),
+            Self::Call(call) => Outcome::Respond(resolve::run(*call, state)),
         }
     }
 }
@@ -111,14 +126,22 @@ impl Work {
 /// A route. Parameters in paths are the handlers' business, so a bad one is their 400, not a 404.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route {
+    /// `/healthz` and `/health`
+    Health,
+    /// `/livez` and its aliases
+    Live,
+    /// `/readyz` and its alias
+    Ready,
+    /// `/startupz`
+    Startup,
     /// `/`
     Index,
-    /// The health checks and their aliases.
-    Check(Check),
-    /// `/crash`
-    Crash,
-    /// `/kill`: `/crash?code=1`
-    Kill,
+    /// `/whoami`
+    Whoami,
+    /// `/metrics`
+    Metrics,
+    /// `/ui`
+    Page,
     /// `/faults`
     Faults,
     /// `/faults/N`
@@ -127,20 +150,22 @@ pub enum Route {
     Infect,
     /// `/cure`
     Cure,
+    /// `/kill`: `/crash?code=1`
+    Kill,
+    /// `/crash`
+    Crash,
+    /// `/cpu`
+    Cpu,
+    /// `/mem`
+    Mem,
     /// `/resolve`
     Resolve,
-    /// `/whoami`
-    Whoami,
     /// `/ip`
     Ip,
     /// `/hostname`
     Hostname,
     /// `/version`
     Version,
-    /// `/cpu`
-    Cpu,
-    /// `/mem`
-    Mem,
     /// `/status/N`
     Status,
     /// `/delay/D`
@@ -156,6 +181,37 @@ pub enum Route {
     /// Any other path: 404, once the rules have had their say.
     Unknown,
 }
+
+/// Every route with its pattern, in the order of their numbers. A last segment in capitals stands for any.
+const ROUTES: [(Route, &str); counts::ROUTES] = [
+    (Route::Health, "/healthz"),
+    (Route::Live, "/livez"),
+    (Route::Ready, "/readyz"),
+    (Route::Startup, "/startupz"),
+    (Route::Index, "/"),
+    (Route::Whoami, "/whoami"),
+    (Route::Metrics, "/metrics"),
+    (Route::Page, "/ui"),
+    (Route::Faults, "/faults"),
+    (Route::Fault, "/faults/N"),
+    (Route::Infect, "/infect"),
+    (Route::Cure, "/cure"),
+    (Route::Kill, "/kill"),
+    (Route::Crash, "/crash"),
+    (Route::Cpu, "/cpu"),
+    (Route::Mem, "/mem"),
+    (Route::Resolve, "/resolve"),
+    (Route::Ip, "/ip"),
+    (Route::Hostname, "/hostname"),
+    (Route::Version, "/version"),
+    (Route::Status, "/status/N"),
+    (Route::Delay, "/delay/D"),
+    (Route::Bytes, "/bytes/N"),
+    (Route::Headers, "/headers"),
+    (Route::Echo, "/echo"),
+    (Route::Server, "*"),
+    (Route::Unknown, "other"),
+];
 
 /// The methods that a route takes, and its Allow field line.
 struct Methods {
@@ -177,49 +233,37 @@ const ALLOW_ALL: &str = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TR
 impl Route {
     /// The route of a path, octet by octet.
     pub fn find(path: &[u8]) -> Self {
-        match path {
-            b"/" => Self::Index,
-            b"/crash" => Self::Crash,
-            b"/kill" => Self::Kill,
-            b"/faults" => Self::Faults,
-            b"/infect" => Self::Infect,
-            b"/cure" => Self::Cure,
-            b"/resolve" => Self::Resolve,
-            b"/whoami" => Self::Whoami,
-            b"/ip" => Self::Ip,
-            b"/hostname" => Self::Hostname,
-            b"/version" => Self::Version,
-            b"/cpu" => Self::Cpu,
-            b"/mem" => Self::Mem,
-            b"/headers" => Self::Headers,
-            b"/echo" => Self::Echo,
-            b"*" => Self::Server,
-            _ if path.starts_with(b"/faults/") => Self::Fault,
-            _ if path.starts_with(b"/status/") => Self::Status,
-            _ if path.starts_with(b"/delay/") => Self::Delay,
-            _ if path.starts_with(b"/bytes/") => Self::Bytes,
-            _ => Check::of_path(path).map_or(Self::Unknown, Self::Check),
-        }
+        let is_it = |(_, pattern): &&(Self, &str)| {
+            let pattern = pattern.as_bytes();
+            match pattern {
+                [prefix @ .., b'D' | b'N'] => path.starts_with(prefix),
+                _ => path == pattern,
+            }
+        };
+        let found = ROUTES.iter().find(is_it).map(|(route, _)| *route);
+        let alias = || Check::of_path(path).map(|check| ROUTES[check as usize].0);
+        found.or_else(alias).unwrap_or(Self::Unknown)
+    }
+
+    /// The path it stands for, as metrics name it: `/status/N`, or `other`.
+    pub fn pattern(self) -> &'static str {
+        ROUTES[self as usize].1
     }
 
     /// The check it is, if it is one.
     pub fn check(self) -> Option<Check> {
-        if let Self::Check(check) = self { Some(check) } else { None }
+        Check::ALL.get(self as usize).copied()
     }
 
     /// What fault rules see of a request for it.
     pub fn subject(self, path: &[u8]) -> Subject<'_> {
-        let is_protected = matches!(
-            self,
-            Self::Check(_) | Self::Crash | Self::Kill | Self::Faults | Self::Fault | Self::Infect | Self::Cure
-        );
+        let is_protected = (self as usize) <= Self::Crash as usize && !matches!(self, Self::Index | Self::Whoami);
         Subject { check: self.check(), is_protected, path }
     }
 
     /// Whether CONTROL guards it.
     fn is_guarded(self) -> bool {
-        use Route::{Cpu, Crash, Cure, Fault, Faults, Infect, Kill, Mem};
-        matches!(self, Faults | Fault | Infect | Cure | Kill | Crash | Cpu | Mem)
+        (Self::Faults as usize..=Self::Mem as usize).contains(&(self as usize))
     }
 
     /// Refuses a request for a route that CONTROL guards, before the rules or anything else look at it.
@@ -256,7 +300,11 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
     let line = |value: &str| Outcome::Respond(Response::text(text::joined(&[value, "\n"]).into_bytes()));
     match route {
         Route::Index => Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(&identity.index))),
-        Route::Check(check) => Outcome::Respond(checks::answer(check, request, state)),
+        Route::Health | Route::Live | Route::Ready | Route::Startup => {
+            Outcome::Respond(checks::answer(Check::ALL[route as usize], request, state))
+        }
+        Route::Metrics => Outcome::Respond(metrics::answer(request, state)),
+        Route::Page => Outcome::Respond(page::answer(request)),
         Route::Crash => crash::answer(request, state),
         Route::Kill => Outcome::End(Ending::Exit(1)),
         Route::Faults => faults::answer(request, state),

@@ -38,7 +38,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
     text::thousandths(&mut out, state.started.elapsed().as_millis() as u64);
     text::put(&mut out, b",\"requests\":");
     text::decimal(&mut out, state.counts.requests());
-    let (peer, local) = (request.addresses)();
+    let (peer, local) = request.surroundings.addresses();
     for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {
         text::put(&mut out, name.as_bytes());
         json_address(&mut out, address);

@@ -7,18 +7,19 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Server;
 use super::content::{Content, Unread};
 use super::desk::{Desk, FIRST_INPUT, make_room};
 use super::lot::{Connection, Reason, Taken, Until};
 use super::request_log::Done;
-use super::sending::{self, After, Output};
+use super::sending::{self, After, Output, receive};
+use super::{Around, Server};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
 use crate::http::date::since_epoch;
 use crate::http::head::{self, FieldSlots, Head};
 use crate::http::response::{Body, Persistence, Response};
 use crate::http::{MAX_FIELDS, MAX_HEAD, Method, RequestError};
+use crate::observe::counts;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::load::Held;
@@ -42,6 +43,8 @@ const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 pub struct Paused {
     /// Bytes received and not used yet.
     input: Vec<u8>,
+    /// When the request was there.
+    since: Instant,
     then: Then,
 }
 
@@ -83,6 +86,8 @@ struct Visit<'d> {
     spill: Vec<u8>,
     /// Whether the head being read was begun on an earlier visit.
     is_same_head: bool,
+    /// When the request in work was there.
+    since: Instant,
 }
 
 /// Serves a connection that has just been accepted: its request is mostly there already.
@@ -105,6 +110,7 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
             make_room(input, paused.input.len());
             input[..paused.input.len()].copy_from_slice(&paused.input);
             visit.end = paused.input.len();
+            visit.since = paused.since;
         }
         match (reason, is_due, paused.map(|paused| paused.then)) {
             (Reason::Idle, true, _) if server.state.phase.get() < Phase::Closing => Step::Close,
@@ -136,7 +142,8 @@ fn visit(
     let fd = connection.socket.as_raw_fd();
     // Out of the desk while requests borrow from it.
     let mut input = std::mem::take(&mut desk.input);
-    let mut visit = Visit { server, desk, fd, start: 0, end: 0, spill: Vec::new(), is_same_head: false };
+    let since = Instant::now();
+    let mut visit = Visit { server, desk, fd, start: 0, end: 0, spill: Vec::new(), is_same_head: false, since };
     let mut step = work(&mut visit, &mut input);
     if matches!(step, Step::Linger) {
         sys::finish_sending(fd);
@@ -217,7 +224,7 @@ impl Visit<'_> {
     }
 
     fn paused(&self, input: &[u8], then: Then) -> Paused {
-        Paused { input: input.to_vec(), then }
+        Paused { input: input.to_vec(), since: self.since, then }
     }
 
     /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
@@ -228,21 +235,24 @@ impl Visit<'_> {
             Err(error) => return self.refuse(error),
         };
         let state = self.server.state;
-        if let Some(refusal) = route.guard(head, state) {
-            return self.refuse_politely(head, refusal, content);
-        }
         let is_resumed = decided.is_some();
-        let decision = decided.unwrap_or_else(|| state.engine.decide(route.subject(head.target.path), Instant::now()));
+        if !is_resumed {
+            self.since = Instant::now();
+        }
+        if let Some(refusal) = route.guard(head, state) {
+            return self.refuse_politely(head, route, refusal, content);
+        }
+        let decision = decided.unwrap_or_else(|| state.engine.decide(route.subject(head.target.path), self.since));
         if !is_resumed && !decision.delay.is_zero() {
-            let until = Until::Deadline(Instant::now() + decision.delay);
+            let until = Until::Deadline(self.since + decision.delay);
             return Step::Park(Reason::Delay, until, Some(self.paused(bytes, Then::CarryOut(decision))));
         }
         state.counts.request(state.phase.get() >= Phase::Draining);
         let fd = self.fd;
-        let addresses = move || sys::addresses(fd);
+        let surroundings = Around { server: self.server, fd };
         let head_bytes = &bytes[..head.length];
         let mut body = std::mem::take(&mut self.desk.body);
-        let request = |body| Request { head, head_bytes, body, decision: &decision, addresses: &addresses };
+        let request = |body| Request { head, head_bytes, body, decision: &decision, surroundings: &surroundings };
         let outcome = match decision.deciding().map(|live| &live.rule.effect) {
             Some(Effect::Fail(status)) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
             Some(Effect::Hang) => Outcome::Hang,
@@ -286,7 +296,7 @@ impl Visit<'_> {
                 let until = Until::Deadline(Instant::now() + delay);
                 let then = Then::Answer(Response { close: response.close || close, ..response }, held);
                 let input = [head_bytes, content.rest, &self.spill].concat();
-                Step::Park(Reason::Delay, until, Some(Paused { input, then }))
+                Step::Park(Reason::Delay, until, Some(Paused { input, since: self.since, then }))
             }
             Outcome::Hang => Step::Park(Reason::Hang, Until::ItCloses, None),
             Outcome::Drop => Step::Linger,
@@ -297,11 +307,18 @@ impl Visit<'_> {
     }
 
     /// Answers a request that the guard does not let pass.
-    fn refuse_politely(&mut self, head: &Head<'_, '_>, refusal: Response, mut content: Content<'_>) -> Step {
+    fn refuse_politely(
+        &mut self,
+        head: &Head<'_, '_>,
+        route: Route,
+        refusal: Response,
+        mut content: Content<'_>,
+    ) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
+        counts::answered(route as usize, Some(refusal.status));
         content.skip(&mut Vec::new());
         self.start = self.end - content.rest.len();
-        let refusal = Response { close: !content.is_read(), ..refusal };
+        let refusal = Response { close: refusal.close || !content.is_read(), ..refusal };
         self.answer(head, refusal, content.rest)
     }
 
@@ -342,12 +359,14 @@ impl Visit<'_> {
         let with_content = head.method != Method::Head && response.has_content();
         self.write_head(&response, persistence);
         let body = if with_content { response.body } else { Body::Static(b"") };
-        match sending::send(self.fd, &mut self.desk.output, body, after) {
+        let sent = sending::send(self.fd, &mut self.desk.output, body, after);
+        self.server.state.counts.took(self.since.elapsed());
+        match sent {
             Ok(None) => step_after(after),
             Ok(Some(output)) => {
                 let input = [rest, &self.spill].concat();
                 let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
-                Step::Park(Reason::Write, until, Some(Paused { input, then: Then::Send(output) }))
+                Step::Park(Reason::Write, until, Some(Paused { input, since: self.since, then: Then::Send(output) }))
             }
             Err(_) => Step::Close,
         }
@@ -357,10 +376,7 @@ impl Visit<'_> {
     fn send_rest(&mut self, input: &[u8], mut output: Output) -> Step {
         match output.send(self.fd) {
             Ok(true) => step_after(output.after),
-            Ok(false) => {
-                let paused = Paused { input: input.to_vec(), then: Then::Send(output) };
-                Step::Park(Reason::Write, Until::AsBefore, Some(paused))
-            }
+            Ok(false) => Step::Park(Reason::Write, Until::AsBefore, Some(self.paused(input, Then::Send(output)))),
             Err(_) => Step::Close,
         }
     }
@@ -368,6 +384,7 @@ impl Visit<'_> {
     /// Refuses a request; nothing of the connection is parsed after it.
     fn refuse(&mut self, error: RequestError) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
+        counts::answered(Route::Unknown as usize, Some(error.status()));
         let response = Response::status_page(error.status());
         self.write_head(&response, Persistence::Close);
         // A client that takes not even this gets no more.
@@ -423,16 +440,5 @@ fn step_after(after: After) -> Step {
         After::Next => Step::Next,
         After::Close => Step::Close,
         After::Linger => Step::Linger,
-    }
-}
-
-/// Receives what is there, whatever interrupts it.
-pub(super) fn receive(fd: RawFd, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-    loop {
-        match sys::receive(fd, buffer) {
-            Ok(count) => return Ok(count),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.kind()),
-        }
     }
 }

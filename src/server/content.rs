@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use super::{Server, connection};
+use super::{Server, sending};
 use crate::http::RequestError;
 use crate::http::body::BodyReader;
 use crate::http::head::Head;
@@ -81,7 +81,7 @@ impl<'b> Content<'b> {
             if left.is_zero() || !sys::wait_readable(fd, left) {
                 return Err(Unread::Refused(RequestError::Timeout));
             }
-            match connection::receive(fd, &mut piece) {
+            match sending::receive(fd, &mut piece) {
                 Ok(0) => return Err(Unread::Gone),
                 Ok(count) => {
                     let used = self.reader.feed(&piece[..count], body).map_err(Unread::Refused)?;

@@ -13,8 +13,12 @@ mod sending;
 mod tests;
 pub mod worker;
 
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+
 use crate::observe::log::Log;
-use crate::routes::State;
+use crate::routes::{STATES, State, Surroundings};
+use crate::sys;
 use connection::Paused;
 use listener::Listener;
 use lot::Lot;
@@ -32,4 +36,24 @@ pub struct Server {
     pub listener: Listener,
     /// Who does the work.
     pub crew: Crew,
+}
+
+/// What handlers see of the server around a request.
+struct Around {
+    server: &'static Server,
+    fd: RawFd,
+}
+
+impl Surroundings for Around {
+    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        sys::addresses(self.fd)
+    }
+
+    fn connections(&self) -> [u64; STATES.len()] {
+        self.server.lot.census()
+    }
+
+    fn log_dropped(&self) -> u64 {
+        self.server.log.dropped_total()
+    }
 }

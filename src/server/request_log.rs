@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use super::Server;
 use crate::faults::engine::Decision;
 use crate::http::head::Head;
+use crate::observe::counts;
 use crate::observe::log::{Line, Requests};
 use crate::routes::{Outcome, Route};
 use crate::{sys, text};
@@ -26,6 +27,7 @@ impl Done<'_> {
             Outcome::Respond(response) | Outcome::Wait(_, response, _) => Some(response.status),
             _ => None,
         };
+        counts::answered(self.route as usize, status);
         let has_changed = match (self.route.check(), status) {
             (Some(check), Some(status)) => self.server.state.counts.check_answered(check, status),
             _ => false,

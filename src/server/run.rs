@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::clock::{Clock, named};
 use super::listener::{self, Listener};
-use super::lot::Lot;
+use super::lot::{Lot, Reason};
 use super::worker::Crew;
 use super::{Server, connection};
 use crate::config::Config;
@@ -278,22 +278,24 @@ fn watch(server: &'static Server) -> i32 {
             deadline = Some(Instant::now() + state.config.shutdown);
         }
         if phase.get() == Phase::Closing {
-            let (open, lingering) = server.lot.counts();
-            if open == lingering || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            // Those that only linger have their answer.
+            let census = server.lot.census();
+            let unfinished = census.iter().sum::<u64>() - census[Reason::Linger as usize];
+            if unfinished == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 linger(termination.delay, log);
-                stop(server, open - lingering);
+                stop(server, unfinished);
                 return finish(log, end_status(&termination));
             }
         }
     }
 }
 
-fn stop(server: &Server, unfinished: usize) {
+fn stop(server: &Server, unfinished: u64) {
     let counts = &server.state.counts;
     let mut line = server.log.line("stopped").number("requests", counts.requests());
     line = line.number("requests_after_sigterm", counts.requests_after_term());
     if unfinished > 0 {
-        line = line.number("unfinished", unfinished as u64);
+        line = line.number("unfinished", unfinished);
     }
     server.log.write(line);
 }

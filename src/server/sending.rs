@@ -1,4 +1,5 @@
-//! Answers on their way out: one call for a whole answer, and what is left when the client does not take it.
+//! Answers on their way out: one call for a whole answer, and what is left when the client does not take it. And one call
+//! for what comes in.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::RawFd;
@@ -89,4 +90,15 @@ fn transmit(fd: RawFd, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u6
         }
     }
     Ok(sent)
+}
+
+/// Receives what is there, whatever interrupts it.
+pub(super) fn receive(fd: RawFd, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+    loop {
+        match sys::receive(fd, buffer) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.kind()),
+        }
+    }
 }

@@ -13,6 +13,9 @@ mod table;
 
 // The promise to the program this one replaces, and the routes.
 mod compat;
+mod many;
+mod metrics;
+mod page;
 mod resolve;
 mod routes;
 
@@ -33,6 +36,7 @@ mod properties;
 mod deadlines;
 mod drain;
 mod limits;
+mod log;
 mod process;
 mod subcommands;
 
