@@ -296,8 +296,10 @@ impl<P> Lot<P> {
             slots.alarm = None;
         }
         let taken = slots.next_due(now);
-        if let Some(next) = slots.next_deadline(now) {
-            slots.set_alarm(next, &self.timer);
+        match slots.next_deadline(now) {
+            Some(next) => slots.set_alarm(next, &self.timer),
+            None if slots.alarm.is_none() => self.timer.set(None),
+            None => {}
         }
         // Fails only when the kernel is out of memory; the next alarm is then as good as lost, like much else.
         let _ = self.epoll.arm(self.timer.as_raw_fd(), sys::READABLE, TIMER);
@@ -459,7 +461,7 @@ impl<P> Slots<P> {
     fn set_alarm(&mut self, when: Instant, timer: &Timer) {
         if self.alarm.is_none_or(|alarm| when < alarm) {
             self.alarm = Some(when);
-            timer.set(when.saturating_duration_since(Instant::now()).max(Duration::from_micros(1)));
+            timer.set(Some(when.saturating_duration_since(Instant::now())));
         }
     }
 }

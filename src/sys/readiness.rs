@@ -61,10 +61,12 @@ impl Timer {
         own(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) }).map(Self)
     }
 
-    /// Fires once, `after` from now; setting it also takes back what has fired before.
-    pub fn set(&self, after: Duration) {
+    /// Fires once, `after` from now, or never; setting it also takes back what has fired before, which it would
+    /// otherwise tell for ever.
+    pub fn set(&self, after: Option<Duration>) {
         let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let value = timespec(after.max(Duration::from_nanos(1))); // All zero would switch it off.
+        // All zero switches it off.
+        let value = after.map_or(zero, |after| timespec(after.max(Duration::from_nanos(1))));
         let spec = libc::itimerspec { it_interval: zero, it_value: value };
         // SAFETY: `spec` lives through the call; the old value is not asked for.
         unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const spec, std::ptr::null_mut()) };

@@ -132,3 +132,15 @@ fn descriptors_come_back() {
     assert!(WRITE.contains(&took.as_secs()), "want an end after {WRITE:?} s, got one after {took:?}");
     server.get("/version");
 }
+
+#[test]
+fn a_server_with_nothing_to_do_takes_no_time_once_its_last_deadline_is_over() {
+    let server = Server::start(&[("FAULTS", "/late delay 20ms")]);
+    for _ in 0..3 {
+        server.get("/late"); // its timer fires, and nothing is left that it could be set for
+    }
+    let before = server.cpu_ticks();
+    std::thread::sleep(Duration::from_millis(500)); // the time that is measured, not a wait
+    let taken = server.cpu_ticks() - before;
+    assert!(taken <= 5, "{taken} ticks in half a second\n{server}");
+}
