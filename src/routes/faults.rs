@@ -57,8 +57,13 @@ pub(super) fn one(request: &Request<'_>, state: &State) -> Outcome {
 /// `POST /infect`: unhealthy in the two ways that a kubelet asks, unless it is already.
 pub(super) fn infect(request: &Request<'_>, state: &State) -> Outcome {
     let standing = state.engine.rules();
-    let ill = [Check::Health, Check::Live].map(|check| Rule::new(Target::Check(check), Effect::Fail(500)));
-    let missing = ill.into_iter().filter(|rule| standing.iter().all(|live| live.rule != *rule)).collect();
+    let mut missing = Vec::new();
+    for check in [Check::Health, Check::Live] {
+        let ill = Rule::new(Target::Check(check), Effect::Fail(500));
+        if standing.iter().all(|live| live.rule != ill) {
+            missing.push(ill);
+        }
+    }
     match state.engine.add(missing, Instant::now()) {
         Ok(()) => changed(request, &state.engine),
         Err(_) => Outcome::Respond(Response::error(400, "rules: at most 64, those that stand included")),

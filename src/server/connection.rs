@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::content::{Content, Unread};
 use super::desk::{Desk, FIRST_INPUT, make_room};
-use super::lot::{Connection, Reason, Taken, Until};
+use super::lot::{Connection, Taken, Until};
+use super::reason::Reason;
 use super::request_log::Done;
 use super::sending::{self, After, Output, receive};
 use super::{Around, Server};

@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::reason::Reason;
 use crate::sys::{self, Epoll, Timer};
 
 /// Most bytes that waiting connections hold in all.
@@ -21,41 +22,6 @@ pub const MAX_HELD: usize = 8 * 1024 * 1024;
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 const NOBODY: u32 = u32::MAX;
-
-/// Why a connection waits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reason {
-    /// Between requests, or nothing has come yet.
-    Idle,
-    /// Part of a head has come.
-    Head,
-    /// Its client does not take the answer.
-    Write,
-    /// Nothing more is sent; what still comes is thrown away.
-    Linger,
-    /// Hung by a rule: until the client goes.
-    Hang,
-    /// Delayed by a rule: until it is due.
-    Delay,
-}
-
-impl Reason {
-    const COUNT: usize = 6;
-
-    fn interest(self) -> u32 {
-        match self {
-            Self::Idle | Self::Head | Self::Linger => sys::READABLE,
-            Self::Write => sys::WRITABLE,
-            Self::Hang => sys::PEER_CLOSED,
-            Self::Delay => sys::ONLY_ERRORS,
-        }
-    }
-
-    /// Whether a worker may take it out and put it back as the same wait, so that it keeps its place meanwhile.
-    fn keeps_place(self) -> bool {
-        matches!(self, Self::Head | Self::Write | Self::Linger)
-    }
-}
 
 /// How long a connection may wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@ mod content;
 pub mod desk;
 pub mod listener;
 pub mod lot;
+pub mod reason;
 mod request_log;
 pub mod run;
 mod sending;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::clock::{Clock, named};
 use super::listener::{self, Listener};
-use super::lot::{Lot, Reason};
+use super::lot::Lot;
+use super::reason::Reason;
 use super::worker::Crew;
 use super::{Server, connection};
 use crate::config::Config;

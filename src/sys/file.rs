@@ -1,6 +1,5 @@
 //! Files by descriptor and by path; no buffers.
 
-use std::ffi::CString;
 use std::io::{ErrorKind, Result};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -9,9 +8,9 @@ use super::{check_size, own, timespec};
 
 /// Opens a file for reading, or for writing from its start.
 fn open(path: &str, flags: libc::c_int) -> Result<OwnedFd> {
-    let path = CString::new(path)?;
-    // SAFETY: the path lives through the call; no file is created, so no mode is read.
-    own(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) })
+    let path = [path.as_bytes(), b"\0"].concat();
+    // SAFETY: the path ends in NUL and lives through the call; no file is created, so no mode is read.
+    own(unsafe { libc::open(path.as_ptr().cast(), flags | libc::O_CLOEXEC) })
 }
 
 /// The first `most` bytes of a file.

@@ -1,6 +1,5 @@
 //! The process and its threads: start, limits, privileges, time, and every way to end.
 
-use std::ffi::CString;
 use std::io::{Error, Result};
 use std::time::Duration;
 
@@ -68,10 +67,10 @@ pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_cha
 
 /// The raw value of an environment variable.
 pub fn environment(name: &str) -> Option<Vec<u8>> {
-    let name = CString::new(name).ok()?;
+    let name = [name.as_bytes(), b"\0"].concat();
     // SAFETY: nothing in this program changes the environment, so the value stays where it is.
     unsafe {
-        let value = libc::getenv(name.as_ptr());
+        let value = libc::getenv(name.as_ptr().cast());
         (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_bytes().to_vec())
     }
 }
