@@ -332,6 +332,7 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
 pub fn failed(route: Route, status: u16, request: &Request<'_>) -> Response {
     match route.check() {
         Some(_) => checks::with_status(status, request),
-        None => Response::status_page(status),
+        // The page polls it, and each poll is to be balanced anew.
+        None => Response { close: route == Route::Whoami, ..Response::status_page(status) },
     }
 }

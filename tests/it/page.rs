@@ -35,3 +35,11 @@ fn what_is_embedded_is_the_source() {
     assert!(unpacked.status.success());
     assert!(unpacked.stdout == source("page.html"), "src/ui/page.html has changed: run scripts/page");
 }
+
+#[test]
+fn every_answer_that_the_page_polls_for_ends_its_connection() {
+    for faults in ["", "app fail 503", "/whoami fail 200", "app delay 1ms"] {
+        let server = Server::start(&[("FAULTS", faults)]);
+        assert!(server.get("/whoami").closes(), "{faults}");
+    }
+}
