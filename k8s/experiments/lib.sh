@@ -100,6 +100,7 @@ kubectl proxy --port=0 >"$work/proxy" 2>&1 &
 proxy=$!
 helpers=("$proxy")
 leave() {
+    trap '' INT TERM
     # An experiment that makes something outside its namespace says here how to remove it.
     if declare -F clean_up >/dev/null; then clean_up || true; fi
     kill "${helpers[@]}" 2>/dev/null || true
