@@ -13,8 +13,7 @@ use crate::quantity;
 use crate::text;
 
 /// What `--probe` takes.
-pub const PROBE_FORM: &str =
-    "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,path=/livez or tcp";
+pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,path=/livez; tcp in place of path";
 /// What the predictions rest on.
 pub const ASSUMPTIONS: &str = "Assumed: the container starts at 0 s and listens once its start rules let it; the first probe comes at any moment of\n\
 the first period after its delay; liveness and readiness do not wait for a startup probe; chances are independent.\n";
@@ -94,9 +93,11 @@ impl Probe {
         Some(probe)
     }
 
-    /// The chance that a probe fails `at` after the container started, `listening` of which it took to listen.
-    fn failure(&self, rules: &[&Rule], hits: &mut [u32], at: Duration, listening: Duration) -> f64 {
-        let Some(elapsed) = at.checked_sub(listening) else { return 1.0 };
+    /// The chance that a probe fails `at` after the container started, `listening` of which it took to listen; and how
+    /// long it takes to.
+    fn failure(&self, rules: &[&Rule], hits: &mut [u32], at: Duration, listening: Duration) -> (f64, Duration) {
+        let Some(elapsed) = at.checked_sub(listening) else { return (1.0, Duration::ZERO) };
+        let mut takes = Duration::ZERO;
         // The chance that the walk gets as far as the next rule.
         let (mut failure, mut left) = (0.0, 1.0);
         for (rule, hits) in rules.iter().zip(hits) {
@@ -115,11 +116,14 @@ impl Probe {
                 Effect::Hang if self.path.is_none() => (0.0, 0.0),
                 _ => (1.0, 1.0),
             };
+            if fails > 0.0 && matches!(rule.effect, Effect::Hang | Effect::Delay(..)) {
+                takes = self.timeout;
+            }
             failure += left * chance * fails;
             left *= 1.0 - chance * ends;
             *hits += u32::from(rule.chance.is_none());
         }
-        failure
+        (failure, takes)
     }
 
     fn is_met_by(&self, target: &Target) -> bool {
@@ -180,7 +184,7 @@ fn play(rules: &[&Rule], probe: &Probe, listening: Duration) -> Played {
         let (mut run, mut successes, mut reached, mut has_passed) = (0, 0, 0.0, false);
         for n in 0..count {
             let at = first + probe.period * n;
-            let failure = probe.failure(rules, &mut hits, at, listening);
+            let (failure, takes) = probe.failure(rules, &mut hits, at, listening);
             // A pod that was not ready yet cannot be taken out.
             if probe.kind == Kind::Readiness && failure >= CERTAIN && !has_passed {
                 continue;
@@ -203,14 +207,14 @@ fn play(rules: &[&Rule], probe: &Probe, listening: Duration) -> Played {
             // A startup probe's first success is its last.
             rows[0] = if probe.kind == Kind::Startup { 0.0 } else { alive * (1.0 - failure) };
             if ended > 0.0 && reached == 0.0 {
-                played.possible.add(at);
+                played.possible.add(at + takes);
             }
             played.reached += ended / f64::from(PHASES);
             played.probes += ended * f64::from(n + 1) / f64::from(PHASES);
             let was = reached;
             reached += ended;
             if reached >= CERTAIN && was < CERTAIN {
-                played.certain.add(at);
+                played.certain.add(at + takes);
                 break;
             }
         }
@@ -342,7 +346,7 @@ mod tests {
             (
                 "live delay 2s",
                 LIVE,
-                "liveness: first restart about 30s after the container started (20s at the earliest)\n",
+                "liveness: first restart about 31s after the container started (21s at the earliest)\n",
             ),
             ("live delay 500ms", LIVE, "liveness: no restart, at most 0 failures in a row\n"),
             ("live fail 204; live fail", LIVE, "liveness: no restart, at most 0 failures in a row\n"),
