@@ -196,6 +196,30 @@ pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
     }
 }
 
+/// Where a byte stands first. Eight at a time, since every head is searched for the ends of its lines.
+pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // A byte that is wanted is now zero, and the lowest such byte has its high bit set here (those above it may have it
+        // for nothing).
+        let zeros = u64::from_le_bytes(*word) ^ (ONES * u64::from(wanted));
+        let found = zeros.wrapping_sub(ONES) & !zeros & (ONES << 7);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(|&byte| byte == wanted).map(|rest| at + rest)
+}
+
+/// Whether two texts are the same but for the case of ASCII letters. (As in std, whose own calls a function for each byte where
+/// size counts.)
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let lower = |byte: u8| if byte.wrapping_sub(b'A') < 26 { byte | 0x20 } else { byte };
+    one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| lower(one) == lower(other))
+}
+
 /// Parses 1*DIGIT, and nothing else (no sign, no space), as RFC 9110 writes numbers.
 pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
@@ -251,6 +275,27 @@ mod tests {
             let address = SocketAddr::new(address, 80);
             assert_eq!(written(|out| socket_address(out, address)), address.to_string());
         }
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands() {
+        let bytes: Vec<u8> = (0..=255u8).rev().chain([7, 0x80, 0xff, 0]).collect();
+        for length in 0..bytes.len() {
+            for wanted in [0u8, 1, 7, 10, 0x7f, 0x80, 0x81, 0xfe, 0xff] {
+                let part = &bytes[bytes.len() - length..];
+                assert_eq!(
+                    position(part, wanted),
+                    part.iter().position(|&byte| byte == wanted),
+                    "{wanted} in {length}"
+                );
+            }
+        }
+        for one in 0..=255u8 {
+            for other in 0..=255u8 {
+                assert_eq!(is_same(&[one], &[other]), one.eq_ignore_ascii_case(&other), "{one} {other}");
+            }
+        }
+        assert!(!is_same(b"a", b"ab") && is_same(b"", b"") && is_same(b"Keep-Alive", b"keep-alive"));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct Head<'h, 'b> {
 impl<'b> Head<'_, 'b> {
     /// The value of the first field of that name (given in lower case).
     pub fn field(&self, name: &str) -> Option<&'b [u8]> {
-        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+        self.fields.iter().find(|field| text::is_same(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
     }
 }
 
@@ -64,7 +64,7 @@ impl<'b> Head<'_, 'b> {
 pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<Option<Head<'h, 'b>>, RequestError> {
     let skipped = skip_empty_lines(input)?;
     let rest = &input[skipped..];
-    let line = rest.iter().take(MAX_REQUEST_LINE).position(|&byte| byte == b'\n');
+    let line = text::position(&rest[..rest.len().min(MAX_REQUEST_LINE)], b'\n');
     if line.is_none() {
         refuse_endless_line(rest)?;
     }
@@ -147,8 +147,14 @@ fn refused_version(line: &[u8]) -> RequestError {
 /// Whether some LF has no CR before it (RFC 9112 section 2.2 lets a server refuse that; proxies
 /// disagree about such lines, so it does).
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    let mut before = 0;
-    head.iter().any(|&byte| std::mem::replace(&mut before, byte) != b'\r' && byte == b'\n')
+    let mut rest = head;
+    while let Some(at) = text::position(rest, b'\n') {
+        if at == 0 || rest[at - 1] != b'\r' {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
 }
 
 /// What the fields say that the server itself acts on.
@@ -168,7 +174,7 @@ impl Meaning {
             Some(_) => Err(RequestError::Malformed), // Two lines, the same value or not: somebody may read the other.
         };
         for field in fields {
-            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+            let is = |name: &str| text::is_same(field.name.as_bytes(), name.as_bytes());
             match field.name.len() {
                 4 if is("host") => first_of(&mut host, field.value)?,
                 6 if is("expect") => {
@@ -200,8 +206,8 @@ impl Meaning {
     fn connection(&mut self, value: &[u8]) {
         for option in value.split(|&byte| byte == b',') {
             let option = option.trim_ascii();
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.close |= text::is_same(option, b"close");
+            self.keep_alive |= text::is_same(option, b"keep-alive");
         }
     }
 }

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)] // The one place for it; each block says why it is sound.
 
 mod cgroup;
+#[cfg(target_env = "musl")]
+mod copy;
 mod file;
 mod heap;
 mod memory;
