@@ -46,10 +46,14 @@ enum Place {
     Size,
     /// Between size and extension, or after one: only `;` or CR may come.
     BeforeExtension,
-    /// After `;` or `=`: at least one octet of name or value must come.
+    /// After `;`: at least one octet of a name must come.
     Extension,
-    /// In a name or value.
-    ExtensionToken,
+    /// In the name of an extension.
+    ExtensionName,
+    /// After `=`: a value must come.
+    ExtensionEquals,
+    /// In a value that is a token.
+    ExtensionValue,
     /// In a quoted value; the flag says that the octet before was a backslash.
     ExtensionQuoted(bool),
     SizeLineFeed,
@@ -156,8 +160,9 @@ impl Chunked {
     /// Takes one octet that is not data. `true`: it was the last one of the message.
     fn step(&mut self, byte: u8) -> Result<bool, RequestError> {
         use Place::{
-            BeforeExtension, Data, DataLineFeed, DataReturn, Extension, ExtensionQuoted, ExtensionToken, LastLineFeed,
-            Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerName, TrailerStart,
+            BeforeExtension, Data, DataLineFeed, DataReturn, Extension, ExtensionEquals, ExtensionName,
+            ExtensionQuoted, ExtensionValue, LastLineFeed, Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerName,
+            TrailerStart,
         };
         self.count()?;
         self.place = match (self.place, byte) {
@@ -168,11 +173,12 @@ impl Chunked {
             }
             (Size, b'\r') if self.digits > 0 => SizeLineFeed,
             (Size, b';') if self.digits > 0 => Extension,
-            (BeforeExtension | ExtensionToken, b';') => Extension,
-            (BeforeExtension | ExtensionToken, b'\r') => SizeLineFeed,
-            (ExtensionToken, b'=') => Extension,
-            (Extension, b'"') => ExtensionQuoted(false),
-            (Extension | ExtensionToken, _) if is_token_byte(byte) => ExtensionToken,
+            (BeforeExtension | ExtensionName | ExtensionValue, b';') => Extension,
+            (BeforeExtension | ExtensionName | ExtensionValue, b'\r') => SizeLineFeed,
+            (ExtensionName, b'=') => ExtensionEquals,
+            (ExtensionEquals, b'"') => ExtensionQuoted(false),
+            (Extension | ExtensionName, _) if is_token_byte(byte) => ExtensionName,
+            (ExtensionEquals | ExtensionValue, _) if is_token_byte(byte) => ExtensionValue,
             (ExtensionQuoted(false), b'"') => BeforeExtension,
             (ExtensionQuoted(escaped), b'\t' | b' '..=b'~' | 0x80..) => ExtensionQuoted(!escaped && byte == b'\\'),
             (SizeLineFeed, b'\n') => {
@@ -196,7 +202,12 @@ impl Chunked {
     /// Bounds what is read and thrown away.
     fn count(&mut self) -> Result<(), RequestError> {
         match self.place {
-            Place::BeforeExtension | Place::Extension | Place::ExtensionToken | Place::ExtensionQuoted(_) => {
+            Place::BeforeExtension
+            | Place::Extension
+            | Place::ExtensionName
+            | Place::ExtensionEquals
+            | Place::ExtensionValue
+            | Place::ExtensionQuoted(_) => {
                 self.extensions += 1;
                 if self.extensions > MAX_EXTENSIONS { Err(RequestError::Malformed) } else { Ok(()) }
             }
@@ -259,6 +270,8 @@ mod tests {
             "5\t;a\r\n",
             "5;\r\n",
             "5;a=\r\n",
+            "5;a=b=c\r\n",
+            "5;\"a\"\r\n",
             "5;bad[=x\r\n",
             "5;a=\"\x01\"\r\n",
             "5;a\nhello",

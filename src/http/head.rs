@@ -59,8 +59,8 @@ impl<'b> Head<'_, 'b> {
     }
 }
 
-/// Parses the head at the start of `input`. `Ok(None)`: it is not all there yet. The result does not
-/// depend on how the bytes were cut on their way.
+/// Parses the head at the start of `input`. `Ok(None)`: it is not all there yet. Whether it is taken does not
+/// depend on how the bytes were cut on their way (which of its faults a bad one is refused for may).
 pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<Option<Head<'h, 'b>>, RequestError> {
     let skipped = skip_empty_lines(input)?;
     let rest = &input[skipped..];
@@ -82,6 +82,9 @@ pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<O
         }
         Err(_) => return Err(RequestError::Malformed),
     };
+    if skipped + length > MAX_HEAD {
+        return Err(RequestError::FieldsTooLarge);
+    }
     let head = &rest[..length];
     if has_bare_line_feed(head) {
         return Err(RequestError::Malformed);

@@ -59,7 +59,9 @@ impl Settings {
             self.search.iter().map(|domain| text::joined(&[host, ".", domain.trim_end_matches('.')])).collect();
         let is_long = host.bytes().filter(|&byte| byte == b'.').count() >= self.ndots;
         names.insert(if is_long { 0 } else { names.len() }, host.to_owned());
-        names.retain(|name| name.len() <= MAX_NAME && !name.ends_with('.'));
+        // A label that a message cannot hold would make it another question.
+        let is_sound = |name: &String| name.split('.').all(|label| (1..=63).contains(&label.len()));
+        names.retain(|name| name.len() <= MAX_NAME && is_sound(name));
         names
     }
 }
@@ -135,9 +137,10 @@ pub fn reply(message: &[u8], query: &[u8]) -> Option<Reply> {
         rest = after;
         // The type asked for and class IN; the names that an alias leads through are passed over.
         if fields[..4] == question[question.len() - 4..] {
-            addresses.extend(match data {
-                [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(*a, *b, *c, *d))),
-                _ => <[u8; 16]>::try_from(data).ok().map(|octets| Ipv6Addr::from(octets).into()),
+            addresses.extend(match (fields[1], data) {
+                (1, [a, b, c, d]) => Some(IpAddr::V4(Ipv4Addr::new(*a, *b, *c, *d))),
+                (28, _) => <[u8; 16]>::try_from(data).ok().map(|octets| Ipv6Addr::from(octets).into()),
+                _ => None,
             });
         }
     }
@@ -173,6 +176,12 @@ mod tests {
         );
         assert_eq!(settings.candidates("a.b.c.d.e.f")[0], "a.b.c.d.e.f");
         assert_eq!(settings.candidates("web."), ["web"]);
+        let broken = Settings::parse(b"search a..b x local\noptions ndots:3\n");
+        assert_eq!(
+            broken.candidates("web"),
+            ["web.x", "web.local", "web"],
+            "what no message can hold is not asked for"
+        );
         let none = Settings::parse(b"");
         assert_eq!(none.servers, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!(none.candidates("web"), ["web"]);

@@ -29,7 +29,10 @@ mod clock;
 mod control;
 mod faults;
 
-// Parsers against any bytes at all.
+// Parsers against any bytes at all, and the whole server against a second opinion.
+mod fuzz;
+mod mutate;
+mod oracle;
 mod properties;
 
 // The process around it, and what happens at the limits.
