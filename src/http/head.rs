@@ -248,3 +248,18 @@ fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
 pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_head_is_not_longer_than_an_incomplete_one_may_be() {
+        for (length, is_taken) in [(MAX_HEAD, true), (MAX_HEAD + 1, false)] {
+            let before = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+            let head = format!("{before}{}\r\n\r\n", "x".repeat(length - before.len() - 4));
+            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+            assert_eq!(parse(head.as_bytes(), &mut slots).is_ok(), is_taken, "{length}");
+        }
+    }
+}
