@@ -1,9 +1,10 @@
-// How long two servers take from exec to the first accepted connection and to the first octet of an answer.
+// How long servers take from exec to the first accepted connection and to the first octet of an answer to GET of a path.
 //
-//   startup RUNS SERVER SERVER     prints a line each: the medians in microseconds
+//   startup RUNS PORT/PATH COMMAND [ARGUMENT...] [-- PORT/PATH COMMAND [ARGUMENT...]]...
 //
-// They run in turn, each on a free port of its own that it learns from PORT, with BIND=127.0.0.1. In C, and with the clock
-// read just before execve, so that nothing but the servers is measured.
+// prints a line for each start: which server (from 0), and the two times in microseconds. They run in turn, each told its port
+// by PORT (0: a free one for each start), with BIND=127.0.0.1. In C, and with the clock read just before execve, so that
+// nothing but the servers is measured.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_RUNS = 10000, GIVE_UP_NS = 2000000000 };
-static long accepted[2][MOST_RUNS], answered[2][MOST_RUNS];
+enum { MOST_SERVERS = 16, GIVE_UP_NS = 2000000000 };
 
 static long now(void) {
     struct timespec t;
@@ -42,14 +43,18 @@ static struct sockaddr_in free_port(void) {
     return a;
 }
 
-static void run(char *server, long *exec_at, long *to_accept, long *to_answer) {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+// server: PORT/PATH, and then what to run.
+static void run(int number, char **server, long *exec_at) {
     struct sockaddr_in there = free_port();
     struct linger reset = {1, 0};
-    char byte, port[16];
-    int s;
+    char byte, port[16], request[1024];
+    long to_accept, to_answer;
+    int s, length;
     pid_t child;
 
+    if (atoi(server[0]) != 0)
+        there.sin_port = htons(atoi(server[0]));
+    length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", strchr(server[0], '/'));
     snprintf(port, sizeof port, "%d", ntohs(there.sin_port));
     setenv("PORT", port, 1);
     *exec_at = 0;
@@ -58,10 +63,11 @@ static void run(char *server, long *exec_at, long *to_accept, long *to_answer) {
         die("fork");
     if (child == 0) {
         int null = open("/dev/null", O_RDWR);
+        setpgid(0, 0);
         dup2(null, 1);
         dup2(null, 2);
         *exec_at = now();
-        execl(server, server, (char *)0);
+        execv(server[1], server + 1);
         _exit(127);
     }
     while (*(volatile long *)exec_at == 0)
@@ -72,38 +78,44 @@ static void run(char *server, long *exec_at, long *to_accept, long *to_answer) {
             break;
         close(s);
         if (errno != ECONNREFUSED || now() - *exec_at > GIVE_UP_NS)
-            die(server);
+            die(server[1]);
     }
-    *to_accept = now() - *exec_at;
-    if (send(s, request, sizeof request - 1, 0) < 0 || recv(s, &byte, 1, 0) != 1)
+    to_accept = now() - *exec_at;
+    if (send(s, request, length, 0) < 0 || recv(s, &byte, 1, 0) != 1)
         die("answer");
-    *to_answer = now() - *exec_at;
+    to_answer = now() - *exec_at;
     setsockopt(s, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(s);
-    kill(child, SIGKILL);
-    waitpid(child, 0, 0);
-}
-
-static int order(const void *a, const void *b) {
-    long x = *(const long *)a, y = *(const long *)b;
-    return (x > y) - (x < y);
+    // All that it has started too, so that its port is free again.
+    kill(-child, SIGKILL);
+    while (waitpid(-1, 0, 0) > 0)
+        ;
+    printf("%d %.1f %.1f\n", number, to_accept / 1e3, to_answer / 1e3);
 }
 
 int main(int count, char **argument) {
-    long runs = count == 4 ? atol(argument[1]) : 0;
+    char **servers[MOST_SERVERS];
+    long runs = count > 3 ? atol(argument[1]) : 0;
     long *exec_at = mmap(0, sizeof *exec_at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int number = 0;
 
-    if (runs < 1 || runs > MOST_RUNS)
-        return fprintf(stderr, "startup RUNS SERVER SERVER\n"), 2;
-    setenv("BIND", "127.0.0.1", 1);
-    for (long i = 0; i < runs; i++)
-        for (int k = 0; k < 2; k++) {
-            int which = (k + i) % 2;
-            run(argument[2 + which], exec_at, &accepted[which][i], &answered[which][i]);
-        }
-    for (int which = 0; which < 2; which++) {
-        qsort(accepted[which], runs, sizeof(long), order);
-        qsort(answered[which], runs, sizeof(long), order);
-        printf("%.1f %.1f\n", accepted[which][runs / 2] / 1e3, answered[which][runs / 2] / 1e3);
+    for (int i = 2; i < count && number < MOST_SERVERS; i++) {
+        if (!strchr(argument[i], '/') || i + 1 >= count)
+            runs = 0;
+        servers[number++] = argument + i;
+        while (argument[i] && strcmp(argument[i], "--") != 0)
+            i++;
+        argument[i] = 0;
     }
+    if (runs < 1)
+        return fprintf(stderr, "startup RUNS PORT/PATH COMMAND [ARGUMENT...] [-- PORT/PATH COMMAND [ARGUMENT...]]...\n"), 2;
+    setenv("BIND", "127.0.0.1", 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    setvbuf(stdout, 0, _IOFBF, 1 << 16);
+    // Each has every place in the order equally often.
+    for (long i = 0; i < runs; i++)
+        for (int k = 0; k < number; k++) {
+            int which = (k + i) % number;
+            run(which, servers[which], exec_at);
+        }
 }
