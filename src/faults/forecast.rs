@@ -15,8 +15,8 @@ use crate::text;
 /// What `--probe` takes.
 pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,path=/livez; tcp in place of path";
 /// What the predictions rest on.
-pub const ASSUMPTIONS: &str = "Assumed: the container starts at 0 s and listens once its start rules let it; the first probe comes at any moment of\n\
-the first period after its delay; liveness and readiness do not wait for a startup probe; chances are independent.\n";
+pub const ASSUMPTIONS: &str = "Assumed: it listens once its start rules let it; the first probe comes at any moment of the first period after its\n\
+delay; liveness and readiness do not wait for a startup probe; chances are independent.\n";
 /// First moments that are played through.
 const PHASES: u32 = 50;
 /// How far is looked ahead.

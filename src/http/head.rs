@@ -181,7 +181,7 @@ impl Meaning {
             match field.name.len() {
                 4 if is("host") => first_of(&mut host, field.value)?,
                 6 if is("expect") => {
-                    if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                    if !text::is_same(field.value, b"100-continue") {
                         return Err(RequestError::ExpectationFailed);
                     }
                     meaning.expects_continue = true;
@@ -234,7 +234,7 @@ fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
         if !is_token(coding) || chunked_at.is_some() {
             return Err(RequestError::Malformed);
         }
-        if coding.eq_ignore_ascii_case(b"chunked") {
+        if text::is_same(coding, b"chunked") {
             chunked_at = Some(at);
         }
     }

@@ -69,7 +69,7 @@ fn escaped_byte(after: &[u8]) -> Option<u8> {
 /// What follows the authority of `http://authority...`, the authority being valid.
 fn after_authority(target: &[u8]) -> Option<&[u8]> {
     let scheme = target.get(..7)?;
-    if !scheme.eq_ignore_ascii_case(b"http://") {
+    if !text::is_same(scheme, b"http://") {
         return None;
     }
     let rest = &target[7..];

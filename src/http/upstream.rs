@@ -48,14 +48,18 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
             continue;
         }
         let value = |name: &str| {
-            response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+            response
+                .headers
+                .iter()
+                .find(|field| text::is_same(field.name.as_bytes(), name.as_bytes()))
+                .map(|field| field.value)
         };
         let visible = |name: &str| {
             let value = value(name)?;
             let fits = value.len() <= 256 && value.iter().all(|byte| (b' '..=b'~').contains(byte));
             if fits { Some(text::into_string(value.to_vec())) } else { None }
         };
-        let is_chunked = value("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        let is_chunked = value("transfer-encoding").is_some_and(|coding| text::is_same(coding, b"chunked"));
         let length = match value("content-length") {
             _ if matches!(status, 204 | 304) => Some(0),
             Some(length) if !is_chunked => Some(text::parse_decimal(length).ok_or(NotHttp)?),
@@ -68,7 +72,7 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
             pod: visible("probe-pod"),
             zone: visible("probe-zone"),
             keeps: response.version == Some(1)
-                && !value("connection").is_some_and(|options| options.eq_ignore_ascii_case(b"close")),
+                && !value("connection").is_some_and(|options| text::is_same(options, b"close")),
             length: skipped,
         }));
     }

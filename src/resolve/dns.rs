@@ -78,7 +78,7 @@ fn lines(file: &[u8]) -> impl Iterator<Item = (&[u8], Vec<&[u8]>)> {
 /// The addresses that hosts(5) gives a name.
 pub fn in_hosts(file: &[u8], host: &str) -> Vec<IpAddr> {
     let host = host.strip_suffix('.').unwrap_or(host).as_bytes();
-    let names_it = |(_, names): &(&[u8], Vec<&[u8]>)| names.iter().any(|name| name.eq_ignore_ascii_case(host));
+    let names_it = |(_, names): &(&[u8], Vec<&[u8]>)| names.iter().any(|name| text::is_same(name, host));
     lines(file).filter(names_it).filter_map(|(address, _)| text::parse_ip(address)).collect()
 }
 
@@ -120,7 +120,7 @@ pub fn reply(message: &[u8], query: &[u8]) -> Option<Reply> {
     let (header, rest) = message.split_at_checked(HEADER)?;
     let question = &query[HEADER..];
     let is_reply = header[..2] == query[..2] && header[2] & 0x80 != 0 && header[4..6] == [0, 1];
-    let mut rest = rest.split_at_checked(question.len()).filter(|(echo, _)| echo.eq_ignore_ascii_case(question))?.1;
+    let mut rest = rest.split_at_checked(question.len()).filter(|(echo, _)| text::is_same(echo, question))?.1;
     if !is_reply {
         return None;
     }

@@ -86,26 +86,20 @@ fn changed(request: &Request<'_>, engine: &Engine) -> Outcome {
 fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
     let rules = engine.rules();
     let accept = request.head.field("accept").unwrap_or_default();
-    let wants_json = accept.windows(16).any(|part| part.eq_ignore_ascii_case(b"application/json"));
+    let wants_json = accept.windows(16).any(|part| text::is_same(part, b"application/json"));
     let mut out = Vec::new();
     if !wants_json {
         rules.iter().for_each(|live| write_line(&mut out, live));
         return Outcome::Respond(Response::text(out));
     }
-    text::put(&mut out, b"{\"seed\":");
-    text::decimal(&mut out, engine.seed());
-    text::put(&mut out, b",\"rules\":[");
+    let number = text::to_decimal;
+    text::put_all(&mut out, &["{\"seed\":", &number(engine.seed()), ",\"rules\":["]);
     for (at, live) in rules.iter().enumerate() {
         let (tried, hits) = live.counts();
-        text::put(&mut out, if at == 0 { b"{\"number\":" } else { b",{\"number\":" });
-        text::decimal(&mut out, live.number.into());
-        text::put(&mut out, b",\"rule\":");
+        let comma = if at == 0 { "" } else { "," };
+        text::put_all(&mut out, &[comma, "{\"number\":", &number(live.number.into()), ",\"rule\":"]);
         text::json_string(&mut out, live.rule.spelled().as_bytes());
-        text::put(&mut out, b",\"tried\":");
-        text::decimal(&mut out, tried);
-        text::put(&mut out, b",\"hit\":");
-        text::decimal(&mut out, hits);
-        out.push(b'}');
+        text::put_all(&mut out, &[",\"tried\":", &number(tried), ",\"hit\":", &number(hits), "}"]);
     }
     text::put(&mut out, b"]}\n");
     Outcome::Respond(Response::json(out))
@@ -115,11 +109,7 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
 fn write_line(out: &mut Vec<u8>, live: &LiveRule) {
     let (tried, hits) = live.counts();
     live.rule.write(out);
-    text::put(out, b"  # ");
-    text::decimal(out, live.number.into());
-    text::put(out, b": tried ");
-    text::decimal(out, tried);
-    text::put(out, b", hit ");
-    text::decimal(out, hits);
+    let number = text::to_decimal;
+    text::put_all(out, &["  # ", &number(live.number.into()), ": tried ", &number(tried), ", hit ", &number(hits)]);
     text::put(out, if live.is_here { b"\n" } else { b", not on this pod\n" });
 }

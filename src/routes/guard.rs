@@ -53,7 +53,7 @@ fn is_from_another_origin(head: &Head<'_, '_>) -> bool {
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(6)?;
     let token = rest.strip_prefix(b" ")?.trim_ascii_start();
-    scheme.eq_ignore_ascii_case(b"bearer").then_some(token)
+    text::is_same(scheme, b"bearer").then_some(token)
 }
 
 /// Compares in a time that depends on the length of what was sent alone.

@@ -19,9 +19,9 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
     requests(&mut page, state);
     page.family("probeserver_faults_total", "counter", "Hits of fault rules.");
     engine::each_hit(|target, effect, hits| page.sample(&[("target", target), ("effect", effect)], hits));
-    page.family("probeserver_connections", "gauge", "Open connections by what they do.");
+    page.family("probeserver_connections", "gauge", "Open connections.");
     page.samples("state", &STATES, &surroundings.connections());
-    page.family("probeserver_check", "gauge", "Last answer of each check: 1 for 200 to 399, else 0.");
+    page.family("probeserver_check", "gauge", "Last answer: 1 for 200 to 399, else 0.");
     for check in Check::ALL {
         if let Some(status) = state.counts.last_answer(check) {
             page.sample(&[("check", check.name())], u64::from(status < 400));
@@ -29,7 +29,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
     }
     page.family("probeserver_resolve_total", "counter", "Calls made for /resolve.");
     page.samples("result", &Called::NAMES, &state.counts.calls());
-    page.family("probeserver_log_dropped_total", "counter", "Log lines that nobody read in time.");
+    page.family("probeserver_log_dropped_total", "counter", "Log lines that nobody read.");
     page.sample(&[], surroundings.log_dropped());
     page.family("probeserver_build_info", "gauge", "What runs; always 1.");
     page.sample(&[("version", OWN_VERSION), ("app_version", &state.identity.version)], 1);
@@ -38,12 +38,12 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
 }
 
 fn requests(page: &mut Page, state: &State) {
-    page.family("probeserver_requests_total", "counter", "Requests by route and status; 000 for no answer.");
+    page.family("probeserver_requests_total", "counter", "Requests; code 000: no answer.");
     counts::each_answer(|route, status, count| {
         let code = text::written(|out| text::padded(out, status, 3));
         page.sample(&[("route", ROUTES[route].1), ("code", &code)], count);
     });
-    let help = "Time from the end of a request's head until its answer was on its way.";
+    let help = "Time from the end of the head to the answer.";
     page.family("probeserver_request_duration_seconds", "histogram", help);
     let (counts, sum) = state.counts.durations();
     let mut so_far = 0;
@@ -75,7 +75,7 @@ fn process(page: &mut Page, state: &State) {
     page.family("process_cpu_seconds_total", "counter", "Time on cores, user and system.");
     page.begin("", &[]);
     page.end_seconds(sys::process_time());
-    page.family("process_start_time_seconds", "gauge", "When the process started, in seconds since 1970.");
+    page.family("process_start_time_seconds", "gauge", "Start, in seconds since 1970.");
     page.begin("", &[]);
     page.end_seconds(date::since_epoch(state.started_at));
 }

@@ -2,6 +2,7 @@
 
 use super::Request;
 use crate::http::response::{Body, Response};
+use crate::text;
 
 const PAGE: &[u8] = include_bytes!("../ui/page.html.gz");
 /// The policy names the hashes of the page's own script and style, and lets nothing else in.
@@ -28,7 +29,7 @@ fn accepts_gzip(value: &[u8]) -> bool {
     let weight_of = |wanted: &[u8]| {
         value.split(|&byte| byte == b',').find_map(|coding| {
             let mut parts = coding.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-            let is_it = parts.next()?.eq_ignore_ascii_case(wanted);
+            let is_it = text::is_same(parts.next()?, wanted);
             is_it.then(|| parts.next().is_none_or(|weight| weight.iter().any(|byte| (b'1'..=b'9').contains(byte))))
         })
     };

@@ -94,8 +94,8 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     for field in request.head.fields {
         let name = field.name.as_bytes();
         let prefix = name.get(..PASSED_ON_PREFIX.len());
-        let is_passed_on = PASSED_ON.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-            || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PASSED_ON_PREFIX.as_bytes()));
+        let is_passed_on = PASSED_ON.iter().any(|known| text::is_same(name, known.as_bytes()))
+            || prefix.is_some_and(|prefix| text::is_same(prefix, PASSED_ON_PREFIX.as_bytes()));
         if is_passed_on {
             for part in [field.name.as_bytes(), b": ", field.value, b"\r\n"] {
                 text::put(&mut fields, part);

@@ -34,10 +34,9 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
             ("started", str::from_utf8(&started).ok()),
         ],
     );
-    text::put(&mut out, b",\"uptime_seconds\":");
-    text::thousandths(&mut out, state.started.elapsed().as_millis() as u64);
-    text::put(&mut out, b",\"requests\":");
-    text::decimal(&mut out, state.counts.requests());
+    let uptime = text::written(|out| text::thousandths(out, state.started.elapsed().as_millis() as u64));
+    let requests = text::to_decimal(state.counts.requests());
+    text::put_all(&mut out, &[",\"uptime_seconds\":", &uptime, ",\"requests\":", &requests]);
     let (peer, local) = request.surroundings.addresses();
     for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {
         text::put(&mut out, name.as_bytes());
