@@ -150,7 +150,7 @@ class Report:
             "## Start, memory, size",
             "start: exec to the first octet of an answer, median. Memory and sizes in MiB: PSS idle; RSS with so many idle connections, each after "
             "one request, and 16 KiB for the kernel's stack of each thread (the kernel's memory for sockets, the same for all, is not in it; the RSS of "
-            "several processes counts shared pages more than once).",
+            "several processes counts shared pages more than once). Where nothing stands it did not hold them all: it had closed some by then.",
             table(head, rows),
             f"Image archive of probeserver: {count(image)} bytes." if image else "No image was built (scripts/image).",
         ]
