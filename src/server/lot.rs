@@ -383,9 +383,11 @@ impl<P> Slots<P> {
         Some(taken.connection.socket)
     }
 
-    /// Who goes first when there is no room: the oldest that is done anyway, is idle, is incomplete, is hung.
+    /// Who goes first when there is no room: the oldest that is done anyway, is idle, is incomplete, is hung, does not take
+    /// its answer.
     fn evict(&mut self) -> Option<OwnedFd> {
-        [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang].iter().find_map(|&reason| self.evict_from(reason))
+        const ORDER: [Reason; 5] = [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang, Reason::Write];
+        ORDER.iter().find_map(|&reason| self.evict_from(reason))
     }
 
     /// The oldest parked connection of each queue that has deadlines, with its own; all that is hung is due when the
@@ -459,10 +461,10 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_idle_goes_first_then_heads_then_hung() {
-        let (lot, connections, _ends) = lot(4, 4);
-        let want: Vec<RawFd> = [1, 2, 3, 0].iter().map(|&at: &usize| fds(&connections)[at]).collect();
-        let reasons = [Reason::Hang, Reason::Idle, Reason::Idle, Reason::Head];
+    fn the_oldest_idle_goes_first_then_heads_then_hung_then_slow_readers() {
+        let (lot, connections, _ends) = lot(5, 5);
+        let want: Vec<RawFd> = [2, 3, 4, 1, 0].iter().map(|&at: &usize| fds(&connections)[at]).collect();
+        let reasons = [Reason::Write, Reason::Hang, Reason::Idle, Reason::Idle, Reason::Head];
         let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
         for (connection, reason) in connections.into_iter().zip(reasons) {
             assert!(lot.park(connection, reason, deadline, None, 0).is_none());
