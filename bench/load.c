@@ -23,14 +23,14 @@
 
 enum { MOST = 4096, WARM_NS = 50000000, STEPS = 64, SLOTS = STEPS * 40 };
 static struct connection {
-    int socket, length;
+    int socket, length, answered;
     long since;
     char received[8192];
 } connections[MOST];
 // Counts of latencies, 64 steps for each doubling: exact to 1.6 %.
 static long slots[SLOTS];
 static char request[1024];
-static int set, request_length, fresh, failed, reconnected, next_source;
+static int set, request_length, fresh, failed, reconnected;
 static struct sockaddr_in there = {.sin_family = AF_INET};
 
 static long clock_of(clockid_t id) {
@@ -52,7 +52,7 @@ static long cpu(char **pids) {
 }
 
 static void ask(struct connection *c) {
-    c->length = 0;
+    c->length = c->answered = 0;
     c->since = fresh ? c->since : clock_of(CLOCK_MONOTONIC);
     if (send(c->socket, request, request_length, MSG_NOSIGNAL) != request_length)
         failed++;
@@ -64,14 +64,8 @@ static void open_connection(struct connection *c) {
 
     c->since = clock_of(CLOCK_MONOTONIC);
     c->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fresh) {
-        // From sixteen addresses in turn: one has 28,000 ports, and a port rests for a second before its next use.
-        struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + next_source++ % 16)};
-        setsockopt(c->socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-        bind(c->socket, (struct sockaddr *)&source, sizeof source);
-    } else {
+    if (!fresh)
         setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
     if (connect(c->socket, (struct sockaddr *)&there, sizeof there) != 0)
         perror("load: connect"), exit(1);
     epoll_ctl(set, EPOLL_CTL_ADD, c->socket, &event);
@@ -95,8 +89,24 @@ static int answer_length(const char *bytes, int length) {
     return -1;
 }
 
+// Waits for the server's end of a connection that has its answer, and resets it then: neither side keeps it in TIME_WAIT, of which
+// the kernel has only so many, and with too many a connect takes seconds, on any server. True when that ended a request well.
+static int finish(struct connection *c) {
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    int got = recv(c->socket, c->received, sizeof c->received, MSG_DONTWAIT);
+
+    if (got < 0 && errno == EAGAIN)
+        return 0;
+    setsockopt(c->socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(c->socket);
+    open_connection(c);
+    return 1;
+}
+
 // True when that ended a request well.
 static int receive(struct connection *c) {
+    if (c->answered)
+        return finish(c);
     int wanted, got = recv(c->socket, c->received + c->length, sizeof c->received - c->length, MSG_DONTWAIT);
 
     if (got < 0 && errno == EAGAIN)
@@ -114,9 +124,8 @@ static int receive(struct connection *c) {
         slots[slot < SLOTS ? slot : SLOTS - 1]++;
         if (!fresh)
             return ask(c), 1;
-        close(c->socket);
-        open_connection(c);
-        return 1;
+        c->answered = 1;
+        return finish(c);
     }
     // A server may close a kept connection between two requests; anything else is a failure.
     if (got == 0 && c->length == 0 && !fresh)
