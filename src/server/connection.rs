@@ -115,7 +115,10 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
         }
         match (reason, is_due, paused.map(|paused| paused.then)) {
             (Reason::Idle, true, _) if server.state.phase.get() < Phase::Closing => Step::Close,
-            (Reason::Idle, _, _) => visit.converse(input),
+            (Reason::Idle, ..) => match visit.converse(input) {
+                Step::Park(Reason::Idle, ..) if is_due => Step::Close,
+                step => step,
+            },
             (Reason::Head, true, _) => visit.refuse(RequestError::Timeout),
             (Reason::Head, false, _) => {
                 visit.is_same_head = true;

@@ -20,6 +20,9 @@ const DEFAULT_PORT: u16 = 80;
 const FALLBACK_PORT: u16 = 8080;
 /// How long to leave the listener alone when there are no descriptors.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
+/// How long handshakes that have begun may take when no new ones are let in: a few round trips inside a cluster, and more
+/// than a machine that is too busy holds back a packet.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Why there is no listening socket: which address, and what the kernel said.
 #[derive(Debug)]
@@ -147,9 +150,9 @@ impl Listener {
                 if server.lot.arm_listener(fd).is_err() {
                     server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
                 }
-                drop(socket);
+                // Before the lock goes: who closes the listener next must find this one in the lot.
                 let (connection, to_close) = server.lot.open(accepted);
-                drop(to_close);
+                drop((socket, to_close));
                 connection
             }
             Err(error) => {
@@ -190,11 +193,17 @@ impl Listener {
     /// already accepted are taken in before it refuses.
     pub fn obey(&self, server: &'static Server, listening: Listening) {
         let mut socket = self.lock();
-        let before = std::mem::replace(&mut socket.listening, listening);
-        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
+        let before = socket.listening;
         if before == listening {
             return;
         }
+        if listening == Listening::Closed {
+            drop(socket);
+            self.finish_handshakes();
+            socket = self.lock();
+        }
+        socket.listening = listening;
+        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
         if listening == Listening::Closed {
             empty_queue(fd, server);
             sys::stop_listening(fd);
@@ -209,18 +218,25 @@ impl Listener {
         }
     }
 
+    /// Lets no new handshakes in, and those that have begun come to their end: else who gets a connection while the
+    /// socket is closed next is reset.
+    fn finish_handshakes(&self) {
+        let Some(fd) = self.lock().fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
+        sys::refuse_new_handshakes(fd);
+        std::thread::sleep(HANDSHAKE_TIMEOUT);
+    }
+
     /// Takes in every connection that the kernel has already accepted, and closes.
     pub fn close(&self, server: &'static Server) {
+        self.finish_handshakes();
         if let Some(fd) = self.lock().fd.take() {
             empty_queue(fd.as_raw_fd(), server);
         }
     }
 }
 
-/// Takes in every connection that the kernel has already accepted. Nobody who got a connection is reset when the socket
-/// is closed next: new handshakes are dropped first, so that the queue runs empty.
+/// Takes in every connection that the kernel has already accepted.
 fn empty_queue(fd: RawFd, server: &'static Server) {
-    sys::refuse_new_handshakes(fd);
     while let Ok(accepted) = sys::accept(fd) {
         let (connection, to_close) = server.lot.open(accepted);
         drop(to_close);

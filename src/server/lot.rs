@@ -104,8 +104,8 @@ struct Slots<P> {
     held: usize,
     /// When the timer fires, if it is set.
     alarm: Option<Instant>,
-    /// Whether idle and hung connections are no longer kept.
-    is_closing: bool,
+    /// How much sooner than else idle connections are due, once the server closes; hung ones are then no longer kept.
+    closing: Option<Duration>,
 }
 
 /// The lot.
@@ -130,7 +130,7 @@ impl<P> Lot<P> {
             parked: 0,
             held: 0,
             alarm: None,
-            is_closing: false,
+            closing: None,
         };
         Ok(Self { epoll, timer, max_connections, slots: Mutex::new(slots) })
     }
@@ -197,8 +197,8 @@ impl<P> Lot<P> {
     }
 
     /// Parks a connection until something happens on it or its time is over. `held` are the bytes that its payload
-    /// holds. Returns a connection that now has to be closed: this one, when it cannot be watched or the lot is
-    /// closing, or one whose bytes are too many.
+    /// holds. Returns a connection that now has to be closed: this one, when it cannot be watched or would hang in a
+    /// lot that closes, or one whose bytes are too many.
     pub fn park(
         &self,
         connection: Connection,
@@ -210,7 +210,7 @@ impl<P> Lot<P> {
         let (token, generation) = (connection.token(), connection.generation);
         let fd = connection.socket.as_raw_fd();
         let mut slots = self.lock();
-        if slots.is_closing && matches!(reason, Reason::Idle | Reason::Hang) {
+        if slots.closing.is_some() && reason == Reason::Hang {
             slots.release(fd as u32);
             return Some(connection.socket);
         }
@@ -225,13 +225,14 @@ impl<P> Lot<P> {
             return Some(connection.socket);
         }
         slots.parked += 1;
+        let sooner = slots.closing.unwrap_or_default();
         let slot = &mut slots.slots[fd as usize];
         slot.is_registered = true;
         slot.socket = Some(connection.socket);
         slot.payload = payload;
         slot.held = held as u32;
         if let Until::Deadline(deadline) = until {
-            slot.deadline = deadline;
+            slot.deadline = if reason == Reason::Idle { earlier(deadline, sooner) } else { deadline };
         }
         let deadline = slot.deadline;
         if until != Until::AsBefore || slot.queue != Some(reason) {
@@ -272,15 +273,15 @@ impl<P> Lot<P> {
         taken
     }
 
-    /// From now on keeps no connection that is idle or hung. Those that are there are due: hung ones at once, idle ones
-    /// `sooner` than they would have been, so that one whose request is on its way still gets it in.
+    /// From now on keeps no connection that is hung: those that are there are due at once. Idle ones, now and later, are
+    /// due `sooner` than they would have been, so that one whose request is on its way still gets it in.
     pub fn start_closing(&self, sooner: Duration) {
         let mut slots = self.lock();
-        slots.is_closing = true;
+        slots.closing = Some(sooner);
         let mut fd = slots.queues[Reason::Idle as usize].oldest;
         while fd != NOBODY {
             let slot = &mut slots.slots[fd as usize];
-            slot.deadline = slot.deadline.checked_sub(sooner).unwrap_or(slot.deadline);
+            slot.deadline = earlier(slot.deadline, sooner);
             fd = slot.newer;
         }
         slots.set_alarm(Instant::now(), &self.timer);
@@ -299,6 +300,10 @@ impl<P> Lot<P> {
     pub fn alarm_at(&self, when: Instant) {
         self.lock().set_alarm(when, &self.timer);
     }
+}
+
+fn earlier(deadline: Instant, by: Duration) -> Instant {
+    deadline.checked_sub(by).unwrap_or(deadline)
 }
 
 impl<P> Slot<P> {
@@ -397,7 +402,7 @@ impl<P> Slots<P> {
             move |reason| {
                 let fd = self.oldest_parked(reason)?;
                 match reason {
-                    Reason::Hang if self.is_closing => Some((fd, now)),
+                    Reason::Hang if self.closing.is_some() => Some((fd, now)),
                     Reason::Hang => None,
                     _ => Some((fd, self.slots[fd as usize].deadline)),
                 }
@@ -534,14 +539,18 @@ mod tests {
     }
 
     #[test]
-    fn a_closing_lot_keeps_what_is_in_progress_only() {
-        let (lot, mut connections, _ends) = lot(4, 2);
-        lot.start_closing(Duration::ZERO);
-        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
-        assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_some());
+    fn a_closing_lot_keeps_nobody_for_ever() {
+        let (lot, mut connections, _ends) = lot(4, 3);
+        lot.start_closing(Duration::from_secs(59));
+        let now = Instant::now();
+        let deadline = Until::Deadline(now + Duration::from_secs(60));
+        assert!(lot.park(connections.pop().unwrap(), Reason::Hang, deadline, None, 0).is_some());
+        assert!(lot.park(connections.pop().unwrap(), Reason::Idle, deadline, None, 0).is_none());
         assert!(lot.park(connections.pop().unwrap(), Reason::Delay, deadline, None, 0).is_none());
-        assert!(lot.take_due(Instant::now()).is_none());
-        assert_eq!(open(&lot), 1);
+        assert!(lot.take_due(now).is_none(), "its request may be on its way");
+        let due = |when| lot.take_due(when).map(|taken| taken.reason);
+        assert_eq!(due(now + Duration::from_secs(1)), Some(Reason::Idle));
+        assert_eq!(due(now + Duration::from_secs(1)), None, "in progress");
     }
 
     #[test]
