@@ -166,7 +166,7 @@ fn resolve(config: &Config, service: &Service) -> i32 {
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
     match call::call(service, rules, &PassedOn::default()) {
         Ok(answer) => {
-            let block = call::block(&identity.hostname, &identity.ip, service, &answer);
+            let block = call::block(&identity.hostname, identity.ip(), service, &answer);
             sys::write_all(1, &block);
             0
         }

@@ -1,6 +1,7 @@
 //! Who this process is: one identity, shown alike on `/`, in header fields, in `/whoami` and in the log.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use crate::config::Config;
 use crate::{sys, text};
@@ -23,8 +24,11 @@ pub fn pod_name(config: &Config) -> String {
 pub struct Identity {
     /// HOSTNAME, else the machine's host name, else `localhost`.
     pub hostname: String,
-    /// IP_ADDRESS, else POD_IP, else the first global address of the interfaces, else 127.0.0.1.
-    pub ip: String,
+    /// What there is to say of the address, and what is configured for it. Looking through the interfaces takes as long as
+    /// all else until the first answer, so that waits until workers are there.
+    located: OnceLock<Located>,
+    ip_address: Option<String>,
+    content: Option<Vec<u8>>,
     /// POD_NAME, else the host name.
     pub pod: String,
     /// POD_NAMESPACE.
@@ -37,15 +41,18 @@ pub struct Identity {
     pub version: String,
     /// The field lines that every answer carries, with their CRLF.
     pub field_lines: Vec<u8>,
-    /// Content of `/`.
-    pub index: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Located {
+    ip: String,
+    index: Vec<u8>,
 }
 
 impl Identity {
     /// Finds out who we are.
     pub fn find(config: &Config) -> Self {
         let hostname = hostname(config);
-        let ip = config.ip_address.clone().or_else(first_global_address).unwrap_or_else(|| "127.0.0.1".to_owned());
         let pod = pod_name(config);
         let version = config.app_version.clone().unwrap_or_else(|| OWN_VERSION.to_owned());
         let mut field_lines = b"Server: probeserver\r\n".to_vec();
@@ -61,12 +68,28 @@ impl Identity {
                 text::put_all(&mut field_lines, &[name, value, "\r\n"]);
             }
         }
-        let index = config
-            .content
-            .clone()
-            .unwrap_or_else(|| text::joined(&["Hostname = ", &hostname, "\nIp Address = ", &ip, "\n"]).into_bytes());
         let (namespace, node, zone) = (config.pod_namespace.clone(), config.node_name.clone(), config.zone.clone());
-        Self { hostname, ip, pod, namespace, node, zone, version, field_lines, index }
+        let (ip_address, content, located) = (config.ip_address.clone(), config.content.clone(), OnceLock::new());
+        Self { hostname, located, ip_address, content, pod, namespace, node, zone, version, field_lines }
+    }
+
+    /// IP_ADDRESS, else POD_IP, else the first global address of the interfaces, else 127.0.0.1.
+    pub fn ip(&self) -> &str {
+        &self.located().ip
+    }
+
+    /// Content of `/`.
+    pub fn index(&self) -> &[u8] {
+        &self.located().index
+    }
+
+    fn located(&self) -> &Located {
+        self.located.get_or_init(|| {
+            let ip = self.ip_address.clone().or_else(first_global_address).unwrap_or_else(|| "127.0.0.1".to_owned());
+            let text = || text::joined(&["Hostname = ", &self.hostname, "\nIp Address = ", &ip, "\n"]).into_bytes();
+            let index = self.content.clone().unwrap_or_else(text);
+            Located { ip, index }
+        })
     }
 }
 

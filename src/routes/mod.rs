@@ -299,7 +299,9 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
     let identity = state.identity;
     let line = |value: &str| Outcome::Respond(Response::text(text::joined(&[value, "\n"]).into_bytes()));
     match route {
-        Route::Index => Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(&identity.index))),
+        Route::Index => {
+            Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(identity.index())))
+        }
         Route::Health | Route::Live | Route::Ready | Route::Startup => {
             Outcome::Respond(checks::answer(Check::ALL[route as usize], request, state))
         }
@@ -313,7 +315,7 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
         Route::Cure => faults::cure(request, state),
         Route::Resolve => resolve::answer(request, state),
         Route::Whoami => Outcome::Respond(whoami::answer(request, state)),
-        Route::Ip => line(&identity.ip),
+        Route::Ip => line(identity.ip()),
         Route::Hostname => line(&identity.hostname),
         Route::Version => line(&identity.version),
         Route::Cpu => load::cpu(request),

@@ -136,7 +136,7 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
         None => match call::call(&call.service, rules, &call.passed_on) {
             Ok(answer) => {
                 state.counts.called(if answer.is_ok() { Called::Ok } else { Called::Status }, 1);
-                (TEXT, call::block(&state.identity.hostname, &state.identity.ip, &call.service, &answer))
+                (TEXT, call::block(&state.identity.hostname, state.identity.ip(), &call.service, &answer))
             }
             Err(error) => {
                 state.counts.called(CAUSES[error.cause as usize], 1);

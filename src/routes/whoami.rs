@@ -29,7 +29,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
             ("namespace", identity.namespace.as_deref()),
             ("node", identity.node.as_deref()),
             ("zone", identity.zone.as_deref()),
-            ("ip", Some(&identity.ip)),
+            ("ip", Some(identity.ip())),
             ("version", Some(&identity.version)),
             ("started", str::from_utf8(&started).ok()),
         ],

@@ -20,9 +20,6 @@ const DEFAULT_PORT: u16 = 80;
 const FALLBACK_PORT: u16 = 8080;
 /// How long to leave the listener alone when there are no descriptors.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
-/// How long handshakes that have begun may take when no new ones are let in: a few round trips inside a cluster, and more
-/// than a machine that is too busy holds back a packet.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Why there is no listening socket: which address, and what the kernel said.
 #[derive(Debug)]
@@ -193,18 +190,13 @@ impl Listener {
     /// already accepted are taken in before it refuses.
     pub fn obey(&self, server: &'static Server, listening: Listening) {
         let mut socket = self.lock();
-        let before = socket.listening;
+        let before = std::mem::replace(&mut socket.listening, listening);
+        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
         if before == listening {
             return;
         }
         if listening == Listening::Closed {
-            drop(socket);
-            self.finish_handshakes();
-            socket = self.lock();
-        }
-        socket.listening = listening;
-        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
-        if listening == Listening::Closed {
+            sys::refuse_new_handshakes(fd);
             empty_queue(fd, server);
             sys::stop_listening(fd);
         } else if before == Listening::Closed {
@@ -218,17 +210,15 @@ impl Listener {
         }
     }
 
-    /// Lets no new handshakes in, and those that have begun come to their end: else who gets a connection while the
-    /// socket is closed next is reset.
-    fn finish_handshakes(&self) {
-        let Some(fd) = self.lock().fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
-        sys::refuse_new_handshakes(fd);
-        std::thread::sleep(HANDSHAKE_TIMEOUT);
+    /// Lets no new handshakes in. Those that have begun need a moment: one that ends while the socket is closed is reset.
+    pub fn refuse_new_handshakes(&self) {
+        if let Some(fd) = &self.lock().fd {
+            sys::refuse_new_handshakes(fd.as_raw_fd());
+        }
     }
 
     /// Takes in every connection that the kernel has already accepted, and closes.
     pub fn close(&self, server: &'static Server) {
-        self.finish_handshakes();
         if let Some(fd) = self.lock().fd.take() {
             empty_queue(fd.as_raw_fd(), server);
         }

@@ -29,6 +29,9 @@ const RESERVED_FILES: u64 = 48;
 /// A connection that came, or had its answer, no longer ago than this when the listener closes may have a request on its
 /// way: it is given the rest of this time.
 const CLOSING_GRACE: Duration = Duration::from_millis(100);
+/// How long handshakes that have begun may take when the listener closes: a few round trips inside a cluster, and more
+/// than a busy machine holds back a packet.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 /// How long the last log lines may take.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -70,7 +73,12 @@ pub fn serve(mut config: Config) -> i32 {
         Ok(server) => {
             announce(server, opened.is_fallback);
             match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
-                Ok(()) => watch(server),
+                Ok(()) => {
+                    // What the first answer need not wait for.
+                    log.start();
+                    server.state.identity.ip();
+                    watch(server)
+                }
                 Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
             }
         }
@@ -235,7 +243,6 @@ fn announce(server: &'static Server, is_fallback: bool) {
     if let Some(listening) = server.listener.address() {
         text::socket_address(&mut address, listening);
     }
-    log.start();
     let identity = server.state.identity;
     server.state.phase.set(Phase::Listening);
     log.write(log.line("listening").text("address", &address).text("pod", identity.pod.as_bytes()));
@@ -273,6 +280,8 @@ fn watch(server: &'static Server) -> i32 {
         let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
         if phase.get() == Phase::Draining && is_over {
             // What the kernel has accepted is served, what is idle or hung is closed.
+            server.listener.refuse_new_handshakes();
+            linger(HANDSHAKE_TIMEOUT, log);
             server.listener.close(server);
             phase.set(Phase::Closing);
             server.lot.start_closing(connection::IDLE_TIMEOUT - CLOSING_GRACE);
