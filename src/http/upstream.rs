@@ -59,9 +59,11 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
             let fits = value.len() <= 256 && value.iter().all(|byte| (b' '..=b'~').contains(byte));
             if fits { Some(text::into_string(value.to_vec())) } else { None }
         };
-        let is_chunked = value("transfer-encoding").is_some_and(|coding| text::is_same(coding, b"chunked"));
+        let has_content = !matches!(status, 204 | 304);
+        let is_chunked =
+            has_content && value("transfer-encoding").is_some_and(|coding| text::is_same(coding, b"chunked"));
         let length = match value("content-length") {
-            _ if matches!(status, 204 | 304) => Some(0),
+            _ if !has_content => Some(0),
             Some(length) if !is_chunked => Some(text::parse_decimal(length).ok_or(NotHttp)?),
             _ => None,
         };

@@ -122,10 +122,14 @@ impl CallError {
             _ => Cause::Reset,
         };
         let what = if cause == Cause::Timeout { "timed out".to_owned() } else { sys::error_text(error) };
+        Self::at(phase, cause, address, &what)
+    }
+
+    #[inline(never)]
+    fn at(phase: Phase, cause: Cause, address: SocketAddr, what: &str) -> Self {
         let mut detail = Vec::new();
         text::socket_address(&mut detail, address);
-        text::put(&mut detail, b": ");
-        text::put(&mut detail, what.as_bytes());
+        text::put_all(&mut detail, &[": ", what]);
         Self::new(phase, cause, text::into_string(detail))
     }
 
@@ -261,13 +265,7 @@ pub(super) fn request_head(service: &Service, passed_on: &PassedOn, keeps: bool)
 }
 
 fn receive(fd: RawFd, address: SocketAddr, deadline: Instant) -> Result<Answer, CallError> {
-    let broken = |cause, what: &str| {
-        let mut detail = Vec::new();
-        text::socket_address(&mut detail, address);
-        text::put(&mut detail, b": ");
-        text::put(&mut detail, what.as_bytes());
-        CallError::new(Phase::Receive, cause, text::into_string(detail))
-    };
+    let broken = |cause, what| CallError::at(Phase::Receive, cause, address, what);
     let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
     let read = |buffer: &mut [u8]| {
         receive_some(fd, buffer, deadline).map_err(|error| CallError::from_io(Phase::Receive, address, &error))

@@ -96,7 +96,7 @@ fn exchange(server: SocketAddr, name: &str, mut until: Instant) -> [Option<Reply
     while replies.contains(&None) {
         // Whatever goes wrong (nobody listens there, too late) ends it with what has come so far.
         let Ok(length) = receive_some(fd, &mut buffer, until) else { break };
-        for (reply, query) in replies.iter_mut().zip(&queries) {
+        for (reply, query) in replies.iter_mut().zip(&queries).filter(|(reply, _)| reply.is_none()) {
             match dns::reply(&buffer[..length], query) {
                 None => continue,
                 Some(Reply::Truncated) => *reply = ask_by_stream(server, query, until).or(Some(Reply::Failed)),

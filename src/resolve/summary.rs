@@ -29,7 +29,7 @@ const CLASSES: [&str; 13] = [
 fn class(result: &Result<Answer, CallError>) -> Option<usize> {
     match result {
         Ok(answer) if answer.is_ok() => None,
-        Ok(Answer { status: 100..200, .. }) => Some(9),
+        Ok(Answer { status: ..200, .. }) => Some(9),
         Ok(Answer { status, .. }) => Some(7 + usize::from(status / 100).min(5)),
         Err(CallError { cause: Cause::Timeout, phase, .. }) => Some(5 + *phase as usize),
         Err(CallError { cause, .. }) => Some(*cause as usize),
@@ -83,8 +83,12 @@ struct Table(Vec<Row>);
 
 impl Table {
     fn add(&mut self, key: &str, micros: u64) {
-        let key = if self.0.len() < MAX_ROWS { key } else { OTHERS };
-        let found = self.0.iter().position(|row| row.key == key);
+        let place_of = |key| self.0.iter().position(|row| row.key == key);
+        let is_full = self.0.len() >= MAX_ROWS;
+        let (key, found) = match place_of(key) {
+            None if is_full => (OTHERS, place_of(OTHERS)),
+            found => (key, found),
+        };
         let place = found.unwrap_or_else(|| {
             self.0.push(Row { key: key.to_owned(), calls: 0, latencies: Latencies::default() });
             self.0.len() - 1
@@ -310,7 +314,10 @@ status_5xx             1
             let [high, low] = n.to_be_bytes();
             summary.add(&answer([10, 0, high, low], 200, &n.to_string(), Some("a")), u64::from(n));
         }
-        assert_eq!(summary.tables[1].0.len(), MAX_ROWS + 1);
-        assert_eq!(summary.tables[1].0.iter().map(|row| row.calls).sum::<u64>(), 1000);
+        summary.add(&answer([10, 0, 0, 5], 200, "5", Some("a")), 1);
+        let rows = &summary.tables[1].0;
+        assert_eq!(rows.len(), MAX_ROWS + 1);
+        assert_eq!(rows.iter().map(|row| row.calls).sum::<u64>(), 1001);
+        assert_eq!((rows[5].calls, rows[MAX_ROWS].calls), (2, 1000 - MAX_ROWS as u64), "what has a row keeps it");
     }
 }

@@ -127,7 +127,11 @@ impl Drop for Permit<'_> {
 
 /// Makes the call and prints the block, or the line that says what failed; or makes many and prints who answered.
 pub(super) fn run(call: Call, state: &'static State) -> Response {
-    let Some(permit) = Permit::take(state, if call.many.is_some() { many::AT_ONCE } else { 1 }) else {
+    let at_once = match &call.many {
+        Some(Many { count: 2.., keeps_alive: false, .. }) => many::AT_ONCE,
+        _ => 1,
+    };
+    let Some(permit) = Permit::take(state, at_once) else {
         return Response::error(503, "resolve: 8 calls are under way").with_fields("Retry-After: 1\r\n");
     };
     let config = state.config;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::fake::Fake;
-use crate::harness::{PATIENCE, Server, eventually, run};
+use crate::harness::{PATIENCE, Server, eventually, get, run};
 
 const LOOPBACK: (&str, &str) = ("RESOLVE_ALLOW", "127.0.0.0/8");
 
@@ -91,6 +91,21 @@ fn errors_are_told_apart() {
     ] {
         let line = format!("probeserver_resolve_total{{result=\"{result}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
+}
+
+#[test]
+fn a_run_takes_leave_for_the_calls_it_makes_at_a_time() {
+    let slow = Server::start(&[("FAULTS", "app delay 1s")]);
+    let server = Server::start(&[LOOPBACK]);
+    let ask = |query: &str| {
+        let mut client = server.connect();
+        client.send(get(&format!("/resolve?service=127.0.0.1:{}&{query}", slow.port())));
+        client
+    };
+    let mut runs: Vec<_> = (0..4).flat_map(|_| [ask("count=2&keepalive=1"), ask("count=1&format=json")]).collect();
+    for run in &mut runs {
+        assert_eq!(run.response().status, 200);
     }
 }
 

@@ -242,6 +242,15 @@ fn the_body_is_shown_as_received_however_it_is_framed() {
 }
 
 #[test]
+fn an_answer_without_content_has_none_whatever_its_fields_say() {
+    let server = Server::start(&[LOOPBACK]);
+    for fields in ["Transfer-Encoding: chunked", "Content-Length: 5", "X: y"] {
+        let answer = format!("HTTP/1.1 204 No Content\r\n{fields}\r\n\r\n");
+        assert_eq!(resolve(&server, &Fake::answering(answer).service("/")).0, 200, "{fields}");
+    }
+}
+
+#[test]
 fn a_body_over_1_mib_is_cut_there() {
     let server = Server::start(&[LOOPBACK]);
     const MOST: usize = 1 << 20;
