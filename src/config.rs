@@ -176,7 +176,7 @@ impl Reader<'_> {
     /// The raw value; an empty one counts as unset.
     fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        let is_secret = name == "CONTROL" && value.starts_with(TOKEN);
+        let is_secret = name == "CONTROL" && value.contains(&b':');
         self.given.push((name, if is_secret { "token:***".to_owned() } else { text::lossy(&value) }));
         Some(value)
     }
@@ -186,14 +186,16 @@ impl Reader<'_> {
         let value = self.raw(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
-            self.refuse(name, &value);
+            self.refuse(name);
         }
         parsed
     }
 
-    fn refuse(&mut self, name: &'static str, value: &[u8]) {
+    /// Refuses the value that was read last, and shows it as far as it may be shown.
+    fn refuse(&mut self, name: &'static str) {
+        let value = self.given.last().map_or("", |(_, value)| value);
         let form = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.form);
-        self.errors.push(got_expected(name, value, form));
+        self.errors.push(got_expected(name, value.as_bytes(), form));
     }
 
     /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS.
@@ -245,7 +247,7 @@ impl Reader<'_> {
         let content = sys::read_file(&text::lossy(&file), MAX_TOKEN + 1).unwrap_or_default();
         let token = content.strip_suffix(b"\n").unwrap_or(&content);
         if !is_token(token) || matches!(control, Some(Control::Token(_))) {
-            self.refuse("CONTROL_TOKEN_FILE", &file);
+            self.refuse("CONTROL_TOKEN_FILE");
         }
         match control {
             Some(Control::Off) => Control::Off,

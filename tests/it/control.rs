@@ -151,10 +151,12 @@ fn a_token_is_asked_for_before_rules_count() {
         [("CONTROL", "token:s3cret"), ("FAULTS", "/kill fail")],
         [("CONTROL_TOKEN_FILE", file), ("FAULTS", "/kill fail")],
     ] {
-        let server = Server::start(&variables);
+        let server = Server::start(&[&variables[..], &[("LOG_REQUESTS", "all")]].concat());
         let ask = |method: &str, target: &str, fields: &str| server.ask(request(method, target, fields, ""));
         for (method, target) in &GUARDED[1..] {
             let response = ask(method, target, "");
+            let path = target.split_once('?').map_or(*target, |(path, _)| path);
+            server.wait_for_log(&format!("method={method} path={path} status=401"));
             assert_eq!(
                 (response.status, response.field("www-authenticate")),
                 (401, Some("Bearer")),
@@ -182,10 +184,13 @@ fn a_token_is_asked_for_before_rules_count() {
         &[("CONTROL_TOKEN_FILE", file)][..],
         &[("CONTROL", "token:a"), ("CONTROL_TOKEN_FILE", file)],
         &[("CONTROL", "token:")],
+        &[("CONTROL", "token:s3cret\n")],
+        &[("CONTROL", "Token:s3cret")],
         &[("CONTROL", "maybe")],
     ] {
         let ended = run(&[], variables);
         assert_eq!(ended.code, Some(2), "{variables:?}");
+        assert!(!ended.stderr.contains("s3cret"), "{variables:?}: {}", ended.stderr);
     }
     std::fs::remove_file(file).unwrap();
 }
