@@ -30,6 +30,11 @@ impl Body {
             Self::Zeros(length) => *length,
         }
     }
+
+    /// Bytes of memory that go with it.
+    pub fn held(&self) -> usize {
+        if let Self::Owned(bytes) = self { bytes.len() } else { 0 }
+    }
 }
 
 /// An answer, not yet bytes.

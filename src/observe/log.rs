@@ -47,16 +47,10 @@ pub struct Line {
 
 impl Line {
     fn new(format: Format, event: &str, since_epoch: Duration) -> Self {
-        let mut line = Self { bytes: Vec::with_capacity(256), format };
-        line.name("time");
-        if format == Format::Json {
-            line.bytes.push(b'"');
-        }
-        date::write_rfc3339(&mut line.bytes, since_epoch);
-        if format == Format::Json {
-            line.bytes.push(b'"');
-        }
-        line.text("event", event.as_bytes())
+        let line = Self { bytes: Vec::with_capacity(256), format };
+        let mut time = Vec::with_capacity(32);
+        date::write_rfc3339(&mut time, since_epoch);
+        line.text("time", &time).text("event", event.as_bytes())
     }
 
     fn name(&mut self, name: &str) {

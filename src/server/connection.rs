@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::content::{Content, Unread};
 use super::desk::{Desk, FIRST_INPUT, make_room};
 use super::lot::{Connection, Taken, Until};
+use super::paused::{Paused, Then};
 use super::reason::Reason;
 use super::request_log::Done;
 use super::sending::{self, After, Output, receive};
@@ -23,7 +24,6 @@ use crate::http::{MAX_FIELDS, MAX_HEAD, Method, RequestError};
 use crate::observe::counts;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
-use crate::routes::load::Held;
 use crate::routes::{self, Outcome, Request, Route};
 use crate::{sys, text};
 
@@ -39,27 +39,6 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 const TURN: u32 = 8;
 /// What makes a client try again soon: too much is going on.
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
-
-/// What a parked connection was doing.
-pub struct Paused {
-    /// Bytes received and not used yet.
-    input: Vec<u8>,
-    /// When the request was there.
-    since: Instant,
-    then: Then,
-}
-
-/// How a parked connection goes on.
-enum Then {
-    /// Reads the rest of the head.
-    Read,
-    /// Carries out what the rules decided for the request at the start of its input.
-    CarryOut(Decision),
-    /// Sends the answer to that request, and lets go of what was held meanwhile.
-    Answer(Response, Option<Held>),
-    /// Sends the rest of an answer.
-    Send(Output),
-}
 
 /// What comes after a piece of work on a connection.
 enum Step {
@@ -114,8 +93,8 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<Paused>) {
             visit.since = paused.since;
         }
         match (reason, is_due, paused.map(|paused| paused.then)) {
-            (Reason::Idle, true, _) if server.state.phase.get() < Phase::Closing => Step::Close,
             (Reason::Idle, ..) => match visit.converse(input) {
+                // That was its last chance.
                 Step::Park(Reason::Idle, ..) if is_due => Step::Close,
                 step => step,
             },
@@ -156,7 +135,7 @@ fn visit(
     desk.input = input;
     let to_close = match step {
         Step::Park(reason, until, paused) => {
-            let held = paused.as_ref().map_or(0, |paused| paused.input.len());
+            let held = paused.as_ref().map_or(0, Paused::held);
             server.lot.park(connection, reason, until, paused.map(Box::new), held)
         }
         Step::Reset => {
@@ -195,8 +174,8 @@ impl Visit<'_> {
                     Ok(None) => {}
                 }
             }
-            if self.start == self.end && served >= TURN {
-                return self.park_idle();
+            if served >= TURN {
+                return if self.start == self.end { self.park_idle() } else { self.park_head(input) };
             }
             match self.fill(input) {
                 Ok(0) => return Step::Close,
@@ -319,7 +298,9 @@ impl Visit<'_> {
         mut content: Content<'_>,
     ) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
-        counts::answered(route as usize, Some(refusal.status));
+        let (decision, outcome) = (Decision::default(), Outcome::Respond(refusal));
+        Done { server: self.server, fd: self.fd, head, route, decision: &decision, outcome: &outcome }.note();
+        let Outcome::Respond(refusal) = outcome else { return Step::Close };
         content.skip(&mut Vec::new());
         self.start = self.end - content.rest.len();
         let refusal = Response { close: refusal.close || !content.is_read(), ..refusal };

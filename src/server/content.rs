@@ -53,8 +53,10 @@ impl<'b> Content<'b> {
     }
 
     fn take_received(&mut self, body: &mut Vec<u8>) -> Result<(), RequestError> {
-        let used = self.reader.feed(self.rest, body)?;
-        self.rest = &self.rest[used..];
+        // Gone when it is wrong: nobody may take what is behind an error for anything.
+        let rest = std::mem::take(&mut self.rest);
+        let used = self.reader.feed(rest, body)?;
+        self.rest = &rest[used..];
         Ok(())
     }
 

@@ -143,10 +143,7 @@ impl Listener {
         match sys::accept(fd) {
             Ok(accepted) => {
                 socket.is_starved = false;
-                // Fails only when the kernel is out of memory; the timer then arms it.
-                if server.lot.arm_listener(fd).is_err() {
-                    server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
-                }
+                let _ = server.lot.arm_listener(fd);
                 // Before the lock goes: who closes the listener next must find this one in the lot.
                 let (connection, to_close) = server.lot.open(accepted);
                 drop((socket, to_close));
@@ -178,11 +175,16 @@ impl Listener {
         }
     }
 
-    /// Arms the listener again when accepting was given up for a moment.
+    /// Listens and arms the listener again when that was given up for a moment.
     pub fn retry(&self, server: &Server) {
         let socket = self.lock();
         if let (true, Listening::Open, Some(fd)) = (socket.is_starved, socket.listening, &socket.fd) {
-            let _ = server.lot.arm_listener(fd.as_raw_fd());
+            let fd = fd.as_raw_fd();
+            if sys::listen_again(fd, BACKLOG).is_ok() {
+                let _ = server.lot.arm_listener(fd);
+            } else {
+                server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
+            }
         }
     }
 
@@ -203,6 +205,9 @@ impl Listener {
             // On the same socket, so the port needs no privilege and nobody else can have taken it.
             if let Err(error) = sys::listen_again(fd, BACKLOG) {
                 server.log.write(server.log.line("listen_failed").text("error", sys::error_text(&error).as_bytes()));
+                socket.is_starved = true;
+                server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
+                return;
             }
         }
         if listening == Listening::Open {

@@ -19,6 +19,9 @@ use crate::sys::{self, Epoll, Timer};
 /// Most bytes that waiting connections hold in all.
 pub const MAX_HELD: usize = 8 * 1024 * 1024;
 
+/// Who has to go when they hold too much.
+const HOLDERS: [Reason; 3] = [Reason::Head, Reason::Write, Reason::Delay];
+
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 const NOBODY: u32 = u32::MAX;
@@ -186,7 +189,6 @@ impl<P> Lot<P> {
         }
         slots.open += 1;
         let slot = &mut slots.slots[fd];
-        slot.generation = slot.generation.wrapping_add(1) & 0x7fff_ffff; // Never one of the special tokens.
         slot.is_registered = false;
         (Some(Connection { socket, generation: slot.generation }), victim)
     }
@@ -197,8 +199,8 @@ impl<P> Lot<P> {
     }
 
     /// Parks a connection until something happens on it or its time is over. `held` are the bytes that its payload
-    /// holds. Returns a connection that now has to be closed: this one, when it cannot be watched or would hang in a
-    /// lot that closes, or one whose bytes are too many.
+    /// holds; where those are too many in all, the oldest that hold some go. Returns this connection when it has to be
+    /// closed: it cannot be watched, or would hang in a lot that closes.
     pub fn park(
         &self,
         connection: Connection,
@@ -246,7 +248,11 @@ impl<P> Lot<P> {
             slots.set_alarm(deadline, &self.timer);
         }
         slots.held += held;
-        if slots.held > MAX_HELD { slots.evict_from(Reason::Head) } else { None }
+        while slots.held > MAX_HELD {
+            let Some(gone) = HOLDERS.iter().find_map(|&reason| slots.evict_from(reason)) else { break };
+            drop(gone);
+        }
+        None
     }
 
     /// Forgets a connection; its socket is to be closed by dropping what is returned, and not before.
@@ -356,6 +362,8 @@ impl<P> Slots<P> {
     fn take(&mut self, fd: u32, is_due: bool) -> Option<Taken<P>> {
         let slot = &mut self.slots[fd as usize];
         let socket = slot.socket.take()?;
+        // So that an event for it that somebody has in hand is nobody's. Never one of the special tokens.
+        slot.generation = slot.generation.wrapping_add(1) & 0x7fff_ffff;
         self.parked -= 1;
         self.held -= std::mem::take(&mut slot.held) as usize;
         let connection = Connection { socket, generation: slot.generation };
@@ -527,15 +535,43 @@ mod tests {
     }
 
     #[test]
+    fn held_bytes_are_bounded_however_many_hold_little_before_them() {
+        let (lot, connections, _ends) = lot(8, 8);
+        let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
+        let sizes = [(Reason::Head, 1), (Reason::Head, 1), (Reason::Write, 1), (Reason::Idle, 0)];
+        let large = [Reason::Delay, Reason::Write, Reason::Delay, Reason::Write].map(|reason| (reason, MAX_HELD / 3));
+        for (connection, (reason, held)) in connections.into_iter().zip(sizes.into_iter().chain(large)) {
+            assert!(lot.park(connection, reason, deadline, Some(Box::new(())), held).is_none());
+            assert!(lot.lock().held <= MAX_HELD);
+        }
+        let census = lot.census();
+        assert_eq!(
+            [Reason::Idle, Reason::Head, Reason::Write, Reason::Delay].map(|at| census[at as usize]),
+            [1, 0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn an_event_for_what_was_taken_meanwhile_is_nobodys() {
+        let (lot, mut connections, _ends) = lot(4, 1);
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let connection = connections.pop().unwrap();
+        let before = connection.token();
+        assert!(lot.park(connection, Reason::Idle, Until::Deadline(start + second), None, 0).is_none());
+        let taken = lot.take_due(start + second).unwrap();
+        assert_ne!(taken.connection.token(), before);
+    }
+
+    #[test]
     fn held_bytes_are_bounded_by_closing_the_oldest_head() {
         let (lot, connections, _ends) = lot(4, 3);
         let deadline = Until::Deadline(Instant::now() + Duration::from_secs(60));
-        let oldest = fds(&connections)[0];
-        let mut closed = Vec::new();
+        let fds = fds(&connections);
         for connection in connections {
-            closed.extend(lot.park(connection, Reason::Head, deadline, Some(Box::new(())), MAX_HELD / 2));
+            assert!(lot.park(connection, Reason::Head, deadline, Some(Box::new(())), MAX_HELD / 2).is_none());
         }
-        assert_eq!(closed.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>(), [oldest]);
+        let left = std::iter::from_fn(|| lot.take_due(Instant::now() + Duration::from_secs(60)));
+        assert_eq!(left.map(|taken| taken.connection.socket.as_raw_fd()).collect::<Vec<_>>(), fds[1..]);
     }
 
     #[test]

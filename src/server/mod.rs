@@ -6,6 +6,7 @@ mod content;
 pub mod desk;
 pub mod listener;
 pub mod lot;
+mod paused;
 pub mod reason;
 mod request_log;
 pub mod run;
@@ -20,9 +21,9 @@ use std::os::fd::RawFd;
 use crate::observe::log::Log;
 use crate::routes::{STATES, State, Surroundings};
 use crate::sys;
-use connection::Paused;
 use listener::Listener;
 use lot::Lot;
+use paused::Paused;
 use worker::Crew;
 
 /// Everything the threads share, for the whole life of the process.

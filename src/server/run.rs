@@ -69,19 +69,20 @@ pub fn serve(mut config: Config) -> i32 {
             );
         }
     };
-    match build(config, log, engine, opened.listener, started, started_at) {
-        Ok(server) => {
-            announce(server, opened.is_fallback);
-            match server.listener.watch(server).and_then(|()| server.crew.start(server)) {
-                Ok(()) => {
-                    // What the first answer need not wait for.
-                    log.start();
-                    server.state.identity.ip();
-                    watch(server)
-                }
-                Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
-            }
-        }
+    let begun = build(config, log, engine, opened.listener, started, started_at).and_then(|server| {
+        announce(server, opened.is_fallback);
+        // Nobody gets in before the rules of this moment hold.
+        let mut clock = Clock::new();
+        clock.tick(server);
+        server.listener.watch(server)?;
+        server.crew.start(server)?;
+        // What the first answer need not wait for.
+        log.start();
+        server.state.identity.ip();
+        Ok((server, clock))
+    });
+    match begun {
+        Ok((server, clock)) => watch(server, clock),
         Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
@@ -249,10 +250,9 @@ fn announce(server: &'static Server, is_fallback: bool) {
 }
 
 /// Watches signals and the clock until the server is done.
-fn watch(server: &'static Server) -> i32 {
+fn watch(server: &'static Server, mut clock: Clock) -> i32 {
     let (state, log) = (server.state, server.log);
     let phase = &state.phase;
-    let mut clock = Clock::new();
     let mut termination = Termination::default();
     let mut deadline: Option<Instant> = None;
     loop {

@@ -51,6 +51,11 @@ pub(super) fn send(fd: RawFd, head: &mut Vec<u8>, body: Body, after: After) -> i
 }
 
 impl Output {
+    /// Bytes that it keeps.
+    pub(super) fn held(&self) -> usize {
+        self.head.len() + self.body.held()
+    }
+
     /// Sends on. `true`: that was all.
     pub(super) fn send(&mut self, fd: RawFd) -> io::Result<bool> {
         self.sent = transmit(fd, &self.head, &self.body, self.sent)?;

@@ -235,6 +235,11 @@ fn chunk_framing_that_is_not_exact_is_refused() {
     for trailer in ["X : y", "no colon", " folded: x", "X: y\r\n folded", ": y", "X: \0"] {
         cases.push(closes(71, chunked(format!("0\r\n{trailer}\r\n\r\n")), &[400]));
     }
+    // What is behind an error is not read again, where a request in the chunk would then be one.
+    let inner = "\r\nGET /hostname?smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    for trailer in ["X: \x01", "X : y", "no colon"] {
+        cases.push(closes(71, chunked(format!("{:x}\r\n{inner}\r\n0\r\n{trailer}\r\n\r\n", inner.len())), &[400]));
+    }
     cases.push(closes(72, chunked(format!("0\r\nX: {}\r\n\r\n", "y".repeat(9000))), &[431]));
     cases.push(closes(72, chunked(format!("0\r\n{}\r\n", "X: y\r\n".repeat(2000))), &[431]));
     cases.push(closes(72, chunked(format!("0\r\nX: {}", "y".repeat(9000))), &[431])); // never ends

@@ -1,7 +1,7 @@
 //! Rules that go by the clock, by SIGTERM, and at the start.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,33 @@ fn a_closed_listener_refuses_and_opens_again_on_its_port() {
     eventually("connections to be taken again", &server, || TcpStream::connect(server.address()).is_ok());
     assert_eq!(server.get("/version").status, 200);
     server.wait_for_log("rule=\"listen close after 300ms for 700ms\"");
+}
+
+#[test]
+fn a_rule_for_the_listener_holds_from_the_first_connection_on() {
+    for _ in 0..5 {
+        let server = Server::start(&[("FAULTS", "listen hang for 500ms")]);
+        let mut client = server.connect();
+        client.send(get("/version"));
+        assert!(!client.has_news_within(Duration::from_millis(200)));
+        assert_eq!(client.response().status, 200);
+    }
+}
+
+#[test]
+fn a_port_that_somebody_else_takes_meanwhile_is_waited_for() {
+    let server = Server::start(&[("FAULTS", "listen close after 100ms for 300ms")]);
+    let is_open = || TcpStream::connect(server.address()).is_ok();
+    eventually("connections to be refused", &server, || !is_open());
+    // Bound with SO_REUSEADDR, as servers are.
+    let other = TcpListener::bind(server.address()).expect("nobody listens");
+    server.wait_for_log("event=listen_failed");
+    let ticks = server.cpu_ticks();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(server.cpu_ticks() - ticks < 20, "it waits without work: {} ticks", server.cpu_ticks() - ticks);
+    drop(other);
+    eventually("the port to be ours again", &server, is_open);
+    assert_eq!(server.get("/version").status, 200);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Rows 101 and 102: more clients than room, more work than workers, fewer descriptors than connections.
 //! Whatever happens, checks are answered: kubelet's come over the same listener as everybody's.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -31,6 +33,37 @@ fn checks_are_answered_under_a_slowloris_of_max_connections() {
         let _ = client.try_send("a: b\r\n");
     }
     assert_checks_are_answered(&server);
+}
+
+/// Pipelines without end, whose pieces end inside a request, from more clients than there are workers.
+#[test]
+fn checks_are_answered_between_pipelines_that_never_end() {
+    let server = Server::start(&[]);
+    let end = Instant::now() + Duration::from_secs(2);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(server.address()).unwrap();
+                let mut answers = stream.try_clone().unwrap();
+                let reader = scope.spawn(move || {
+                    let mut sink = [0; 65536];
+                    while matches!(answers.read(&mut sink), Ok(1..)) {}
+                });
+                let piece = get("/version").repeat(1000);
+                while Instant::now() < end {
+                    stream.write_all(piece.as_bytes()).unwrap();
+                }
+                stream.shutdown(Shutdown::Write).unwrap();
+                reader.join().unwrap();
+            });
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        for _ in 0..10 {
+            let began = Instant::now();
+            assert_eq!(server.get("/healthz").status, 200);
+            assert!(began.elapsed() < Duration::from_secs(1) && Instant::now() < end, "{:?}", began.elapsed());
+        }
+    });
 }
 
 #[test]

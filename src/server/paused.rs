@@ -1,0 +1,41 @@
+//! What a connection in the lot was doing, and how much it keeps meanwhile.
+
+use std::time::Instant;
+
+use super::sending::Output;
+use crate::faults::engine::Decision;
+use crate::http::response::Response;
+use crate::routes::load::Held;
+
+/// What a parked connection was doing.
+pub struct Paused {
+    /// Bytes received and not used yet.
+    pub(super) input: Vec<u8>,
+    /// When the request was there.
+    pub(super) since: Instant,
+    pub(super) then: Then,
+}
+
+impl Paused {
+    /// Bytes that it keeps.
+    pub(super) fn held(&self) -> usize {
+        self.input.len()
+            + match &self.then {
+                Then::Answer(response, _) => response.body.held(),
+                Then::Send(output) => output.held(),
+                Then::Read | Then::CarryOut(_) => 0,
+            }
+    }
+}
+
+/// How a parked connection goes on.
+pub(super) enum Then {
+    /// Reads the rest of the head.
+    Read,
+    /// Carries out what the rules decided for the request at the start of its input.
+    CarryOut(Decision),
+    /// Sends the answer to that request, and lets go of what was held meanwhile.
+    Answer(Response, Option<Held>),
+    /// Sends the rest of an answer.
+    Send(Output),
+}
