@@ -242,6 +242,16 @@ impl<P> Lot<P> {
             slots.link(fd as u32, reason);
         }
         if reason == Reason::Delay {
+            if slots.due.len() > 2 * self.max_connections {
+                // Clients have left before they were due.
+                let mut due = std::mem::take(&mut slots.due);
+                while let Some(entry) = due.pop() {
+                    let Reverse((_, fd, generation)) = entry;
+                    if slots.slots[fd as usize].generation == generation {
+                        slots.due.push(entry);
+                    }
+                }
+            }
             slots.due.push(Reverse((deadline, fd as u32, generation)));
         }
         if until != Until::ItCloses {
@@ -532,6 +542,21 @@ mod tests {
         let due = std::iter::from_fn(|| lot.take_due(start + 5 * second));
         let order: Vec<RawFd> = due.map(|taken| lot.close(taken.connection).as_raw_fd()).collect();
         assert_eq!(order, [fds[1], fds[2], fds[0]]);
+    }
+
+    #[test]
+    fn delays_of_clients_that_have_left_are_forgotten() {
+        let (lot, mut connections, _ends) = lot(4, 2);
+        let (leaving, staying) = (connections.pop().unwrap(), connections.pop().unwrap());
+        let (deadline, fd) = (Instant::now() + Duration::from_secs(60), leaving.socket.as_raw_fd() as u32);
+        assert!(lot.park(staying, Reason::Delay, Until::Deadline(deadline), None, 0).is_none());
+        let mut leaving = Some(leaving);
+        for _ in 0..100 {
+            assert!(lot.park(leaving.take().unwrap(), Reason::Delay, Until::Deadline(deadline), None, 0).is_none());
+            leaving = lot.lock().take(fd, false).map(|taken| taken.connection);
+        }
+        assert!(lot.lock().due.len() <= 9);
+        assert_eq!(lot.take_due(deadline).map(|taken| taken.reason), Some(Reason::Delay));
     }
 
     #[test]
