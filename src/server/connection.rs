@@ -338,7 +338,7 @@ impl Visit<'_> {
             true if head.is_http10 => (Persistence::KeepAlive, After::Next),
             true => (Persistence::Default, After::Next),
             // A client that asked for the end has nothing more to say; another one may be saying it already.
-            false if !head.keep_alive && !response.close => (Persistence::Close, After::Close),
+            false if !head.keep_alive && !response.close && rest.is_empty() => (Persistence::Close, After::Close),
             false => (Persistence::Close, After::Linger),
         };
         let with_content = head.method != Method::Head && response.has_content();

@@ -220,6 +220,23 @@ fn an_error_can_be_read_while_the_client_still_sends() {
     }
 }
 
+/// RFC 9112 section 9.6: what a client has sent behind its last request must not make a reset that costs it answers.
+#[test]
+fn what_follows_the_last_request_costs_no_answer() {
+    let server = Server::start(&[]);
+    for last in
+        ["GET /version HTTP/1.0\r\nHost: a\r\n\r\n", "GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"]
+    {
+        let mut client = server.connect(); // row 86
+        client.send([&get("/version").repeat(60), last, &get("/version").repeat(600)].concat());
+        for number in 0..=60 {
+            let response = client.response();
+            assert_eq!((response.status, response.closes()), (200, number == 60), "{last:?}: {number}");
+        }
+        client.finish_sending().expect_end();
+    }
+}
+
 #[test]
 fn clients_that_go_away_do_no_harm() {
     let server = Server::start(&[]);

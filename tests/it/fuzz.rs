@@ -359,7 +359,10 @@ fn converse(server: &Server, input: &[u8], cut: usize) -> Result<usize, String> 
         at += request.length;
     };
     match ended {
-        Err(problem) if !(may_break && problem.contains("reset")) => Err(problem),
+        // Whether it reads of the reset, or only of the end, depends on whether sending has met the reset before.
+        Err(problem) if !(may_break && (problem.contains("reset") || problem.starts_with("end of file"))) => {
+            Err(problem)
+        }
         _ => Ok(answers),
     }
 }
