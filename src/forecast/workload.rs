@@ -1,0 +1,221 @@
+//! A workload as the API server stores it, defaults included, reduced to what the play needs. `manifest` makes it;
+//! `behaviour`, `kubelet` and `controllers` read it.
+
+/// What is applied: one controller or bare pod, with what stands beside it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Workload {
+    /// Who makes the pods.
+    pub controller: Controller,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, `default` when not given.
+    pub namespace: String,
+    /// `spec.replicas`; 1 for a bare pod; for a DaemonSet the number of nodes, which nobody can know: 1.
+    pub replicas: u32,
+    /// `spec.minReadySeconds`.
+    pub min_ready: u32,
+    /// The pod it makes.
+    pub pod: Pod,
+    /// The Services whose selector matches the pod's labels, in the same namespace.
+    pub services: Vec<Service>,
+    /// The PodDisruptionBudgets whose selector matches, by name.
+    pub budgets: Vec<Budget>,
+}
+
+/// What owns the pods, with the fields that only this kind has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Controller {
+    /// A bare pod.
+    Pod,
+    /// `apps/v1` ReplicaSet.
+    ReplicaSet,
+    /// `apps/v1` Deployment.
+    Deployment {
+        /// `spec.strategy`.
+        strategy: Strategy,
+        /// `spec.progressDeadlineSeconds`.
+        progress_deadline: u32,
+        /// `spec.paused`: nothing is rolled out.
+        is_paused: bool,
+    },
+    /// `apps/v1` StatefulSet.
+    StatefulSet {
+        /// `spec.podManagementPolicy: Parallel`.
+        is_parallel: bool,
+        /// `spec.updateStrategy.type: OnDelete`.
+        is_on_delete: bool,
+        /// `spec.updateStrategy.rollingUpdate.partition`.
+        partition: u32,
+    },
+    /// `apps/v1` DaemonSet.
+    DaemonSet {
+        /// `spec.updateStrategy.type: OnDelete`.
+        is_on_delete: bool,
+        /// `spec.updateStrategy.rollingUpdate.maxUnavailable`.
+        max_unavailable: Share,
+        /// `spec.updateStrategy.rollingUpdate.maxSurge`.
+        max_surge: Share,
+    },
+}
+
+/// How a Deployment replaces its pods.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Strategy {
+    /// All old pods end before the first new one is made.
+    Recreate,
+    /// Step by step.
+    RollingUpdate {
+        /// Pods that may be missing.
+        max_unavailable: Share,
+        /// Pods that may be there beyond the replicas.
+        max_surge: Share,
+    },
+}
+
+/// A number of pods, or a share of the replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Share {
+    /// So many.
+    Pods(u32),
+    /// So many in a hundred.
+    Percent(u32),
+}
+
+/// `spec.template`, or a bare pod's `spec`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pod {
+    /// `metadata.labels`.
+    pub labels: Vec<(String, String)>,
+    /// `spec.restartPolicy`.
+    pub restart_policy: RestartPolicy,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub grace: u32,
+    /// `spec.readinessGates`, by their condition types: nobody sets them in a play, so they keep a pod unready.
+    pub readiness_gates: Vec<String>,
+    /// `spec.initContainers`, sidecars among them.
+    pub init: Vec<Container>,
+    /// `spec.containers`, at least one.
+    pub containers: Vec<Container>,
+}
+
+/// When a container that has ended is started again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RestartPolicy {
+    /// Whatever its status.
+    Always,
+    /// When its status is not 0.
+    OnFailure,
+    /// Not at all.
+    Never,
+}
+
+/// One container.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Container {
+    /// `name`.
+    pub name: String,
+    /// `image`.
+    pub image: String,
+    /// `command` and `args` together, empty when the image's own.
+    pub command: Vec<String>,
+    /// `env` in order, a later one of the same name last. `None`: from `valueFrom`, which a manifest does not tell.
+    pub environment: Vec<(String, Option<String>)>,
+    /// Whether `envFrom` brings more that a manifest does not tell.
+    pub has_environment_from: bool,
+    /// `ports`, those that have a name with it.
+    pub ports: Vec<(Option<String>, u16)>,
+    /// An init container with `restartPolicy: Always`.
+    pub is_sidecar: bool,
+    /// `startupProbe`.
+    pub startup: Option<Probe>,
+    /// `livenessProbe`.
+    pub liveness: Option<Probe>,
+    /// `readinessProbe`.
+    pub readiness: Option<Probe>,
+    /// `lifecycle.postStart`.
+    pub post_start: Option<Handler>,
+    /// `lifecycle.preStop`.
+    pub pre_stop: Option<Handler>,
+    /// `lifecycle.stopSignal`, or the image's: SIGTERM.
+    pub stop_signal: Option<String>,
+    /// `resources.limits.memory`, in bytes.
+    pub memory_limit: Option<u64>,
+}
+
+/// One probe, with the API server's defaults filled in. Times are whole seconds, as everywhere in the API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Probe {
+    /// What it does.
+    pub handler: Handler,
+    /// `initialDelaySeconds`, 0.
+    pub initial_delay: u32,
+    /// `periodSeconds`, 10.
+    pub period: u32,
+    /// `timeoutSeconds`, 1.
+    pub timeout: u32,
+    /// `failureThreshold`, 3.
+    pub failures: u32,
+    /// `successThreshold`, 1.
+    pub successes: u32,
+    /// `terminationGracePeriodSeconds` of the probe.
+    pub grace: Option<u32>,
+}
+
+/// What a probe or a hook does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Handler {
+    /// `httpGet`. Its port is a number here: names are looked up in the container's ports; `None` where no port has
+    /// the name, which makes the probe an error each time and never a result.
+    Http {
+        /// `path`, `/` when not given.
+        path: String,
+        /// `port`.
+        port: Option<u16>,
+        /// `scheme: HTTPS`.
+        is_https: bool,
+    },
+    /// `tcpSocket`.
+    Tcp {
+        /// `port`, as above.
+        port: Option<u16>,
+    },
+    /// `exec`.
+    Exec {
+        /// `command`.
+        command: Vec<String>,
+    },
+    /// `grpc`.
+    Grpc {
+        /// `port`.
+        port: u16,
+        /// `service`, empty when not given.
+        service: String,
+    },
+    /// `sleep`, of hooks alone.
+    Sleep {
+        /// `seconds`.
+        seconds: u32,
+    },
+}
+
+/// A Service in front of the pods.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Service {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec.publishNotReadyAddresses`.
+    pub publishes_not_ready: bool,
+    /// `spec.clusterIP: None`.
+    pub is_headless: bool,
+}
+
+/// A PodDisruptionBudget over the pods.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec.minAvailable`.
+    pub min_available: Option<Share>,
+    /// `spec.maxUnavailable`.
+    pub max_unavailable: Option<Share>,
+}
