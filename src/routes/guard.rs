@@ -1,8 +1,9 @@
-//! Who may use the routes that change or end this process.
+//! Who may use the routes that change or end this process, and `/resolve`, which reaches those of others.
 //!
 //! A page of another origin must not be able to: browsers name such a request in Sec-Fetch-Site, or send an Origin and
 //! cannot add a field of their own without a preflight, which is never granted. (Origin is not compared with Host,
-//! since proxies rewrite Host.)
+//! since proxies rewrite Host.) Nor may it have another probeserver's `/resolve` ask for it: such a request says so in
+//! Probe-Hops. Only a token stops a page whose own name resolves to this address (DNS rebinding).
 //!
 //! A client that means one pod behind a Service names it in Probe-Pod, and asks again (on a new connection, RFC 9110
 //! section 15.5.20) until that one takes it.
@@ -30,15 +31,28 @@ pub(super) fn refuse(head: &Head<'_, '_>, is_list: bool, state: &State) -> Optio
         let line = text::joined(&["this is ", &state.identity.pod, ", not the pod that Probe-Pod names"]);
         return Some(Response { close: true, ..Response::error(421, &line) });
     }
-    let Control::Token(secret) = control else { return None };
-    if is_list && matches!(head.method, Method::Get | Method::Head) {
+    let secret = if let Control::Token(secret) = control { Some(secret) } else { None };
+    let authorization = head.field("authorization");
+    let token = authorization.and_then(bearer);
+    if secret.zip(token).is_some_and(|(secret, token)| is_same(token, secret)) {
         return None;
     }
-    match head.field("authorization") {
+    if head.field("probe-hops").is_some() {
+        return Some(Response::error(403, "a control call through a probeserver (Probe-Hops) needs the token"));
+    }
+    if secret.is_none() || is_list && matches!(head.method, Method::Get | Method::Head) {
+        return None;
+    }
+    match authorization {
         None => Some(Response::status_page(401).with_fields("WWW-Authenticate: Bearer\r\n")),
-        Some(value) if bearer(value).is_some_and(|token| is_same(token, secret)) => None,
         Some(_) => Some(Response::status_page(403)),
     }
+}
+
+/// Lets a request for a route that calls others pass (`None`), unless a page of another origin makes it: what that
+/// page may not do here it must not have us do elsewhere.
+pub(super) fn refuse_other_origins(head: &Head<'_, '_>) -> Option<Response> {
+    is_from_another_origin(head).then(|| Response::status_page(403))
 }
 
 fn is_from_another_origin(head: &Head<'_, '_>) -> bool {

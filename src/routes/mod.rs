@@ -266,9 +266,14 @@ impl Route {
         (Self::Faults as usize..=Self::Mem as usize).contains(&(self as usize))
     }
 
-    /// Refuses a request for a route that CONTROL guards, before the rules or anything else look at it.
+    /// Refuses a request for a route that CONTROL guards, or a call of `/resolve` by a page of another origin, before
+    /// the rules or anything else look at it.
     pub fn guard(self, head: &Head<'_, '_>, state: &State) -> Option<Response> {
-        if self.is_guarded() { guard::refuse(head, self == Self::Faults, state) } else { None }
+        match self {
+            Self::Resolve => guard::refuse_other_origins(head),
+            _ if self.is_guarded() => guard::refuse(head, self == Self::Faults, state),
+            _ => None,
+        }
     }
 
     /// Most content that it takes.

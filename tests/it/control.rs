@@ -210,9 +210,44 @@ fn a_page_of_another_origin_never_gets_through() {
         ("POST", "/infect", "Origin: http://a\r\nProbe-Control: 1\r\n", 200),
         ("POST", "/infect", "Origin: http://a\r\nProbe-Control: 1\r\nSec-Fetch-Site: cross-site\r\n", 403),
         ("POST", "/echo", "Origin: http://a\r\nSec-Fetch-Site: cross-site\r\n", 200),
+        ("GET", "/resolve?service=a:0", "Sec-Fetch-Site: cross-site\r\n", 403),
+        ("GET", "/resolve?service=a:0", "Sec-Fetch-Site: same-site\r\n", 403),
+        ("GET", "/resolve?service=a:0", "Sec-Fetch-Site: same-origin\r\n", 400),
+        ("POST", "/resolve?service=a:0", "Origin: http://a\r\n", 403),
+        ("POST", "/resolve?service=a:0", "Origin: http://a\r\nProbe-Control: 1\r\n", 405),
     ] {
         assert_eq!(server.ask(request(method, target, fields, "")).status, status, "{method} {target} {fields:?}");
     }
+}
+
+/// What one probeserver may not be told by a page, it may not be told by another one that the page has told to ask.
+#[test]
+fn a_control_call_through_a_probeserver_needs_the_token() {
+    const HOPS: &str = "Probe-Hops: 1\r\n";
+    const TOKEN: &str = "Probe-Hops: 1\r\nAuthorization: Bearer s3cret\r\n";
+    const OTHER: &str = "Probe-Hops: 1\r\nAuthorization: Bearer other\r\n";
+    let open = Server::start(&[]);
+    let guarded = Server::start(&[("CONTROL", "token:s3cret")]);
+    for (method, target) in [
+        ("GET", "/crash"),
+        ("GET", "/cpu?for=1ms"),
+        ("GET", "/mem?size=1&for=1ms"),
+        ("GET", "/faults"),
+        ("POST", "/infect"),
+        ("POST", "/kill"),
+        ("DELETE", "/faults/1"),
+    ] {
+        for (server, fields) in [(&open, HOPS), (&open, TOKEN), (&guarded, HOPS), (&guarded, OTHER)] {
+            let response = server.ask(request(method, target, fields, ""));
+            assert_eq!(response.status, 403, "{method} {target} {fields:?}: {response:?}");
+        }
+    }
+    assert_eq!(guarded.ask(request("GET", "/cpu?for=1ms", TOKEN, "")).status, 200);
+    assert_eq!(guarded.ask(request("GET", "/whoami", HOPS, "")).status, 200, "what is not guarded is not refused");
+    let between = Server::start(&[("RESOLVE_ALLOW", "127.0.0.0/8")]);
+    let text = between.get(&format!("/resolve?service=127.0.0.1:{}/crash", open.port())).text();
+    assert!(text.contains("Service status = 403 Forbidden\n"), "{text}");
+    assert_eq!(open.get("/").status, 200, "it is still there");
 }
 
 #[test]
