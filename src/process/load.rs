@@ -63,26 +63,41 @@ impl Load {
     }
 }
 
-/// Keeps this thread's time on a core at its share of the time that goes by, whatever the scheduler does.
+/// What a thread that is to spend a share of its time on a core does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    Burn(Duration),
+    Rest(Duration),
+}
+
+/// What is next once so much time has gone by, of which so much was burnt: what is owed is made up for, whatever the
+/// scheduler has done meanwhile.
+fn next(share: u32, gone: Duration, burnt: Duration) -> Next {
+    let owed = gone * share / 100;
+    if burnt < owed {
+        Next::Burn(SLICE.min(owed - burnt))
+    } else {
+        Next::Rest((SLICE * (100 - share) / 100).max(Duration::from_micros(100)))
+    }
+}
+
 fn burn(share: u32, stop: &Stop) {
     let (start, burnt_before) = (Instant::now(), sys::thread_time());
     loop {
-        let owed = start.elapsed() * share / 100;
-        let burnt = sys::thread_time() - burnt_before;
-        if burnt >= owed {
-            if stop.wait(SLICE.min(SLICE * (100 - share) / 100).max(Duration::from_micros(100))) {
-                return;
-            }
-        } else {
-            let until = sys::thread_time() + SLICE.min(owed - burnt);
-            while sys::thread_time() < until {
-                for round in 0..1000 {
-                    std::hint::black_box(round);
+        let rest = match next(share, start.elapsed(), sys::thread_time() - burnt_before) {
+            Next::Rest(time) => time,
+            Next::Burn(time) => {
+                let until = sys::thread_time() + time;
+                while sys::thread_time() < until {
+                    for round in 0..1000 {
+                        std::hint::black_box(round);
+                    }
                 }
+                Duration::ZERO
             }
-            if stop.wait(Duration::ZERO) {
-                return;
-            }
+        };
+        if stop.wait(rest) {
+            return;
         }
     }
 }
@@ -90,6 +105,26 @@ fn burn(share: u32, stop: &Stop) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// On a core that is shared with others, so that each slice takes longer than it burns, and with rests that last too
+    /// long: the share is kept while there is enough of the core, and never passed.
+    #[test]
+    fn a_share_is_kept_however_the_scheduler_disturbs_it() {
+        for share in [1, 25, 50, 99, 100] {
+            for (stretched, overslept) in [(100, 0), (100, 3000), (200, 100), (1000, 0)] {
+                let (mut gone, mut burnt) = (Duration::ZERO, Duration::ZERO);
+                while gone < Duration::from_secs(60) {
+                    match next(share, gone, burnt) {
+                        Next::Burn(time) => (gone, burnt) = (gone + time * stretched / 100, burnt + time),
+                        Next::Rest(time) => gone += time + Duration::from_micros(overslept),
+                    }
+                    assert!(burnt <= gone * share / 100 + SLICE, "{share}%: {burnt:?} of {gone:?}");
+                }
+                let owed = gone * share.min(10_000 / stretched) / 100;
+                assert!(burnt + 2 * SLICE > owed, "{share}%, stretched {stretched}%: {burnt:?} of {gone:?}");
+            }
+        }
+    }
 
     /// The share of one core that this process takes over a while, in percent.
     fn share_over(time: Duration) -> u128 {

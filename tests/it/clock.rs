@@ -7,13 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Ended, Server, eventually, get, run};
 
+fn put(plan: &str) -> String {
+    format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len())
+}
+
 fn printed(ended: &Ended) -> String {
     [ended.stdout.as_str(), &ended.stderr].concat()
 }
 
 #[test]
 fn a_closed_listener_refuses_and_opens_again_on_its_port() {
-    let server = Server::start(&[("FAULTS", "listen close after 300ms for 700ms")]);
+    // Again and again, so that however late one looks, both are to be seen.
+    let server = Server::start(&[("FAULTS", "listen close after 700ms for 700ms every 1400ms")]);
     let mut before = server.connect();
     before.ask(get("/version"));
     let refused =
@@ -21,28 +26,29 @@ fn a_closed_listener_refuses_and_opens_again_on_its_port() {
     eventually("connections to be refused", &server, refused);
     assert_eq!(before.ask(get("/version")).status, 200, "a connection from before lives on");
     eventually("connections to be taken again", &server, || TcpStream::connect(server.address()).is_ok());
-    assert_eq!(server.get("/version").status, 200);
-    server.wait_for_log("rule=\"listen close after 300ms for 700ms\"");
+    server.wait_for_log("rule=\"listen close after 700ms for 700ms every 1.4s\"");
 }
 
 #[test]
 fn a_rule_for_the_listener_holds_from_the_first_connection_on() {
     for _ in 0..5 {
-        let server = Server::start(&[("FAULTS", "listen hang for 500ms")]);
+        let server = Server::start(&[("FAULTS", "listen hang")]);
         let mut client = server.connect();
         client.send(get("/version"));
-        assert!(!client.has_news_within(Duration::from_millis(200)));
-        assert_eq!(client.response().status, 200);
+        assert!(!client.has_news_within(Duration::from_millis(100)));
     }
 }
 
 #[test]
 fn a_port_that_somebody_else_takes_meanwhile_is_waited_for() {
-    let server = Server::start(&[("FAULTS", "listen close after 100ms for 300ms")]);
+    let server = Server::start(&[]);
+    let mut control = server.connect();
+    assert_eq!(control.ask(put("listen close")).status, 200);
     let is_open = || TcpStream::connect(server.address()).is_ok();
     eventually("connections to be refused", &server, || !is_open());
     // Bound with SO_REUSEADDR, as servers are.
     let other = TcpListener::bind(server.address()).expect("nobody listens");
+    assert_eq!(control.ask(put("")).status, 200);
     server.wait_for_log("event=listen_failed");
     let ticks = server.cpu_ticks();
     std::thread::sleep(Duration::from_millis(500));
@@ -56,7 +62,6 @@ fn a_port_that_somebody_else_takes_meanwhile_is_waited_for() {
 fn a_hung_listener_accepts_and_nobody_serves() {
     let server = Server::start(&[]);
     let mut control = server.connect();
-    let put = |plan: &str| format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len());
     assert_eq!(control.ask(put("listen hang; listen close after 1h")).status, 200);
     let mut hung = server.connect();
     server.wait_for_log("rule=\"listen hang\"");
@@ -80,24 +85,24 @@ fn the_process_ends_by_the_clock() {
     server.assert_exits_with(4);
 }
 
-/// Half a core over five seconds, within a tenth of it; on a machine that is too busy to give it, tried again.
+/// Half a core, and never more. (That it gets its half, if the machine has it, is a unit test of the arithmetic.)
 #[test]
-fn cpu_keeps_its_share() {
-    let share = || {
-        let server = Server::start(&[("FAULTS", "process cpu 50%")]);
-        let (began, before) = (Instant::now(), server.cpu_ticks());
-        eventually("five seconds", &server, || began.elapsed() >= Duration::from_secs(5));
-        (server.cpu_ticks() - before) as f64 / 100.0 / began.elapsed().as_secs_f64()
-    };
-    let shares: Vec<f64> = (0..3).map(|_| share()).take_while(|share| !(0.45..=0.55).contains(share)).collect();
-    assert!(shares.len() < 3, "{shares:?}");
+fn cpu_is_burnt_and_never_more_than_its_share() {
+    let began = Instant::now();
+    let server = Server::start(&[("FAULTS", "process cpu 50%")]);
+    let before = server.cpu_ticks();
+    eventually("half a second burnt", &server, || server.cpu_ticks() > before + 50);
+    let (burnt, gone) = ((server.cpu_ticks() - before) as f64 / 100.0, began.elapsed().as_secs_f64());
+    assert!(burnt <= gone / 2.0 + 0.05, "{burnt} s of {gone} s");
 }
 
 #[test]
-fn memory_is_held_for_its_window() {
-    let server = Server::start(&[("FAULTS", "process mem 64Mi after 200ms for 1s")]);
+fn memory_is_held_while_its_rule_stands() {
+    let server = Server::start(&[]);
     let before = server.resident_kilobytes();
+    assert_eq!(server.ask(put("process mem 64Mi")).status, 200);
     eventually("64 MiB to be touched", &server, || server.resident_kilobytes() > before + 60_000);
+    assert_eq!(server.ask(put("")).status, 200);
     eventually("them to be given back", &server, || server.resident_kilobytes() < before + 10_000);
 }
 
