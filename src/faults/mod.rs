@@ -12,34 +12,39 @@ pub mod rule;
 /// The health checks that a kubelet asks for, each with a fault target of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Check {
-    /// `/healthz` and `/health`.
     Health,
-    /// `/livez`, `/health/live`, `/health/alive`.
     Live,
-    /// `/readyz` and `/health/ready`.
     Ready,
-    /// `/startupz`.
     Startup,
 }
 
 impl Check {
-    /// All of them, in the order of their numbers.
+    /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 4] = [Self::Health, Self::Live, Self::Ready, Self::Startup];
+
+    /// The paths that ask for it, octet by octet; the first is its usual one.
+    pub const fn paths(self) -> &'static [&'static str] {
+        match self {
+            Self::Health => &["/healthz", "/health"],
+            Self::Live => &["/livez", "/health/live", "/health/alive"],
+            Self::Ready => &["/readyz", "/health/ready"],
+            Self::Startup => &["/startupz"],
+        }
+    }
 
     /// The check that a path asks for, if any.
     pub fn of_path(path: &[u8]) -> Option<Self> {
-        match path {
-            b"/healthz" | b"/health" => Some(Self::Health),
-            b"/livez" | b"/health/live" | b"/health/alive" => Some(Self::Live),
-            b"/readyz" | b"/health/ready" => Some(Self::Ready),
-            b"/startupz" => Some(Self::Startup),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|check| check.paths().iter().any(|known| known.as_bytes() == path))
     }
 
     /// Its name as a fault target and in JSON.
     pub fn name(self) -> &'static str {
-        ["health", "live", "ready", "startup"][self as usize]
+        match self {
+            Self::Health => "health",
+            Self::Live => "live",
+            Self::Ready => "ready",
+            Self::Startup => "startup",
+        }
     }
 
     /// What `fail` answers when no status is given.

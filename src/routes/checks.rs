@@ -1,7 +1,7 @@
 //! `/healthz`, `/livez`, `/readyz`, `/startupz` and their aliases: as the rules say, else fine, but not ready
 //! while draining.
 
-use super::{Request, State};
+use super::{Outcome, Request, State};
 use crate::faults::Check;
 use crate::http::response::{Body, JSON, Response};
 use crate::process::phase::Phase;
@@ -11,10 +11,10 @@ const OK: &str = "{ \"status\": \"ok\" }\n";
 const ERROR: &str = "{ \"status\": \"error\" }\n";
 
 /// What a check answers when no rule decides.
-pub(super) fn answer(check: Check, request: &Request<'_>, state: &State) -> Response {
+pub(super) fn answer(check: Check, request: &Request<'_>, state: &State) -> Outcome {
     let is_draining = check == Check::Ready && state.phase.get() >= Phase::Draining;
     let status = if is_draining { check.failing_status() } else { 200 };
-    respond(status, request, is_draining.then_some("draining"))
+    Outcome::Respond(respond(status, request, is_draining.then_some("draining")))
 }
 
 /// What a check answers when a rule says `fail`.

@@ -11,8 +11,11 @@ use crate::http::Method;
 use crate::http::response::Response;
 use crate::{sys, text};
 
+/// What comes before a rule's number in a path.
+pub(super) const BELOW: &str = "/faults/";
+
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
-pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
+pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let engine = &state.engine;
     let refused = match request.head.method {
         Method::Put | Method::Post => change(request, engine),
@@ -46,8 +49,8 @@ fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
 }
 
 /// `DELETE /faults/N`.
-pub(super) fn one(request: &Request<'_>, state: &State) -> Outcome {
-    let number = text::parse_decimal(&request.head.target.path["/faults/".len()..]);
+pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
+    let number = text::parse_decimal(&request.head.target.path[BELOW.len()..]);
     match number {
         Some(number) if state.engine.remove(|live| u64::from(live.number) == number) => changed(request, &state.engine),
         _ => Outcome::Respond(Response::error(404, "no rule has this number")),
@@ -55,7 +58,7 @@ pub(super) fn one(request: &Request<'_>, state: &State) -> Outcome {
 }
 
 /// `POST /infect`: unhealthy in the two ways that a kubelet asks, unless it is already.
-pub(super) fn infect(request: &Request<'_>, state: &State) -> Outcome {
+pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     let standing = state.engine.rules();
     let mut missing = Vec::new();
     for check in [Check::Health, Check::Live] {
@@ -71,7 +74,7 @@ pub(super) fn infect(request: &Request<'_>, state: &State) -> Outcome {
 }
 
 /// `POST /cure`: no rule stands any more.
-pub(super) fn cure(request: &Request<'_>, state: &State) -> Outcome {
+pub(super) fn cure(request: &Request<'_>, state: &'static State) -> Outcome {
     state.engine.remove(|_| true);
     changed(request, &state.engine)
 }

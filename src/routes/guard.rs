@@ -44,7 +44,7 @@ pub(super) fn refuse(head: &Head<'_, '_>, is_list: bool, state: &State) -> Optio
         return None;
     }
     match authorization {
-        None => Some(Response::status_page(401).with_fields("WWW-Authenticate: Bearer\r\n")),
+        None => Some(Response::status_page(401)),
         Some(_) => Some(Response::status_page(403)),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{ROUTES, Request, STATES, State};
+use super::{Outcome, Request, Route, STATES, State};
 use crate::faults::{Check, engine};
 use crate::http::date;
 use crate::http::response::{Body, Response};
@@ -13,7 +13,7 @@ use crate::observe::counts::{self, BOUNDS, Called};
 use crate::{sys, text};
 
 /// The page that Prometheus scrapes.
-pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
+pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let surroundings = request.surroundings;
     let mut page = Page { out: Vec::with_capacity(4096), name: "" };
     requests(&mut page, state);
@@ -34,14 +34,16 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
     page.family("probeserver_build_info", "gauge", "What runs; always 1.");
     page.sample(&[("version", OWN_VERSION), ("app_version", &state.identity.version)], 1);
     process(&mut page, state);
-    Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Owned(page.out))
+    Outcome::Respond(Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Owned(page.out)))
 }
 
 fn requests(page: &mut Page, state: &State) {
     page.family("probeserver_requests_total", "counter", "Requests; code 000: no answer.");
+    let names: Vec<&str> = Route::all().map(Route::name).collect();
     counts::each_answer(|route, status, count| {
+        let route = names.get(route).copied().unwrap_or_default();
         let code = text::written(|out| text::padded(out, status, 3));
-        page.sample(&[("route", ROUTES[route].1), ("code", &code)], count);
+        page.sample(&[("route", route), ("code", &code)], count);
     });
     let help = "Time from the end of the head to the answer.";
     page.family("probeserver_request_duration_seconds", "histogram", help);

@@ -1,4 +1,4 @@
-//! The whole API: which path is which route, what it allows, who answers.
+//! The whole API as one table: routing, methods, guard, protection, limits and the names in metrics all read it.
 //!
 //! Handlers know no connections: they return an [`Outcome`], and the connection carries it out.
 
@@ -10,336 +10,353 @@ mod guard;
 pub mod load;
 mod metrics;
 mod page;
+mod request;
 pub mod resolve;
+pub mod values;
 pub mod whoami;
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::{Duration, Instant, SystemTime};
+pub use request::{Outcome, Request, STATES, State, Surroundings, Work};
 
-use crate::config::Config;
+use std::time::Duration;
+
 use crate::faults::Check;
-use crate::faults::engine::{Decision, Engine, Subject};
+use crate::faults::engine::Subject;
 use crate::faults::plan::MAX_PLAN;
 use crate::http::head::Head;
 use crate::http::response::{Body, Response};
 use crate::http::{MAX_BODY, Method};
-use crate::identity::Identity;
-use crate::observe::counts::{self, Counts};
+use crate::observe::counts;
 use crate::process::ending::Ending;
-use crate::process::phase::PhaseCell;
-use crate::text;
 
 /// Most content that `/echo` takes and gives back.
 const MAX_ECHO: u64 = 64 * 1024;
 /// Longest time that `/cpu`, `/mem` and `/delay` take.
 const MAX_LOAD: Duration = Duration::from_secs(60);
 
-/// What handlers may look at, for the whole life of the process.
-pub struct State {
-    /// The configuration.
-    pub config: &'static Config,
-    /// Who we are.
-    pub identity: &'static Identity,
-    /// The fault rules that stand.
-    pub engine: Engine,
-    /// Where the process is in its life.
-    pub phase: PhaseCell,
-    /// What requests have left behind.
-    pub counts: Counts,
-    /// When the process started, on the clock that only goes forward.
-    pub started: Instant,
-    /// When the process started, for people.
-    pub started_at: SystemTime,
-    /// Bytes that `/mem` calls hold now.
-    pub memory_held: AtomicU64,
-    /// Outgoing calls under way.
-    pub calls: AtomicUsize,
+/// Which paths lead to a route. Parameters in them are the handlers' business, so a bad one is their 400, not a 404.
+#[derive(Clone, Copy)]
+enum Paths {
+    /// These, octet by octet.
+    Exactly(&'static [&'static str]),
+    /// Every path that begins so.
+    Below(&'static str),
+    /// All that no other route has.
+    Others,
 }
 
-/// A request as handlers see it.
-pub struct Request<'r> {
-    /// Its head.
-    pub head: &'r Head<'r, 'r>,
-    /// The octets of its head.
-    pub head_bytes: &'r [u8],
-    /// Its content, all of it.
-    pub body: &'r [u8],
-    /// What the rules made of it.
-    pub decision: &'r Decision,
-    /// What few handlers ask for.
-    pub surroundings: &'r dyn Surroundings,
+/// What stands before a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guard {
+    /// Nothing.
+    Free,
+    /// No page of another origin gets through.
+    Origin,
+    /// CONTROL, and no page of another origin.
+    Control,
+    /// The same, but a look needs no token.
+    ControlButLook,
 }
 
-/// What connections can be doing, as metrics name it.
-pub const STATES: [&str; 7] = ["idle", "head", "write", "linger", "hang", "delay", "active"];
-
-/// The server around a request.
-pub trait Surroundings {
-    /// The ends of its connection, peer first.
-    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>);
-    /// How many connections there are in each of [`STATES`].
-    fn connections(&self) -> [u64; STATES.len()];
-    /// Lines that the log has dropped.
-    fn log_dropped(&self) -> u64;
+/// What OPTIONS comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Options {
+    /// 204 and the methods.
+    Methods,
+    /// The status that GET would have: load balancers check with it.
+    AsGet,
+    /// The handler's answer, as for any other method.
+    Handler,
 }
 
-/// What should happen to a request; nothing of it has happened yet.
-pub enum Outcome {
-    /// Send this.
-    Respond(Response),
-    /// Wait, holding something, and then send this.
-    Wait(Duration, Response, Option<load::Held>),
-    /// Do this where it may take long.
-    Work(Work),
-    /// Never answer.
-    Hang,
-    /// Close with no bytes.
-    Drop,
-    /// Close with RST.
-    Reset,
-    /// End the process, without an answer.
-    End(Ending),
+/// One route, and all that is to be known of it.
+struct Row {
+    /// As metrics and docs name it.
+    name: &'static str,
+    paths: Paths,
+    /// Any other is 405.
+    methods: &'static [Method],
+    options: Options,
+    guard: Guard,
+    /// Whether only its own target or an exact path in a fault rule touches it.
+    is_protected: bool,
+    /// The check it is, if it is one.
+    check: Option<Check>,
+    /// Most octets of content that it takes.
+    max_body: u64,
+    /// Whether it may keep a thread for long, and is refused when none is to spare.
+    is_slow: bool,
+    /// Whether the connection ends with each of its answers, so that a Service balances every poll.
+    closes: bool,
+    handler: Handler,
 }
 
-/// Work that keeps a thread busy.
-pub enum Work {
-    /// Burn one core so long.
-    Cpu(Duration),
-    /// Touch so many bytes, and then hold them so long.
-    Memory(u64, Duration),
-    /// Call a service.
-    Call(Box<resolve::Call>),
-}
+type Handler = fn(&Request<'_>, &'static State) -> Outcome;
 
-impl Work {
-    /// Does it. Blocks.
-    pub fn run(self, state: &'static State) -> Outcome {
-        match self {
-            Self::Cpu(duration) => load::burn(duration),
-            Self::Memory(size, duration) => load::hold(size, duration, state),
-            Self::Call(call) => Outcome::Respond(resolve::run(*call, state)),
-        }
+const GET: &[Method] = &[Method::Get, Method::Head, Method::Options];
+const ACT: &[Method] = &[Method::Get, Method::Post, Method::Options];
+const POST: &[Method] = &[Method::Post, Method::Options];
+const DELETE: &[Method] = &[Method::Delete, Method::Options];
+const PLAN: &[Method] = &[Method::Get, Method::Head, Method::Put, Method::Post, Method::Delete, Method::Options];
+
+/// A row as most are: GET and HEAD, open to all, no protection.
+const fn below(prefix: &'static str, name: &'static str) -> Row {
+    Row {
+        name,
+        paths: Paths::Below(prefix),
+        methods: GET,
+        options: Options::Methods,
+        guard: Guard::Free,
+        is_protected: false,
+        check: None,
+        max_body: MAX_BODY,
+        is_slow: false,
+        closes: false,
+        handler: |_, _| Outcome::Respond(Response::status_page(404)),
     }
 }
 
-/// A route. Parameters in paths are the handlers' business, so a bad one is their 400, not a 404.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Route {
-    /// `/healthz` and `/health`
-    Health,
-    /// `/livez` and its aliases
-    Live,
-    /// `/readyz` and its alias
-    Ready,
-    /// `/startupz`
-    Startup,
-    /// `/`
-    Index,
-    /// `/whoami`
-    Whoami,
-    /// `/metrics`
-    Metrics,
-    /// `/ui`
-    Page,
-    /// `/faults`
-    Faults,
-    /// `/faults/N`
-    Fault,
-    /// `/infect`
-    Infect,
-    /// `/cure`
-    Cure,
-    /// `/kill`: `/crash?code=1`
-    Kill,
-    /// `/crash`
-    Crash,
-    /// `/cpu`
-    Cpu,
-    /// `/mem`
-    Mem,
-    /// `/resolve`
-    Resolve,
-    /// `/ip`
-    Ip,
-    /// `/hostname`
-    Hostname,
-    /// `/version`
-    Version,
-    /// `/status/N`
-    Status,
-    /// `/delay/D`
-    Delay,
-    /// `/bytes/N`
-    Bytes,
-    /// `/headers`
-    Headers,
-    /// `/echo`
-    Echo,
-    /// `OPTIONS *`
-    Server,
-    /// Any other path: 404, once the rules have had their say.
-    Unknown,
+const fn at(paths: &'static [&'static str]) -> Row {
+    Row { paths: Paths::Exactly(paths), ..below("", paths[0]) }
 }
 
-/// Every route with its pattern, in the order of their numbers. A last segment in capitals stands for any.
-const ROUTES: [(Route, &str); counts::ROUTES] = [
-    (Route::Health, "/healthz"),
-    (Route::Live, "/livez"),
-    (Route::Ready, "/readyz"),
-    (Route::Startup, "/startupz"),
-    (Route::Index, "/"),
-    (Route::Whoami, "/whoami"),
-    (Route::Metrics, "/metrics"),
-    (Route::Page, "/ui"),
-    (Route::Faults, "/faults"),
-    (Route::Fault, "/faults/N"),
-    (Route::Infect, "/infect"),
-    (Route::Cure, "/cure"),
-    (Route::Kill, "/kill"),
-    (Route::Crash, "/crash"),
-    (Route::Cpu, "/cpu"),
-    (Route::Mem, "/mem"),
-    (Route::Resolve, "/resolve"),
-    (Route::Ip, "/ip"),
-    (Route::Hostname, "/hostname"),
-    (Route::Version, "/version"),
-    (Route::Status, "/status/N"),
-    (Route::Delay, "/delay/D"),
-    (Route::Bytes, "/bytes/N"),
-    (Route::Headers, "/headers"),
-    (Route::Echo, "/echo"),
-    (Route::Server, "*"),
-    (Route::Unknown, "other"),
+/// One of those that change or end the process.
+const fn control(paths: &'static [&'static str]) -> Row {
+    Row { methods: POST, guard: Guard::Control, is_protected: true, ..at(paths) }
+}
+
+const fn check(check: Check, handler: Handler) -> Row {
+    Row { is_protected: true, check: Some(check), options: Options::AsGet, handler, ..at(check.paths()) }
+}
+
+static ROUTES: [Row; counts::ROUTES] = [
+    check(Check::Health, |request, state| checks::answer(Check::Health, request, state)),
+    check(Check::Live, |request, state| checks::answer(Check::Live, request, state)),
+    check(Check::Ready, |request, state| checks::answer(Check::Ready, request, state)),
+    check(Check::Startup, |request, state| checks::answer(Check::Startup, request, state)),
+    Row { options: Options::AsGet, handler: values::index, ..at(&["/"]) },
+    Row { closes: true, handler: whoami::answer, ..at(&["/whoami"]) },
+    Row { is_protected: true, handler: metrics::answer, ..at(&["/metrics"]) },
+    Row { is_protected: true, handler: page::answer, ..at(&["/ui"]) },
+    Row {
+        methods: PLAN,
+        guard: Guard::ControlButLook,
+        max_body: MAX_PLAN as u64,
+        handler: faults::answer,
+        ..control(&["/faults"])
+    },
+    Row {
+        methods: DELETE,
+        guard: Guard::Control,
+        is_protected: true,
+        handler: faults::one,
+        ..below(faults::BELOW, "/faults/N")
+    },
+    Row { handler: faults::infect, ..control(&["/infect"]) },
+    Row { handler: faults::cure, ..control(&["/cure"]) },
+    Row { handler: |_, _| Outcome::End(Ending::Exit(1)), ..control(&["/kill"]) },
+    Row { methods: ACT, handler: crash::answer, ..control(&["/crash"]) },
+    Row { methods: ACT, guard: Guard::Control, is_slow: true, handler: load::cpu, ..at(&["/cpu"]) },
+    Row { methods: ACT, guard: Guard::Control, is_slow: true, handler: load::memory, ..at(&["/mem"]) },
+    Row { guard: Guard::Origin, is_slow: true, handler: resolve::answer, ..at(&["/resolve"]) },
+    Row { handler: values::ip, ..at(&["/ip"]) },
+    Row { handler: values::hostname, ..at(&["/hostname"]) },
+    Row { handler: values::version, ..at(&["/version"]) },
+    Row { handler: basics::status, ..below(basics::STATUS, "/status/N") },
+    Row { handler: basics::delay, ..below(basics::DELAY, "/delay/D") },
+    Row { handler: basics::bytes, ..below(basics::BYTES, "/bytes/N") },
+    Row { methods: Method::ALL, options: Options::Handler, handler: basics::headers, ..at(&["/headers"]) },
+    Row { methods: POST, max_body: MAX_ECHO, handler: basics::echo, ..at(&["/echo"]) },
+    // The server as a whole: with this target OPTIONS alone gets past the parser (RFC 9112 section 3.2.4).
+    Row { methods: Method::ALL, ..at(&["*"]) },
+    Row { paths: Paths::Others, methods: Method::ALL, options: Options::Handler, ..below("", "other") },
 ];
 
-/// The methods that a route takes, and its Allow field line.
-struct Methods {
-    allow: &'static str,
-    methods: &'static [Method],
-}
-
-const GET: Methods = Methods { allow: "Allow: GET, HEAD\r\n", methods: &[Method::Get, Method::Head] };
-const ACT: Methods = Methods { allow: "Allow: GET, POST\r\n", methods: &[Method::Get, Method::Post] };
-const PLAN: Methods = Methods {
-    allow: "Allow: GET, HEAD, PUT, POST, DELETE\r\n",
-    methods: &[Method::Get, Method::Head, Method::Put, Method::Post, Method::Delete],
-};
-const DELETE: Methods = Methods { allow: "Allow: DELETE\r\n", methods: &[Method::Delete] };
-const POST: Methods = Methods { allow: "Allow: POST\r\n", methods: &[Method::Post] };
-/// What `OPTIONS *` answers: all that some route takes.
-const ALLOW_ALL: &str = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE\r\n";
+/// A row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route(u8);
 
 impl Route {
-    /// The route of a path, octet by octet.
-    pub fn find(path: &[u8]) -> Self {
-        let is_it = |(_, pattern): &&(Self, &str)| {
-            let pattern = pattern.as_bytes();
-            match pattern {
-                [prefix @ .., b'D' | b'N'] => path.starts_with(prefix),
-                _ => path == pattern,
-            }
-        };
-        let found = ROUTES.iter().find(is_it).map(|(route, _)| *route);
-        let alias = || Check::of_path(path).map(|check| ROUTES[check as usize].0);
-        found.or_else(alias).unwrap_or(Self::Unknown)
+    /// What no other row has: 404, once the rules have had their say.
+    pub const OTHER: Self = Self(ROUTES.len() as u8 - 1);
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..ROUTES.len() as u8).map(Self)
     }
 
-    /// The path it stands for, as metrics name it: `/status/N`, or `other`.
-    pub fn pattern(self) -> &'static str {
-        ROUTES[self as usize].1
+    /// The route of a path, octet by octet.
+    pub fn find(path: &[u8]) -> Self {
+        let leads_here = |row: &Row| match row.paths {
+            Paths::Exactly(paths) => paths.iter().any(|known| known.as_bytes() == path),
+            Paths::Below(prefix) => path.starts_with(prefix.as_bytes()),
+            Paths::Others => false,
+        };
+        ROUTES.iter().position(leads_here).map_or(Self::OTHER, |at| Self(at as u8))
+    }
+
+    fn row(self) -> &'static Row {
+        &ROUTES[usize::from(self.0)]
+    }
+
+    /// Its place in the table, by which answers are counted.
+    pub fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// As metrics and docs name it: `/status/N`, or `other`.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The methods that it takes.
+    pub fn methods(self) -> &'static [Method] {
+        self.row().methods
+    }
+
+    /// What stands before it.
+    pub fn guarded(self) -> Guard {
+        self.row().guard
+    }
+
+    /// Whether it may keep a thread for long.
+    pub fn is_slow(self) -> bool {
+        self.row().is_slow
     }
 
     /// The check it is, if it is one.
     pub fn check(self) -> Option<Check> {
-        Check::ALL.get(self as usize).copied()
+        self.row().check
     }
 
     /// What fault rules see of a request for it.
     pub fn subject(self, path: &[u8]) -> Subject<'_> {
-        let is_protected = (self as usize) <= Self::Crash as usize && !matches!(self, Self::Index | Self::Whoami);
-        Subject { check: self.check(), is_protected, path }
-    }
-
-    /// Whether CONTROL guards it.
-    fn is_guarded(self) -> bool {
-        (Self::Faults as usize..=Self::Mem as usize).contains(&(self as usize))
+        Subject { check: self.row().check, is_protected: self.row().is_protected, path }
     }
 
     /// Refuses a request for a route that CONTROL guards, or a call of `/resolve` by a page of another origin, before
     /// the rules or anything else look at it.
     pub fn guard(self, head: &Head<'_, '_>, state: &State) -> Option<Response> {
-        match self {
-            Self::Resolve => guard::refuse_other_origins(head),
-            _ if self.is_guarded() => guard::refuse(head, self == Self::Faults, state),
-            _ => None,
+        match self.guarded() {
+            Guard::Free => None,
+            Guard::Origin => guard::refuse_other_origins(head),
+            guard => guard::refuse(head, guard == Guard::ControlButLook, state),
         }
     }
 
-    /// Most content that it takes.
+    /// Most octets of content that it takes.
     pub fn max_body(self) -> u64 {
-        match self {
-            Self::Echo => MAX_ECHO,
-            Self::Faults => MAX_PLAN as u64,
-            _ => MAX_BODY,
-        }
+        self.row().max_body
     }
 
-    /// The Allow field line for a method that it does not take.
-    pub fn refuses(self, method: Method) -> Option<&'static str> {
-        let Methods { allow, methods } = match self {
-            Self::Crash | Self::Cpu | Self::Mem => ACT,
-            Self::Echo | Self::Infect | Self::Cure | Self::Kill => POST,
-            Self::Faults => PLAN,
-            Self::Fault => DELETE,
-            Self::Headers | Self::Server | Self::Unknown => return None,
-            _ => GET,
-        };
-        (!methods.contains(&method)).then_some(allow)
+    /// Refuses a method that it does not take, once no rule has decided.
+    pub fn refuses(self, method: Method) -> Option<Response> {
+        let allow = self.methods();
+        (!allow.contains(&method)).then(|| Response { allow, ..Response::status_page(405) })
+    }
+
+    /// Completes an answer with what only the route knows: Allow, Location, and that OPTIONS gets no content.
+    fn finish(self, method: Method, mut response: Response) -> Response {
+        let row = self.row();
+        response.close |= row.closes;
+        match response.status {
+            405 => response.allow = row.methods,
+            300..=303 | 307 | 308 => response.fields = self.elsewhere(),
+            _ => {}
+        }
+        if method == Method::Options && row.options != Options::Handler {
+            response.allow = row.methods;
+            (response.content_type, response.body) = ("", Body::Static(b""));
+        }
+        response
+    }
+
+    /// Where a redirect on purpose leads: out of the reach of the rule that made it, since a kubelet follows it, and a circle
+    /// would turn a status that it takes for success into a failure.
+    fn elsewhere(self) -> &'static str {
+        if self.check().is_some() { "Location: /\r\n" } else { "Location: /healthz\r\n" }
     }
 }
 
 /// Answers a request whose method the route takes and which no rule has decided.
 pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {
-    let identity = state.identity;
-    let line = |value: &str| Outcome::Respond(Response::text(text::joined(&[value, "\n"]).into_bytes()));
-    match route {
-        Route::Index => {
-            Outcome::Respond(Response::new(200, &state.config.content_type, Body::Static(identity.index())))
+    let row = route.row();
+    let method = request.head.method;
+    if method == Method::Options && row.options == Options::Methods {
+        return Outcome::Respond(route.finish(method, Response::new(204, "", Body::Static(b""))));
+    }
+    match (row.handler)(request, state) {
+        Outcome::Respond(response) => Outcome::Respond(route.finish(method, response)),
+        outcome => {
+            debug_assert!(row.is_slow || !matches!(outcome, Outcome::Work(_)), "{} is slow", row.name);
+            outcome
         }
-        Route::Health | Route::Live | Route::Ready | Route::Startup => {
-            Outcome::Respond(checks::answer(Check::ALL[route as usize], request, state))
-        }
-        Route::Metrics => Outcome::Respond(metrics::answer(request, state)),
-        Route::Page => Outcome::Respond(page::answer(request)),
-        Route::Crash => crash::answer(request, state),
-        Route::Kill => Outcome::End(Ending::Exit(1)),
-        Route::Faults => faults::answer(request, state),
-        Route::Fault => faults::one(request, state),
-        Route::Infect => faults::infect(request, state),
-        Route::Cure => faults::cure(request, state),
-        Route::Resolve => resolve::answer(request, state),
-        Route::Whoami => Outcome::Respond(whoami::answer(request, state)),
-        Route::Ip => line(identity.ip()),
-        Route::Hostname => line(&identity.hostname),
-        Route::Version => line(&identity.version),
-        Route::Cpu => load::cpu(request),
-        Route::Mem => load::memory(request),
-        Route::Status => basics::status(request),
-        Route::Delay => basics::delay(request),
-        Route::Bytes => basics::bytes(request),
-        Route::Headers => basics::headers(request),
-        Route::Echo => basics::echo(request),
-        Route::Server => Outcome::Respond(Response::new(204, "", Body::Static(b"")).with_fields(ALLOW_ALL)),
-        Route::Unknown => Outcome::Respond(Response::status_page(404)),
     }
 }
 
 /// What `fail` makes of a request: a check's error body, elsewhere the status and its phrase.
 pub fn failed(route: Route, status: u16, request: &Request<'_>) -> Response {
-    match route.check() {
+    let response = match route.check() {
         Some(_) => checks::with_status(status, request),
-        // The page polls it, and each poll is to be balanced anew.
-        None => Response { close: route == Route::Whoami, ..Response::status_page(status) },
+        None => Response::status_page(status),
+    };
+    route.finish(request.head.method, response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(is_one: impl Fn(Route) -> bool) -> Vec<&'static str> {
+        Route::all().filter(|&route| is_one(route)).map(Route::name).collect()
+    }
+
+    #[test]
+    fn every_path_leads_to_its_own_row() {
+        for route in Route::all() {
+            match route.row().paths {
+                Paths::Exactly(paths) => {
+                    assert_eq!(route.name(), paths[0]);
+                    paths.iter().for_each(|path| assert_eq!(Route::find(path.as_bytes()), route, "{path}"));
+                }
+                Paths::Below(prefix) => {
+                    assert!(route.name().starts_with(prefix), "{prefix}");
+                    for path in [prefix.to_owned(), format!("{prefix}1"), format!("{prefix}a/b")] {
+                        assert_eq!(Route::find(path.as_bytes()), route, "{path}");
+                    }
+                }
+                Paths::Others => assert_eq!(route, Route::OTHER),
+            }
+        }
+        for path in ["", "/healthz/", "/HEALTHZ", "/faultsN", "/status", "/delayD", "/ui/", "/cpu/1", "other"] {
+            assert_eq!(Route::find(path.as_bytes()), Route::OTHER, "{path}");
+        }
+    }
+
+    /// The contract's own lists, word by word: a row that changes sides is a change of the contract.
+    #[test]
+    fn the_table_says_what_the_contract_says() {
+        let checks = ["/healthz", "/livez", "/readyz", "/startupz"];
+        assert_eq!(names(|route| route.check().is_some()), checks);
+        assert_eq!(
+            names(|route| route.row().is_protected),
+            [&checks[..], &["/metrics", "/ui", "/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash"]].concat()
+        );
+        assert_eq!(
+            names(|route| !matches!(route.guarded(), Guard::Free | Guard::Origin)),
+            ["/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash", "/cpu", "/mem"]
+        );
+        assert_eq!(names(|route| route.guarded() == Guard::Origin), ["/resolve"]);
+        assert_eq!(names(|route| route.guarded() == Guard::ControlButLook), ["/faults"]);
+        assert_eq!(names(Route::is_slow), ["/cpu", "/mem", "/resolve"]);
+        assert_eq!(names(|route| route.row().closes), ["/whoami"]);
+        assert_eq!(
+            names(|route| route.row().options == Options::AsGet),
+            ["/healthz", "/livez", "/readyz", "/startupz", "/"]
+        );
+        for route in Route::all() {
+            assert!(route.methods().contains(&Method::Options), "{}", route.name());
+            let has_both = route.methods().contains(&Method::Get) == route.methods().contains(&Method::Head);
+            assert!(has_both || ["/crash", "/cpu", "/mem"].contains(&route.name()), "{}", route.name());
+        }
     }
 }

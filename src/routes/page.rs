@@ -1,6 +1,6 @@
 //! `GET /ui`: the page that shows what happens. It is kept compressed (`scripts/page` makes it from `src/ui/page.html`).
 
-use super::Request;
+use super::{Outcome, Request, State};
 use crate::http::response::{Body, Response};
 use crate::text;
 
@@ -14,14 +14,12 @@ const FIELDS: &str = concat!(
 );
 
 /// The page, for clients that say they can unpack it.
-pub(super) fn answer(request: &Request<'_>) -> Response {
+pub(super) fn answer(request: &Request<'_>, _: &'static State) -> Outcome {
     if !accepts_gzip(request.head.field("accept-encoding").unwrap_or_default()) {
-        return Response::error(
-            406,
-            "the page is compressed; a client has to send Accept-Encoding: gzip (curl --compressed)",
-        );
+        let line = "the page is compressed; a client has to send Accept-Encoding: gzip (curl --compressed)";
+        return Outcome::Respond(Response::error(406, line));
     }
-    Response::new(200, "text/html; charset=utf-8", Body::Static(PAGE)).with_fields(FIELDS)
+    Outcome::Respond(Response::new(200, "text/html; charset=utf-8", Body::Static(PAGE)).with_fields(FIELDS))
 }
 
 /// Whether Accept-Encoding (RFC 9110 section 12.5.3) names gzip, or anything, without a weight of zero.

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{Request, State};
+use super::{Outcome, Request, State};
 use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
 use crate::text;
 
-/// Always closes the connection, so that a Service balances every poll.
-pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
+pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let identity = state.identity;
     let mut out = Vec::with_capacity(512);
     let strings = |out: &mut Vec<u8>, fields: &[(&str, Option<&str>)]| {
@@ -58,7 +57,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Response {
         text::json_string(&mut out, live.rule.spelled().as_bytes());
     }
     text::put(&mut out, b"]}\n");
-    Response { close: true, ..Response::json(out) }
+    Outcome::Respond(Response::json(out))
 }
 
 fn json_address(out: &mut Vec<u8>, address: Option<SocketAddr>) {

@@ -244,7 +244,7 @@ impl Visit<'_> {
             Some(Effect::Exit(code)) => Outcome::End(ending::Ending::Exit(*code)),
             Some(Effect::Crash(kind)) => Outcome::End(ending::Ending::Crash(*kind)),
             _ => match route.refuses(head.method) {
-                Some(allow) => Outcome::Respond(Response::status_page(405).with_fields(allow)),
+                Some(refusal) => Outcome::Respond(refusal),
                 None => match content.read(self.fd, self.server, &mut body) {
                     Ok(()) => routes::answer(route, &request(&body), state),
                     Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
@@ -369,7 +369,7 @@ impl Visit<'_> {
     /// Refuses a request; nothing of the connection is parsed after it.
     fn refuse(&mut self, error: RequestError) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
-        counts::answered(Route::Unknown as usize, Some(error.status()));
+        counts::answered(Route::OTHER.number(), Some(error.status()));
         let response = Response::status_page(error.status());
         self.write_head(&response, Persistence::Close);
         // A client that takes not even this gets no more.

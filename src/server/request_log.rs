@@ -27,7 +27,7 @@ impl Done<'_> {
             Outcome::Respond(response) | Outcome::Wait(_, response, _) => Some(response.status),
             _ => None,
         };
-        counts::answered(self.route as usize, status);
+        counts::answered(self.route.number(), status);
         let has_changed = match (self.route.check(), status) {
             (Some(check), Some(status)) => self.server.state.counts.check_answered(check, status),
             _ => false,

@@ -102,12 +102,12 @@ fn the_list_is_a_plan_and_json_by_accept() {
 fn methods_and_kill() {
     let server = Server::start(&[]);
     for (method, target, allow) in [
-        ("PATCH", "/faults", "GET, HEAD, PUT, POST, DELETE"),
-        ("GET", "/faults/1", "DELETE"),
-        ("GET", "/infect", "POST"),
-        ("GET", "/cure", "POST"),
-        ("GET", "/kill", "POST"),
-        ("PUT", "/crash", "GET, POST"),
+        ("PATCH", "/faults", "GET, HEAD, PUT, POST, DELETE, OPTIONS"),
+        ("GET", "/faults/1", "DELETE, OPTIONS"),
+        ("GET", "/infect", "POST, OPTIONS"),
+        ("GET", "/cure", "POST, OPTIONS"),
+        ("GET", "/kill", "POST, OPTIONS"),
+        ("PUT", "/crash", "GET, POST, OPTIONS"),
     ] {
         let response = server.ask(request(method, target, "", ""));
         assert_eq!((response.status, response.field("allow")), (405, Some(allow)), "{method} {target}");

@@ -194,11 +194,11 @@ fn mem_holds_what_is_asked_up_to_its_bound() {
 fn status_answers_any_final_status() {
     let server = Server::start(&[]);
     let mut client = server.connect();
-    for status in (200..600).filter(|status| !matches!(status, 204 | 304)) {
+    for status in (200..600).filter(|status| !matches!(status, 204 | 205 | 304)) {
         let response = client.ask(get(&format!("/status/{status}")));
         assert!(response.status == status && response.text().starts_with(&status.to_string()), "{response:#?}");
     }
-    for status in [204, 304] {
+    for status in [204, 205, 304] {
         let response = client.ask(get(&format!("/status/{status}"))); // the client checks that there is no length
         assert!(response.status == status && response.body.is_empty(), "{response:#?}");
     }
@@ -288,4 +288,154 @@ fn head_goes_wherever_get_goes_but_to_what_does_something() {
         assert_eq!(response.status, 405, "{path}: {response:#?}");
     }
     server.get("/version");
+}
+
+/// RFC 9110 section 15: what whoever sends a status must send with it, whether a client or a rule asked for the status.
+#[test]
+fn a_status_comes_with_the_fields_it_must_have() {
+    let must: [(u16, &[(&str, &str)], bool); 17] = [
+        (204, &[], false),
+        (205, &[("content-length", "0")], false),
+        (206, &[("content-range", "bytes 0-")], true),
+        (300, &[("location", "/")], true),
+        (301, &[("location", "/")], true),
+        (302, &[("location", "/")], true),
+        (303, &[("location", "/")], true),
+        (304, &[], false),
+        (307, &[("location", "/")], true),
+        (308, &[("location", "/")], true),
+        (401, &[("www-authenticate", "Bearer")], true),
+        (405, &[("allow", "GET, HEAD, OPTIONS")], true),
+        (407, &[("proxy-authenticate", "Basic realm=")], true),
+        (416, &[("content-range", "bytes */0")], true),
+        (426, &[("upgrade", "HTTP/2.0"), ("connection", "upgrade")], true),
+        (451, &[], true),
+        (511, &[], true),
+    ];
+    for (status, fields, has_content) in must {
+        let plan = format!("health fail {status}; /version fail {status}; /echo fail {status}");
+        let server = Server::start(&[("FAULTS", &plan)]);
+        let mut client = server.connect();
+        for request in
+            [get(&format!("/status/{status}")), get("/healthz"), get("/version"), line("OPTIONS /health HTTP/1.1")]
+        {
+            let response = client.ask(&request);
+            assert_eq!(response.status, status, "{request}");
+            for (name, value) in fields {
+                let is_there = response.field(name).is_some_and(|found| found.starts_with(value));
+                assert!(is_there || request.starts_with("OPTIONS"), "{request}: {name}: {value} {response:#?}");
+                assert!(response.field(name).is_some(), "{request}: {response:#?}");
+            }
+            let wants_content = has_content && !request.starts_with("OPTIONS");
+            assert_eq!(response.body.is_empty(), !wants_content, "{request}: {response:#?}");
+            if status == 206 && wants_content {
+                let length = response.body.len();
+                let range = format!("bytes 0-{}/{length}", length - 1);
+                assert_eq!(response.field("content-range"), Some(range.as_str()));
+            }
+        }
+        let closed = server.ask(format!("GET /status/{status} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+        let options = closed.field("connection").unwrap_or_default();
+        assert!(options.split(", ").any(|option| option == "close"), "{closed:#?}");
+        if status == 405 {
+            assert_eq!(server.ask(post("/echo", "")).field("allow"), Some("POST, OPTIONS"));
+        }
+    }
+}
+
+/// A redirect on purpose ends somewhere: a kubelet follows it, and a circle would be a failure.
+#[test]
+fn a_redirect_by_a_rule_leads_out_of_its_reach() {
+    let server = Server::start(&[("FAULTS", "app fail 302")]);
+    let place = server.get("/").field("location").map(str::to_owned).unwrap_or_default();
+    assert_eq!(server.get(&place).status, 200, "{place}");
+    let server = Server::start(&[("FAULTS", "health fail 307; live fail 307; ready fail 307")]);
+    for path in CHECKS {
+        let place = server.get(path).field("location").map(str::to_owned).unwrap_or_else(|| "/".to_owned());
+        assert_eq!(server.get(&place).status, 200, "{path} {place}");
+    }
+}
+
+/// The registry's phrases, as far as their statuses can be asked for.
+#[test]
+fn registered_statuses_have_their_phrases() {
+    let registered = [
+        (203, "Non-Authoritative Information"),
+        (207, "Multi-Status"),
+        (226, "IM Used"),
+        (305, "Use Proxy"),
+        (402, "Payment Required"),
+        (411, "Length Required"),
+        (412, "Precondition Failed"),
+        (423, "Locked"),
+        (424, "Failed Dependency"),
+        (428, "Precondition Required"),
+        (451, "Unavailable For Legal Reasons"),
+        (506, "Variant Also Negotiates"),
+        (510, "Not Extended"),
+        (511, "Network Authentication Required"),
+    ];
+    let server = Server::start(&[]);
+    let mut client = server.connect();
+    for (status, phrase) in registered {
+        let response = client.ask(get(&format!("/status/{status}")));
+        assert_eq!(response.reason, phrase, "{status}");
+        response.expect_error(status);
+    }
+    client.ask(get("/status/599")).expect(599, "599\n");
+}
+
+/// HAProxy's `option httpchk` asks `OPTIONS / HTTP/1.0` without Host, and takes 200 to 399 for health.
+#[test]
+fn options_has_the_status_of_get_where_balancers_check() {
+    let server = Server::start(&[("FAULTS", "ready fail; live fail 418 times 2; /ip fail 503"), ("CONTENT", "hello")]);
+    for (path, status) in
+        [("/", 200), ("/healthz", 200), ("/health", 200), ("/startupz", 200), ("/readyz", 503), ("/health/ready", 503)]
+    {
+        for request in [
+            format!("OPTIONS {path} HTTP/1.0\r\n\r\n"),
+            format!("OPTIONS {path}?verbose HTTP/1.1\r\nHost: a\r\n\r\n"),
+            format!("OPTIONS {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
+        ] {
+            let response = server.ask(&request);
+            assert_eq!(response.status, status, "{request}");
+            assert_eq!(response.field("allow"), Some("GET, HEAD, OPTIONS"), "{request}");
+            assert!(response.body.is_empty() && response.field("content-type").is_none(), "{response:#?}");
+        }
+    }
+    // Rules and their counts do not care which method asks, and an answer to it is the check's last one.
+    let statuses =
+        ["OPTIONS", "GET", "OPTIONS"].map(|method| server.ask(line(&format!("{method} /livez HTTP/1.1"))).status);
+    assert_eq!(statuses, [418, 418, 200]);
+    let list = server.get("/faults").text();
+    assert!(list.contains("live fail 418 times 2  # 2: tried 2, hit 2"), "{list}");
+    let checks = Json::parse(&server.get("/whoami").text()).get("checks").get("live").number();
+    assert_eq!(checks, 200.0);
+}
+
+#[test]
+fn options_elsewhere_names_the_methods() {
+    let server = Server::start(&[("FAULTS", "/ip fail 503")]);
+    for (path, status, allow) in [
+        ("/whoami", 204, Some("GET, HEAD, OPTIONS")),
+        ("/metrics", 204, Some("GET, HEAD, OPTIONS")),
+        ("/status/404", 204, Some("GET, HEAD, OPTIONS")),
+        ("/status/none", 204, Some("GET, HEAD, OPTIONS")),
+        ("/crash", 204, Some("GET, POST, OPTIONS")),
+        ("/kill", 204, Some("POST, OPTIONS")),
+        ("/echo", 204, Some("POST, OPTIONS")),
+        ("/faults", 204, Some("GET, HEAD, PUT, POST, DELETE, OPTIONS")),
+        ("/faults/1", 204, Some("DELETE, OPTIONS")),
+        ("/resolve", 204, Some("GET, HEAD, OPTIONS")),
+        ("/ip", 503, Some("GET, HEAD, OPTIONS")),
+        ("/nowhere", 404, None),
+        ("*", 204, Some("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE")),
+    ] {
+        let response = server.ask(line(&format!("OPTIONS {path} HTTP/1.1")));
+        assert_eq!((response.status, response.field("allow")), (status, allow), "{path}: {response:#?}");
+        assert!(response.body.is_empty() || path == "/nowhere", "{response:#?}");
+    }
+    // It gets past no guard.
+    let off = Server::start(&[("CONTROL", "off")]);
+    assert_eq!(off.ask(line("OPTIONS /crash HTTP/1.1")).status, 404);
 }

@@ -1,0 +1,97 @@
+//! What a handler is given, and what it gives back: an outcome that nobody has carried out yet.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{load, resolve};
+use crate::config::Config;
+use crate::faults::engine::{Decision, Engine};
+use crate::http::head::Head;
+use crate::http::response::Response;
+use crate::identity::Identity;
+use crate::observe::counts::Counts;
+use crate::process::ending::Ending;
+use crate::process::phase::PhaseCell;
+
+/// What handlers may look at, for the whole life of the process.
+pub struct State {
+    pub config: &'static Config,
+    pub identity: &'static Identity,
+    pub engine: Engine,
+    pub phase: PhaseCell,
+    pub counts: Counts,
+    /// When the process started, on the clock that only goes forward.
+    pub started: Instant,
+    /// When the process started, for people.
+    pub started_at: SystemTime,
+    /// Bytes that `/mem` calls hold now.
+    pub memory_held: AtomicU64,
+    /// Outgoing calls under way.
+    pub calls: AtomicUsize,
+}
+
+/// A request as handlers see it.
+pub struct Request<'r> {
+    pub head: &'r Head<'r, 'r>,
+    /// The octets of its head.
+    pub head_bytes: &'r [u8],
+    /// Its content, all of it.
+    pub body: &'r [u8],
+    /// What the rules made of it.
+    pub decision: &'r Decision,
+    /// What few handlers ask for.
+    pub surroundings: &'r dyn Surroundings,
+}
+
+/// What connections can be doing, as metrics name it.
+pub const STATES: [&str; 7] = ["idle", "head", "write", "linger", "hang", "delay", "active"];
+
+/// The server around a request.
+pub trait Surroundings {
+    /// The ends of its connection, peer first.
+    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>);
+    /// How many connections there are in each of [`STATES`].
+    fn connections(&self) -> [u64; STATES.len()];
+    /// Lines that the log has dropped.
+    fn log_dropped(&self) -> u64;
+}
+
+/// What should happen to a request; nothing of it has happened yet.
+pub enum Outcome {
+    /// Send this.
+    Respond(Response),
+    /// Wait, holding something, and then send this.
+    Wait(Duration, Response, Option<load::Held>),
+    /// Do this where it may take long.
+    Work(Work),
+    /// Never answer.
+    Hang,
+    /// Close with no bytes.
+    Drop,
+    /// Close with RST.
+    Reset,
+    /// End the process, without an answer.
+    End(Ending),
+}
+
+/// Work that keeps a thread busy.
+pub enum Work {
+    /// Burn one core so long.
+    Cpu(Duration),
+    /// Touch so many bytes, and then hold them so long.
+    Memory(u64, Duration),
+    /// Call a service.
+    Call(Box<resolve::Call>),
+}
+
+impl Work {
+    /// Does it. Blocks.
+    pub fn run(self, state: &'static State) -> Outcome {
+        match self {
+            Self::Cpu(duration) => load::burn(duration),
+            Self::Memory(size, duration) => load::hold(size, duration, state),
+            Self::Call(call) => Outcome::Respond(resolve::run(*call, state)),
+        }
+    }
+}
