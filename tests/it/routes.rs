@@ -293,7 +293,8 @@ fn head_goes_wherever_get_goes_but_to_what_does_something() {
 /// RFC 9110 section 15: what whoever sends a status must send with it, whether a client or a rule asked for the status.
 #[test]
 fn a_status_comes_with_the_fields_it_must_have() {
-    let must: [(u16, &[(&str, &str)], bool); 17] = [
+    type Fields = &'static [(&'static str, &'static str)];
+    let must: [(u16, Fields, bool); 17] = [
         (204, &[], false),
         (205, &[("content-length", "0")], false),
         (206, &[("content-range", "bytes 0-")], true),
