@@ -1,0 +1,168 @@
+//! The cursor: where it is, what stands there, and what lies between two values.
+
+use super::{Fault, Mark};
+
+/// A position that one can go back to.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    at: usize,
+    line: u32,
+    line_start: usize,
+}
+
+/// Reads a text from front to back.
+pub(super) struct Scanner<'t> {
+    pub(super) text: &'t str,
+    spot: Spot,
+    pub(super) depth: u32,
+    pub(super) nodes: u32,
+}
+
+/// Whether a byte, 0 being the end, ends a word.
+pub(super) fn is_blank_or_end(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | 0)
+}
+
+impl<'t> Scanner<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, spot: Spot { at: 0, line: 1, line_start: 0 }, depth: 0, nodes: 0 }
+    }
+
+    /// The byte `ahead` of the cursor; 0 past the end (the text itself has none).
+    pub(super) fn peek(&self, ahead: usize) -> u8 {
+        self.text.as_bytes().get(self.spot.at + ahead).copied().unwrap_or(0)
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.spot.at
+    }
+
+    pub(super) fn spot(&self) -> Spot {
+        self.spot
+    }
+
+    pub(super) fn go_back(&mut self, spot: Spot) {
+        self.spot = spot;
+    }
+
+    /// Goes on by so many bytes, among which no line ends.
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.spot.at += bytes;
+    }
+
+    /// Goes on to the next character, which there is, and may be a line break.
+    pub(super) fn step(&mut self) {
+        let is_break = self.peek(0) == b'\n';
+        self.spot.at += 1;
+        while self.spot.at < self.text.len() && !self.text.is_char_boundary(self.spot.at) {
+            self.spot.at += 1;
+        }
+        if is_break {
+            self.spot.line += 1;
+            self.spot.line_start = self.spot.at;
+        }
+    }
+
+    /// Bytes between the start of the line and the cursor: indentation, where there is nothing but spaces.
+    pub(super) fn column(&self) -> i32 {
+        (self.spot.at - self.spot.line_start) as i32
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let column = self.text[self.spot.line_start..self.spot.at].chars().count();
+        Mark { line: self.spot.line, column: column as u32 + 1 }
+    }
+
+    pub(super) fn fail<T>(&self, message: &str) -> Result<T, Fault> {
+        fail_at(self.mark(), message)
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.spot.at >= self.text.len()
+    }
+
+    /// Whether `---` or `...` stands here.
+    pub(super) fn is_at_marker(&self) -> bool {
+        let rest = &self.text.as_bytes()[self.spot.at..];
+        self.column() == 0 && (rest.starts_with(b"---") || rest.starts_with(b"...")) && is_blank_or_end(self.peek(3))
+    }
+
+    /// Whether the document ends here.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_at_end() || self.is_at_marker()
+    }
+
+    /// Whether the indicator `byte` stands here: alone, with a blank or nothing behind it.
+    pub(super) fn is_at_indicator(&self, byte: u8) -> bool {
+        self.peek(0) == byte && is_blank_or_end(self.peek(1))
+    }
+
+    pub(super) fn skip_spaces(&mut self) {
+        while self.peek(0) == b' ' {
+            self.skip(1);
+        }
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        while matches!(self.peek(0), b' ' | b'\t') {
+            self.skip(1);
+        }
+    }
+
+    /// Whether nothing but perhaps a comment follows on this line.
+    pub(super) fn is_at_line_end(&self) -> bool {
+        match self.peek(0) {
+            b'\n' | 0 => true,
+            b'#' => self.spot.at == self.spot.line_start || is_blank_or_end(self.text.as_bytes()[self.spot.at - 1]),
+            _ => false,
+        }
+    }
+
+    /// Goes to the next value, over blank lines and comments. A tab that indents one is refused.
+    pub(super) fn skip_to_content(&mut self) -> Result<(), Fault> {
+        loop {
+            self.skip_spaces();
+            let spot = self.spot;
+            self.skip_blanks();
+            if !self.is_at_line_end() {
+                if self.spot.at > spot.at {
+                    self.go_back(spot);
+                    return self.fail("got a tab, expected spaces: YAML does not indent with tabs");
+                }
+                return Ok(());
+            }
+            if self.is_at_end() {
+                return Ok(());
+            }
+            self.skip_line();
+        }
+    }
+
+    /// Goes to the start of the next line.
+    pub(super) fn skip_line(&mut self) {
+        let rest = &self.text.as_bytes()[self.spot.at..];
+        match crate::text::position(rest, b'\n') {
+            Some(length) => {
+                self.skip(length);
+                self.step();
+            }
+            None => self.spot.at = self.text.len(),
+        }
+    }
+
+    /// Refuses anything but a comment behind a value.
+    pub(super) fn expect_line_end(&mut self) -> Result<(), Fault> {
+        self.skip_blanks();
+        if self.is_at_line_end() {
+            return Ok(());
+        }
+        if self.is_at_indicator(b':') {
+            return self.fail("got a second \":\", expected the end of the line: quote text that has \": \" in it");
+        }
+        self.fail("got more behind a value, expected the end of the line")
+    }
+}
+
+pub(super) fn fail_at<T>(mark: Mark, message: &str) -> Result<T, Fault> {
+    Err(Fault { mark, text: String::from(message) })
+}
