@@ -327,6 +327,7 @@ impl Config {
         let control = read.control();
         let ip_address = read.text("IP_ADDRESS");
         let pod_ip = read.text("POD_IP");
+        let own: Vec<_> = [&ip_address, &pod_ip].into_iter().flatten().filter_map(|ip| ip.parse().ok()).collect();
         // CONTENT alone tells empty from unset: its content is then one newline.
         let content = lookup("CONTENT").map(|mut content| {
             read.given.push(("CONTENT", text::lossy(&content)));
@@ -354,7 +355,7 @@ impl Config {
             max_connections: read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize,
             max_workers: read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize,
             mem_max: read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20),
-            resolve_allow: read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name),
+            resolve_allow: read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name).with_own(own),
             resolve_timeout: read
                 .parsed("RESOLVE_TIMEOUT", |value| quantity::parse_duration(value).filter(|time| !time.is_zero()))
                 .unwrap_or(Duration::from_secs(5)),

@@ -3,6 +3,7 @@
 //! The address that was checked is the address that is contacted: a name is looked up once, and nothing after
 //! that looks at the name again.
 
+pub mod address;
 pub mod call;
 pub mod dns;
 pub mod lookup;

@@ -3,41 +3,9 @@
 //! A cluster's services live on private addresses, so a block of those cannot be the defence; what is refused
 //! unless named is what nobody means: this pod itself, link-local and cloud metadata, multicast.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use crate::text;
-
-/// A network in CIDR notation; a single address is one of full length.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
-
-impl Network {
-    /// Parses `10.0.0.0/8`, `fd00::/8` or a single address.
-    pub fn parse(word: &[u8]) -> Option<Self> {
-        let (address, prefix) = match word.iter().position(|&byte| byte == b'/') {
-            Some(slash) => (&word[..slash], Some(text::parse_decimal(&word[slash + 1..])?)),
-            None => (word, None),
-        };
-        let address = text::parse_ip(address)?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(longest);
-        (prefix <= longest).then_some(Self { address, prefix: prefix as u32 })
-    }
-
-    /// Whether an address lies in it.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let same_start =
-            |ours: u128, theirs: u128, bits: u32| self.prefix == 0 || (ours ^ theirs) >> (bits - self.prefix) == 0;
-        match (self.address, address) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => same_start(ours.to_bits().into(), theirs.to_bits().into(), 32),
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => same_start(ours.to_bits(), theirs.to_bits(), 128),
-            _ => false,
-        }
-    }
-}
+use super::address::{Network, is_special, readings};
 
 /// `RESOLVE_ALLOW`, parsed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,17 +13,19 @@ pub struct Allow {
     /// `*`, names in lower case, and `.suffix` for `*.suffix`.
     names: Vec<Vec<u8>>,
     networks: Vec<Network>,
+    /// What this pod was told are its own addresses.
+    own: Vec<IpAddr>,
 }
 
 impl Allow {
     /// Allows every name.
     pub fn any_name() -> Self {
-        Self { names: vec![b"*".to_vec()], networks: Vec::new() }
+        Self { names: vec![b"*".to_vec()], networks: Vec::new(), own: Vec::new() }
     }
 
     /// Parses a comma list of `*`, names, `*.suffix` and CIDR networks. `None`: something else is in it.
     pub fn parse(list: &[u8]) -> Option<Self> {
-        let mut allow = Self { names: Vec::new(), networks: Vec::new() };
+        let mut allow = Self { names: Vec::new(), networks: Vec::new(), own: Vec::new() };
         for word in list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|word| !word.is_empty()) {
             if let Some(network) = Network::parse(word) {
                 allow.networks.push(network);
@@ -74,14 +44,17 @@ impl Allow {
         Some(allow)
     }
 
-    /// Whether `host` may be called at `address`; `own` are the addresses of this pod.
+    /// The same, with addresses that are this pod's own, whether an interface has them or not.
+    pub fn with_own(self, own: Vec<IpAddr>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Whether `host` may be called at `address`, however that is read; `own` are the addresses of our interfaces.
     pub fn permits(&self, host: &str, address: IpAddr, own: &[IpAddr]) -> bool {
-        let address = unwrapped(address);
-        if self.networks.iter().any(|network| network.contains(address)) {
-            return true;
-        }
-        let is_own = own.iter().any(|&own| unwrapped(own) == address);
-        !is_own && !is_special(address) && self.names(host)
+        let is_own = |reading| own.iter().chain(&self.own).any(|&own| own == address || own == reading);
+        let is_named = |reading| self.networks.iter().any(|network| network.contains(reading));
+        let may = |reading| is_named(reading) || !is_own(reading) && !is_special(reading) && self.names(host);
+        readings(address).into_iter().all(may)
     }
 
     /// Whether some address of `host` could be called; if not, the name need not even be looked up.
@@ -104,41 +77,14 @@ fn normal(name: &[u8]) -> Vec<u8> {
     name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
 }
 
-/// The IPv4 address inside an IPv4-mapped (::ffff:0:0/96) or NAT64 (64:ff9b::/96) one.
-fn unwrapped(address: IpAddr) -> IpAddr {
-    if let IpAddr::V6(v6) = address {
-        let [a, b, c, d, e, f, high, low] = v6.segments();
-        if matches!([a, b, c, d, e, f], [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0]) {
-            return Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into();
-        }
-    }
-    address
-}
-
-/// Addresses that no service has: loopback, link-local, metadata, multicast, unspecified.
-fn is_special(address: IpAddr) -> bool {
-    const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    match address {
-        IpAddr::V4(v4) => {
-            v4.octets()[0] == 0 || v4.is_loopback() || v4.is_link_local() || v4.is_multicast() || v4.is_broadcast()
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_multicast()
-                || v6.segments()[0] & 0xffc0 == 0xfe80
-                || v6 == AWS_METADATA
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn permits(list: &str, host: &str, address: &str) -> bool {
-        let own = ["10.1.2.3".parse().unwrap()];
-        Allow::parse(list.as_bytes()).expect(list).permits(host, address.parse().unwrap(), &own)
+        let own = ["10.1.2.3".parse().unwrap(), "fd12::3".parse().unwrap()];
+        let allow = Allow::parse(list.as_bytes()).expect(list).with_own(vec!["10.4.5.6".parse().unwrap()]);
+        allow.permits(host, address.parse().unwrap(), &own)
     }
 
     #[test]
@@ -157,7 +103,19 @@ mod tests {
             ("10.0.0.0/8", "any", "11.9.9.9", false),
             ("0.0.0.0/0", "any", "127.0.0.1", true),
             ("10.0.0.0/8", "any", "::ffff:10.9.9.9", true),
+            ("64:ff9b::/96", "any", "64:ff9b::10.9.9.9", false),
             ("fd00::/8", "any", "fd12::1", true),
+            ("*", "a.b", "fd12::1", true),
+            ("*", "a.b", "64:ff9b:1::10.9.9.9", true),
+            ("*", "a.b", "64:ff9b:1:a09:9:900::", true),
+            ("*", "a.b", "10.4.5.6", false),
+            ("*,10.4.0.0/16", "a.b", "10.4.5.6", true),
+            ("*", "a.b", "::ffff:10.1.2.3", false),
+            ("*", "a.b", "2002:a01:203::1", false),
+            ("*", "a.b", "fd12::3", false),
+            ("*", "a.b", "fd20:ce::253", true),
+            ("*", "a.b", "168.63.129.17", true),
+            ("*,168.63.129.16", "a.b", "168.63.129.16", true),
         ] {
             assert_eq!(permits(list, host, address), want, "{list} {host} {address}");
         }
@@ -182,9 +140,26 @@ mod tests {
             "febf::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "192.0.0.192",
+            "168.63.129.16",
+            "100.100.100.200",
+            "fd00:100::100:200",
+            "fd00:a9fe:a9fe::1",
+            "fd00:42::42",
             "::ffff:127.0.0.1",
+            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1:7f00:0:100::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "2002:a9fe:a9fe::1",
+            "2001:0:a00:1::5601:5601",
             "::ffff:169.254.169.254",
+            "::ffff:100.100.100.200",
         ] {
             assert!(!permits("*", "a.b", address), "{address}");
         }

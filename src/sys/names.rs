@@ -1,19 +1,15 @@
 //! Names and addresses of this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsRawFd;
 
-use super::{check, own, read_file};
+use super::check;
 
 /// The machine's host name, if it has a printable one.
 pub fn host_name() -> Option<String> {
-    let mut buffer = [0u8; 256];
-    // SAFETY: the kernel writes at most `len` bytes into the buffer.
-    check(unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) }).ok()?;
-    let end = buffer.iter().position(|&byte| byte == 0)?;
-    let name = str::from_utf8(&buffer[..end]).ok()?;
-    let printable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    printable.then(|| name.to_owned())
+    let line = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = line.trim_ascii_end();
+    let is_printable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    is_printable.then(|| name.to_owned())
 }
 
 pub(super) fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
@@ -36,39 +32,27 @@ pub(super) fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
     }
 }
 
-/// Most IPv4 addresses that are looked at.
-const MAX_INTERFACES: usize = 64;
-
 /// The addresses of this machine's (in a pod: this pod's) network interfaces that are up, IPv4 first, in the kernel's
-/// order. (netdevice(7) and /proc; the C library's getifaddrs takes three pages of stack for the same.)
+/// order. Those that are down do not count: `kube-ipvs0` holds the address of every Service of the cluster, and is.
 pub fn interface_addresses() -> Vec<IpAddr> {
     let mut found = Vec::new();
-    // SAFETY: ifreq and ifconf are plain numbers and pointers, for which all zero is a value; the kernel writes at
-    // most `ifc_len` bytes into the requests and says how many.
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: the C library makes the list, whose entries and addresses live until it is freed; nothing of it is kept.
     unsafe {
-        let mut requests: [libc::ifreq; MAX_INTERFACES] = std::mem::zeroed();
-        let mut list: libc::ifconf = std::mem::zeroed();
-        list.ifc_len = size_of_val(&requests) as libc::c_int;
-        list.ifc_ifcu.ifcu_req = requests.as_mut_ptr();
-        if let Ok(socket) = own(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))
-            && libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFCONF as _, &raw mut list) == 0
-        {
-            let count = list.ifc_len as usize / size_of::<libc::ifreq>();
-            let addresses = requests[..count].iter().map(|request| &raw const request.ifr_ifru.ifru_addr);
-            found.extend(addresses.filter_map(ip_of).map(|address| address.ip()));
+        if check(libc::getifaddrs(&raw mut list)).is_err() {
+            return found;
         }
+        let mut next = list;
+        while let Some(entry) = next.as_ref() {
+            if entry.ifa_flags & libc::IFF_UP as libc::c_uint != 0 {
+                found.extend(ip_of(entry.ifa_addr).map(|address| address.ip()));
+            }
+            next = entry.ifa_next;
+        }
+        libc::freeifaddrs(list);
     }
-    let table = read_file("/proc/net/if_inet6", 16 * 1024).unwrap_or_default();
-    found.extend(table.split(|&byte| byte == b'\n').filter_map(hexadecimal_ip));
+    found.sort_by_key(IpAddr::is_ipv6); // A stable sort.
     found
-}
-
-/// The address that a line begins with, as 32 hexadecimal digits.
-fn hexadecimal_ip(line: &[u8]) -> Option<IpAddr> {
-    let digits = line.get(..32)?;
-    let bits =
-        digits.iter().try_fold(0u128, |bits, &digit| Some(bits << 4 | u128::from((digit as char).to_digit(16)?)))?;
-    Some(Ipv6Addr::from_bits(bits).into())
 }
 
 #[cfg(test)]
@@ -76,10 +60,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interfaces_have_loopback() {
-        assert!(interface_addresses().iter().any(IpAddr::is_loopback));
-        let line = b"00000000000000000000000000000001 01 80 10 80       lo";
-        assert_eq!(hexadecimal_ip(line), Some(Ipv6Addr::LOCALHOST.into()));
-        assert_eq!(hexadecimal_ip(b""), None);
+    fn interfaces_that_are_up_have_addresses() {
+        assert!(interface_addresses().contains(&Ipv4Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn the_host_name_is_what_the_kernel_says() {
+        let name = std::process::Command::new("uname").arg("-n").output().unwrap().stdout;
+        assert_eq!(host_name().unwrap_or_default().as_bytes(), name.trim_ascii_end());
     }
 }

@@ -116,6 +116,10 @@ fn addresses_that_are_nobodys_business_are_refused() {
         "169.254.0.1",
         "[fe80::1]",
         "[fd00:ec2::254]",
+        "[fd00:ec2::23]",
+        "[fd20:ce::254]",
+        "100.100.100.200",
+        "168.63.129.16",
         "224.0.0.1",
         "239.1.1.1",
         "[ff02::1]",
@@ -123,11 +127,18 @@ fn addresses_that_are_nobodys_business_are_refused() {
         "[::ffff:169.254.169.254]",
         "[64:ff9b::7f00:1]",
         "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[2002:a9fe:a9fe::1]",
     ] {
         assert_fails(&server, service, 403, "");
     }
     let own = server.get("/ip").text();
     assert_fails(&server, own.trim(), 403, ""); // an address of this machine
+    let told = [("IP_ADDRESS", "192.0.2.7"), ("POD_IP", "192.0.2.8")];
+    let server = Server::start(&told);
+    for service in ["192.0.2.7", "192.0.2.8", "[64:ff9b::192.0.2.8]"] {
+        assert_fails(&server, service, 403, "not allowed");
+    }
 }
 
 #[test]
