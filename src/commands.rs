@@ -163,7 +163,7 @@ fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
 #[inline(never)]
 fn resolve(config: &Config, service: &Service) -> i32 {
     let identity = Identity::find(config);
-    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
+    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true };
     match call::call(service, rules, &PassedOn::default()) {
         Ok(answer) => {
             let block = call::block(&identity.hostname, identity.ip(), service, &answer);
@@ -195,7 +195,7 @@ fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
     let run = many::Run {
         service,
         passed_on: PassedOn::default(),
-        rules: Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout },
+        rules: Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true },
         count,
         keeps_alive: false,
         is_fresh: true,

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Service;
-use super::call::{self, Answer, CallError, Cause, Link, PassedOn, Rules};
+use super::call::{self, PassedOn, Rules};
+use super::error::{CallError, Cause};
+use super::link::{Answer, Link};
 use super::summary::Summary;
-use crate::sys;
 
 /// Most calls at a time.
 pub const AT_ONCE: usize = 4;
@@ -51,7 +53,7 @@ struct Progress {
 /// Makes the calls, at most `at_once` at a time, and shows each of the figures so far to `report`. Fails as a whole where the
 /// name is to be looked up once and that fails.
 pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result<Summary, CallError> {
-    let first = || call::permitted_addresses(&run.service, run.rules.allow, Instant::now() + run.rules.timeout);
+    let first = || call::permitted_addresses(&run.service, run.rules, Instant::now() + run.rules.timeout);
     let addresses = if run.is_fresh { None } else { Some(first()?) };
     let at_once = if run.keeps_alive { 1 } else { at_once.min(usize::try_from(run.count).unwrap_or(at_once)) };
     let progress = Progress { summary: Summary::new(run.count), helpers: at_once - 1 };
@@ -68,7 +70,7 @@ pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result
             theirs.work(&mut |_| {});
             theirs.leave();
         };
-        if sys::spawn(STACK, help).is_err() {
+        if thread::Builder::new().name("call".to_owned()).stack_size(STACK).spawn(help).is_err() {
             shared.leave(); // Fewer at a time, then.
         }
     }
@@ -77,7 +79,7 @@ pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result
     while progress.helpers > 0 {
         progress = shared.finished.wait(progress).unwrap_or_else(PoisonError::into_inner);
     }
-    Ok(std::mem::take(&mut progress.summary))
+    Ok(std::mem::replace(&mut progress.summary, Summary::new(0)))
 }
 
 impl Shared {
@@ -120,7 +122,7 @@ impl Shared {
             None => {
                 let mut addresses = match &self.addresses {
                     Some(addresses) => addresses.clone(),
-                    None => call::permitted_addresses(service, rules.allow, deadline)?,
+                    None => call::permitted_addresses(service, *rules, deadline)?,
                 };
                 let count = addresses.len() as u64;
                 addresses.rotate_left((number % count) as usize);

@@ -5,7 +5,8 @@
 
 pub mod address;
 pub mod call;
-pub mod dns;
+pub mod error;
+pub mod link;
 pub mod lookup;
 pub mod many;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! Who answered many calls, how fast, and what went wrong: in bounded memory, however many calls there were.
 
-use super::call::{Answer, CallError, Cause};
+use super::error::{CallError, Cause, Phase};
+use super::link::Answer;
 use crate::text;
 
 /// Most rows of a table; what comes after shares one.
@@ -8,33 +9,48 @@ const MAX_ROWS: usize = 128;
 const OTHERS: &str = "(others)";
 const UNKNOWN: &str = "unknown";
 
-/// What can go wrong with a call.
-const CLASSES: [&str; 13] = [
-    "denied",
-    "name",
-    "refused",
-    "reset",
-    "not_http",
-    "timeout_resolve",
-    "timeout_connect",
-    "timeout_send",
-    "timeout_receive",
-    "status_1xx",
-    "status_3xx",
-    "status_4xx",
-    "status_5xx",
-];
+/// What a call came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Came {
+    /// An answer with 2xx.
+    Ok,
+    /// An answer with another status, by its first digit (5 for what is no status at all).
+    Status(u16),
+    /// It went by its deadline in this phase.
+    Late(Phase),
+    /// It failed otherwise.
+    Failed(Cause),
+}
 
-/// The class of what a call came to; `None`: 2xx.
-fn class(result: &Result<Answer, CallError>) -> Option<usize> {
-    match result {
-        Ok(answer) if answer.is_ok() => None,
-        Ok(Answer { status: ..200, .. }) => Some(9),
-        Ok(Answer { status, .. }) => Some(7 + usize::from(status / 100).min(5)),
-        Err(CallError { cause: Cause::Timeout, phase, .. }) => Some(5 + *phase as usize),
-        Err(CallError { cause, .. }) => Some(*cause as usize),
+impl Came {
+    /// What this came to.
+    pub fn of(result: &Result<Answer, CallError>) -> Self {
+        match result {
+            Ok(answer) if answer.is_ok() => Self::Ok,
+            Ok(answer) => Self::Status((answer.status / 100).min(5)),
+            Err(CallError { cause: Cause::Timeout, phase, .. }) => Self::Late(*phase),
+            Err(CallError { cause, .. }) => Self::Failed(*cause),
+        }
     }
 }
+
+/// What can be wrong with a call, as the tables name it, in their order.
+const CLASSES: [(Came, &str); 14] = [
+    (Came::Failed(Cause::Denied), "denied"),
+    (Came::Failed(Cause::Busy), "busy"),
+    (Came::Failed(Cause::Name), "name"),
+    (Came::Failed(Cause::Refused), "refused"),
+    (Came::Failed(Cause::Reset), "reset"),
+    (Came::Failed(Cause::NotHttp), "not_http"),
+    (Came::Late(Phase::Resolve), "timeout_resolve"),
+    (Came::Late(Phase::Connect), "timeout_connect"),
+    (Came::Late(Phase::Send), "timeout_send"),
+    (Came::Late(Phase::Receive), "timeout_receive"),
+    (Came::Status(1), "status_1xx"),
+    (Came::Status(3), "status_3xx"),
+    (Came::Status(4), "status_4xx"),
+    (Came::Status(5), "status_5xx"),
+];
 
 /// Latencies in buckets that are a sixteenth of their value wide.
 #[derive(Default)]
@@ -78,62 +94,95 @@ struct Row {
     latencies: Latencies,
 }
 
-#[derive(Default)]
-struct Table(Vec<Row>);
+/// What a table tells apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Address,
+    Pod,
+    Zone,
+}
+
+impl By {
+    /// Its heading, and its name in JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Pod => "pod",
+            Self::Zone => "zone",
+        }
+    }
+
+    /// The row that an answer counts for.
+    fn key(self, answer: &Answer) -> String {
+        let known = |name: &Option<String>| name.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        match self {
+            Self::Address => text::written(|out| text::ip_address(out, answer.address)),
+            Self::Pod => known(&answer.pod),
+            Self::Zone => known(&answer.zone),
+        }
+    }
+}
+
+struct Table {
+    by: By,
+    rows: Vec<Row>,
+}
 
 impl Table {
     fn add(&mut self, key: &str, micros: u64) {
-        let place_of = |key| self.0.iter().position(|row| row.key == key);
-        let is_full = self.0.len() >= MAX_ROWS;
+        let place_of = |key| self.rows.iter().position(|row| row.key == key);
+        let is_full = self.rows.len() >= MAX_ROWS;
         let (key, found) = match place_of(key) {
             None if is_full => (OTHERS, place_of(OTHERS)),
             found => (key, found),
         };
         let place = found.unwrap_or_else(|| {
-            self.0.push(Row { key: key.to_owned(), calls: 0, latencies: Latencies::default() });
-            self.0.len() - 1
+            self.rows.push(Row { key: key.to_owned(), calls: 0, latencies: Latencies::default() });
+            self.rows.len() - 1
         });
-        self.0[place].calls += 1;
-        self.0[place].latencies.add(micros);
+        self.rows[place].calls += 1;
+        self.rows[place].latencies.add(micros);
     }
 }
 
 /// The figures of a run so far.
-#[derive(Default)]
 pub struct Summary {
     /// Calls made.
     pub calls: u64,
     /// Calls that were to be made.
     pub wanted: u64,
     answers: u64,
+    /// How often each of [`CLASSES`] came.
     errors: [u64; CLASSES.len()],
-    /// By address, by pod, by zone.
     tables: [Table; 3],
 }
-
-/// What each table is about.
-const TITLES: [&str; 3] = ["address", "pod", "zone"];
 
 impl Summary {
     /// Nothing yet of so many calls.
     pub fn new(wanted: u64) -> Self {
-        Self { wanted, ..Self::default() }
+        let tables = [By::Address, By::Pod, By::Zone].map(|by| Table { by, rows: Vec::new() });
+        Self { calls: 0, wanted, answers: 0, errors: [0; CLASSES.len()], tables }
     }
 
     /// Takes in one call that took so long.
     pub fn add(&mut self, result: &Result<Answer, CallError>, micros: u64) {
         self.calls += 1;
-        if let Some(class) = class(result) {
+        let came = Came::of(result);
+        if let Some(class) = CLASSES.iter().position(|(class, _)| *class == came) {
             self.errors[class] += 1;
         }
         if let Ok(answer) = result {
             self.answers += 1;
-            let address = text::written(|out| text::ip_address(out, answer.address));
-            let known = |name: &Option<String>| name.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-            for (table, key) in self.tables.iter_mut().zip([address, known(&answer.pod), known(&answer.zone)]) {
-                table.add(&key, micros);
+            for table in &mut self.tables {
+                table.add(&table.by.key(answer), micros);
             }
         }
+    }
+
+    /// What was wrong and how often, without what never was.
+    fn errors(&self) -> impl Iterator<Item = (Came, &'static str, u64)> {
+        let all = CLASSES.iter().zip(self.errors).map(|((class, name), count)| (*class, *name, count));
+        all.filter(|(_, _, count)| *count > 0)
     }
 
     /// Calls that failed, or had another answer than 2xx.
@@ -141,11 +190,10 @@ impl Summary {
         self.errors.iter().sum()
     }
 
-    /// Calls answered with 2xx, answered otherwise, and failed for each [`Cause`].
-    pub fn results(&self) -> (u64, u64, [u64; 6]) {
-        let [denied, name, refused, reset, not_http, late @ .., s1, s3, s4, s5] = self.errors;
-        let statuses = s1 + s3 + s4 + s5;
-        (self.answers - statuses, statuses, [denied, name, refused, reset, not_http, late.iter().sum()])
+    /// What the calls came to, and how often.
+    pub fn results(&self) -> impl Iterator<Item = (Came, u64)> {
+        let ok = (Came::Ok, self.calls - self.failed());
+        std::iter::once(ok).chain(self.errors().map(|(came, _, count)| (came, count)))
     }
 
     /// A row's share of all answers, in thousandths.
@@ -158,15 +206,15 @@ impl Summary {
         let number = text::to_decimal;
         text::put_all(out, &[&number(self.calls), " of ", &number(self.wanted), " calls, ", &number(self.failed())]);
         text::put(out, b" errors\n");
-        for (table, title) in self.tables.iter().zip(TITLES) {
-            let from = if title == "zone" { text::joined(&[zone.unwrap_or(UNKNOWN), " -> "]) } else { String::new() };
-            let width = table.0.iter().map(|row| row.key.len()).max().unwrap_or_default();
-            let width = (from.len() + width).max(TITLES[0].len());
-            if !table.0.is_empty() {
+        for Table { by, rows } in &self.tables {
+            let from = if *by == By::Zone { text::joined(&[zone.unwrap_or(UNKNOWN), " -> "]) } else { String::new() };
+            let width = rows.iter().map(|row| row.key.len()).max().unwrap_or_default();
+            let width = (from.len() + width).max(By::Address.name().len());
+            if !rows.is_empty() {
                 out.push(b'\n');
-                line(out, width, &[title, "calls", "share", "p50 ms", "p99 ms"]);
+                line(out, width, &[by.name(), "calls", "share", "p50 ms", "p99 ms"]);
             }
-            for row in &table.0 {
+            for row in rows {
                 let share = text::written(|out| text::thousandths(out, self.share(row) * 100));
                 let [p50, p99] = row.quantiles();
                 let key = text::joined(&[&from, &row.key]);
@@ -176,8 +224,8 @@ impl Summary {
         if self.failed() > 0 {
             text::put(out, b"\nerrors\n");
         }
-        for (count, class) in self.errors.iter().zip(CLASSES).filter(|(count, _)| **count > 0) {
-            line(out, CLASSES[8].len(), &[class, &number(*count)]);
+        for (_, class, count) in self.errors() {
+            line(out, "timeout_connect".len(), &[class, &number(count)]);
         }
     }
 
@@ -186,21 +234,20 @@ impl Summary {
         let number = text::to_decimal;
         text::put_all(out, &["{\"calls\":", &number(self.calls), ",\"requested\":", &number(self.wanted)]);
         text::put(out, b",\"errors\":{");
-        let errors = self.errors.iter().zip(CLASSES).filter(|(count, _)| **count > 0);
-        for (at, (count, class)) in errors.enumerate() {
-            text::put_all(out, &[if at == 0 { "\"" } else { ",\"" }, class, "\":", &number(*count)]);
+        for (at, (_, class, count)) in self.errors().enumerate() {
+            text::put_all(out, &[if at == 0 { "\"" } else { ",\"" }, class, "\":", &number(count)]);
         }
         out.push(b'}');
-        for (table, title) in self.tables.iter().zip(TITLES) {
-            text::put_all(out, &[",\"by_", title, "\":["]);
-            for (at, row) in table.0.iter().enumerate() {
+        for Table { by, rows } in &self.tables {
+            text::put_all(out, &[",\"by_", by.name(), "\":["]);
+            for (at, row) in rows.iter().enumerate() {
                 text::put(out, if at == 0 { b"{" } else { b",{" });
-                if title == "zone" {
+                if *by == By::Zone {
                     text::put(out, b"\"from\":");
                     text::json_string(out, zone.unwrap_or(UNKNOWN).as_bytes());
                     text::put(out, b",");
                 }
-                text::put_all(out, &["\"", if title == "zone" { "to" } else { title }, "\":"]);
+                text::put_all(out, &["\"", if *by == By::Zone { "to" } else { by.name() }, "\":"]);
                 text::json_string(out, row.key.as_bytes());
                 let share = text::written(|out| text::thousandths(out, self.share(row)));
                 let [p50, p99] = row.quantiles();
@@ -234,7 +281,6 @@ fn line(out: &mut Vec<u8>, width: usize, cells: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::Phase;
     use super::*;
 
     fn answer(address: [u8; 4], status: u16, pod: &str, zone: Option<&str>) -> Result<Answer, CallError> {
@@ -308,6 +354,26 @@ status_5xx             1
     }
 
     #[test]
+    fn all_that_can_be_wrong_has_a_class() {
+        let failed = |phase, cause| Err(CallError { phase, cause, detail: String::new() });
+        let mut summary = Summary::new(100);
+        for cause in
+            [Cause::Denied, Cause::Busy, Cause::Name, Cause::Refused, Cause::Reset, Cause::NotHttp, Cause::Timeout]
+        {
+            for phase in [Phase::Resolve, Phase::Connect, Phase::Send, Phase::Receive] {
+                summary.add(&failed(phase, cause), 1);
+            }
+        }
+        assert_eq!(summary.failed(), 28);
+        for (status, failed) in [(101, 29), (200, 29), (299, 29), (304, 30), (404, 31), (503, 32), (999, 33)] {
+            summary.add(&answer([10, 0, 0, 1], status, "a", None), 1);
+            assert_eq!(summary.failed(), failed, "{status}");
+        }
+        assert_eq!(summary.results().map(|(_, count)| count).sum::<u64>(), summary.calls);
+        assert_eq!(summary.results().next(), Some((Came::Ok, 2)));
+    }
+
+    #[test]
     fn a_service_of_a_thousand_pods_takes_bounded_memory() {
         let mut summary = Summary::new(1000);
         for n in 0..1000u16 {
@@ -315,7 +381,7 @@ status_5xx             1
             summary.add(&answer([10, 0, high, low], 200, &n.to_string(), Some("a")), u64::from(n));
         }
         summary.add(&answer([10, 0, 0, 5], 200, "5", Some("a")), 1);
-        let rows = &summary.tables[1].0;
+        let rows = &summary.tables[1].rows;
         assert_eq!(rows.len(), MAX_ROWS + 1);
         assert_eq!(rows.iter().map(|row| row.calls).sum::<u64>(), 1001);
         assert_eq!((rows[5].calls, rows[MAX_ROWS].calls), (2, 1000 - MAX_ROWS as u64), "what has a row keeps it");

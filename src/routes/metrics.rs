@@ -10,6 +10,7 @@ use crate::http::date;
 use crate::http::response::{Body, Response};
 use crate::identity::OWN_VERSION;
 use crate::observe::counts::{self, BOUNDS, Called};
+use crate::resolve::lookup;
 use crate::{sys, text};
 
 /// The page that Prometheus scrapes.
@@ -29,6 +30,12 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     }
     page.family("probeserver_resolve_total", "counter", "Calls made for /resolve.");
     page.samples("result", &Called::NAMES, &state.counts.calls());
+    let (lookups, abandoned) = lookup::counts();
+    page.family("probeserver_lookups", "gauge", "Lookups of names under way, abandoned ones included; at most 8.");
+    page.sample(&[], lookups);
+    let help = "Lookups that went on when their call did not wait for them any more.";
+    page.family("probeserver_lookups_abandoned_total", "counter", help);
+    page.sample(&[], abandoned);
     page.family("probeserver_log_dropped_total", "counter", "Log lines that nobody read.");
     page.sample(&[], surroundings.log_dropped());
     page.family("probeserver_build_info", "gauge", "What runs; always 1.");

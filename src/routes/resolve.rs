@@ -9,7 +9,8 @@ use crate::http::target::{self, Target};
 use crate::observe::counts::Called;
 use crate::process::phase::Phase;
 use crate::resolve::call::{self, PassedOn, Rules};
-use crate::resolve::summary::Summary;
+use crate::resolve::error::{CallError, Cause};
+use crate::resolve::summary::Came;
 use crate::resolve::{Service, many};
 use crate::text;
 
@@ -135,18 +136,20 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
         return Response::error(503, "resolve: 8 calls are under way").with_fields("Retry-After: 1\r\n");
     };
     let config = state.config;
-    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout };
+    // One call fails at once where there is no place for its lookup; a run has a minute, and waits.
+    let waits = call.many.is_some();
+    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits };
     let (content_type, body) = match call.many {
-        None => match call::call(&call.service, rules, &call.passed_on) {
-            Ok(answer) => {
-                state.counts.called(if answer.is_ok() { Called::Ok } else { Called::Status }, 1);
-                (TEXT, call::block(&state.identity.hostname, state.identity.ip(), &call.service, &answer))
+        None => {
+            let result = call::call(&call.service, rules, &call.passed_on);
+            count(Came::of(&result), 1, state);
+            match result {
+                Ok(answer) => {
+                    (TEXT, call::block(&state.identity.hostname, state.identity.ip(), &call.service, &answer))
+                }
+                Err(error) => return failed(&error),
             }
-            Err(error) => {
-                state.counts.called(CAUSES[error.cause as usize], 1);
-                return Response::error(error.status(), &error.line());
-            }
-        },
+        }
         Some(many) => {
             let run = many::Run {
                 service: call.service,
@@ -160,9 +163,9 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
             };
             let summary = match many::run(run, permit.1, &mut |_| {}) {
                 Ok(summary) => summary,
-                Err(error) => return Response::error(error.status(), &error.line()),
+                Err(error) => return failed(&error),
             };
-            count(&summary, state);
+            summary.results().for_each(|(came, times)| count(came, times, state));
             let zone = state.identity.zone.as_deref();
             let mut body = Vec::new();
             if many.is_json {
@@ -177,15 +180,24 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
     Response::new(200, content_type, Body::Owned(body)).with_fields("X-Content-Type-Options: nosniff\r\n")
 }
 
-/// The results that causes stand for, in the order of [`call::Cause`].
-const CAUSES: [Called; 6] =
-    [Called::Denied, Called::Name, Called::Refused, Called::Reset, Called::NotHttp, Called::Timeout];
+/// The answer that says why there was none.
+fn failed(error: &CallError) -> Response {
+    let fields = if error.cause == Cause::Busy { "Retry-After: 1\r\n" } else { "" };
+    Response::error(error.status(), &error.line()).with_fields(fields)
+}
 
-fn count(summary: &Summary, state: &State) {
-    let (ok, statuses, causes) = summary.results();
-    state.counts.called(Called::Ok, ok);
-    state.counts.called(Called::Status, statuses);
-    for (called, count) in CAUSES.into_iter().zip(causes) {
-        state.counts.called(called, count);
-    }
+/// Counts what calls came to, as metrics name it.
+fn count(came: Came, times: u64, state: &State) {
+    let called = match came {
+        Came::Ok => Called::Ok,
+        Came::Status(_) => Called::Status,
+        Came::Late(_) | Came::Failed(Cause::Timeout) => Called::Timeout,
+        Came::Failed(Cause::Denied) => Called::Denied,
+        Came::Failed(Cause::Name) => Called::Name,
+        Came::Failed(Cause::Refused) => Called::Refused,
+        Came::Failed(Cause::Reset) => Called::Reset,
+        Came::Failed(Cause::NotHttp) => Called::NotHttp,
+        Came::Failed(Cause::Busy) => return, // Nobody was called.
+    };
+    state.counts.called(called, times);
 }

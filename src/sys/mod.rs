@@ -21,7 +21,7 @@ pub use file::{is_terminal, open_files, overwrite_file, read_file, read_stdin, s
 #[cfg(test)]
 pub(crate) use heap::allocations;
 pub use memory::Memory;
-pub use names::{host_name, interface_addresses};
+pub use names::{NoAddress, host_name, interface_addresses, ipv4_addresses};
 pub use process::{
     abort, allow_low_ports, arguments, cpu_count, environment, exit_now, forget_low_ports, make_dumpable, on_trap,
     prepare_process, process_status, process_time, raise_file_limit, segfault, spawn, thread_time, trap,
@@ -29,8 +29,8 @@ pub use process::{
 pub use readiness::{Epoll, ONLY_ERRORS, PEER_CLOSED, READABLE, Timer, WRITABLE};
 pub use signal::{Signal, block_signals, wait_signal, wake};
 pub use socket::{
-    accept, addresses, bind, close_with_reset, connect, connect_datagrams, finish_sending, listen, listen_again,
-    receive, refuse_new_handshakes, send, send_both, stop_listening, wait_readable, wait_writable,
+    accept, addresses, bind, close_with_reset, finish_sending, listen, listen_again, receive, refuse_new_handshakes,
+    send, send_both, stop_listening, wait_readable,
 };
 
 use std::io::{Error, ErrorKind, Result};

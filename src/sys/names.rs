@@ -1,5 +1,6 @@
-//! Names and addresses of this machine.
+//! Names and addresses: of this machine, and of others by the C library's resolver where std's way to it tells too little.
 
+use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::check;
@@ -55,6 +56,43 @@ pub fn interface_addresses() -> Vec<IpAddr> {
     found
 }
 
+/// Why a name has no address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAddress {
+    /// There is no such name, or it has none of this kind.
+    Unknown,
+    /// Nobody could tell.
+    Failed,
+}
+
+/// The IPv4 addresses of a host, without asking for others. Blocks for as long as the resolver likes.
+pub fn ipv4_addresses(host: &str) -> Result<Vec<Ipv4Addr>, NoAddress> {
+    let host = CString::new(host).map_err(|_| NoAddress::Unknown)?;
+    // SAFETY: addrinfo is plain numbers and pointers, for which all zero is a value.
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    (hints.ai_family, hints.ai_socktype) = (libc::AF_INET, libc::SOCK_STREAM);
+    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
+    let mut found = Vec::new();
+    // SAFETY: the name and the hints live through the call. The C library makes the list, whose entries and addresses
+    // live until it is freed; nothing of it is kept.
+    unsafe {
+        match libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list) {
+            0 => {}
+            libc::EAI_NONAME | libc::EAI_NODATA => return Err(NoAddress::Unknown),
+            _ => return Err(NoAddress::Failed),
+        }
+        let mut next = list;
+        while let Some(entry) = next.as_ref() {
+            if let Some(SocketAddr::V4(v4)) = ip_of(entry.ai_addr) {
+                found.push(*v4.ip());
+            }
+            next = entry.ai_next;
+        }
+        libc::freeaddrinfo(list);
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +100,12 @@ mod tests {
     #[test]
     fn interfaces_that_are_up_have_addresses() {
         assert!(interface_addresses().contains(&Ipv4Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn literals_are_addresses_and_no_name_has_two_parts() {
+        assert_eq!(ipv4_addresses("10.0.0.1"), Ok(vec![Ipv4Addr::new(10, 0, 0, 1)]));
+        assert_eq!(ipv4_addresses("a\0b"), Err(NoAddress::Unknown));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sockets: binding, listening, accepting, connecting, and bytes in and out. All are non-blocking.
 
-use std::io::{Error, ErrorKind, Result};
+use std::io::Result;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -41,43 +41,6 @@ fn socket_name(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
         };
         (name, size as libc::socklen_t)
     }
-}
-
-/// A non-blocking socket of that type for `address`, and what came of connecting it.
-fn begin_connect(address: SocketAddr, kind: libc::c_int) -> Result<(OwnedFd, Result<libc::c_int>)> {
-    let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
-    // SAFETY: no pointers are passed.
-    let fd = own(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
-    let (name, size) = socket_name(address);
-    // SAFETY: `name` is a socket address of the size that is passed.
-    let result = check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const name).cast(), size) });
-    Ok((fd, result))
-}
-
-/// A non-blocking datagram socket that talks to `address` alone.
-pub fn connect_datagrams(address: SocketAddr) -> Result<OwnedFd> {
-    let (fd, result) = begin_connect(address, libc::SOCK_DGRAM)?;
-    result.map(|_| fd)
-}
-
-/// A non-blocking connection to `address`, made within `timeout`.
-pub fn connect(address: SocketAddr, timeout: Duration) -> Result<OwnedFd> {
-    let (fd, result) = begin_connect(address, libc::SOCK_STREAM)?;
-    match result {
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
-        Err(error) => return Err(error),
-        Ok(_) => return Ok(fd),
-    }
-    if !wait(fd.as_raw_fd(), libc::POLLOUT, timeout) {
-        return Err(ErrorKind::TimedOut.into());
-    }
-    let mut failure: libc::c_int = 0;
-    let mut size = size_of_val(&failure) as libc::socklen_t;
-    // SAFETY: the option is an int, and there is room for one.
-    check(unsafe {
-        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ERROR, (&raw mut failure).cast(), &raw mut size)
-    })?;
-    if failure == 0 { Ok(fd) } else { Err(Error::from_raw_os_error(failure)) }
 }
 
 /// A socket bound to `address`, not yet listening. Dual-stack when the address is `::`.
@@ -190,11 +153,6 @@ pub fn close_with_reset(fd: RawFd) {
 /// Waits until `fd` can be read, or has been closed by the peer. `false`: `timeout` went by.
 pub fn wait_readable(fd: RawFd, timeout: Duration) -> bool {
     wait(fd, libc::POLLIN, timeout)
-}
-
-/// Waits until `fd` can be written. `false`: `timeout` went by.
-pub fn wait_writable(fd: RawFd, timeout: Duration) -> bool {
-    wait(fd, libc::POLLOUT, timeout)
 }
 
 fn wait(fd: RawFd, events: libc::c_short, timeout: Duration) -> bool {

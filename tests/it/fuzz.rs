@@ -15,7 +15,6 @@ use probeserver::http::body::BodyReader;
 use probeserver::http::head;
 use probeserver::http::{MAX_FIELDS, MAX_HEAD, upstream};
 use probeserver::resolve::Service;
-use probeserver::resolve::dns::{self, Kind, Reply, Settings};
 use probeserver::resolve::policy::Allow;
 
 use crate::client::{Client, show};
@@ -233,53 +232,6 @@ fn a_configuration_is_read_or_refused_line_by_line() {
                 format!("{names:?}")
             }
         }
-    });
-}
-
-#[test]
-fn messages_and_files_of_the_dns_are_understood_or_not_taken() {
-    fuzz("dns", |input| {
-        let mut shape = String::new();
-        for kind in [Kind::A, Kind::Aaaa] {
-            let asked = dns::query(0x1234, "web.example", kind);
-            // As it is, and with a head that fits, so that changes behind it are met too.
-            let mut fitting = input.to_vec();
-            fitting.resize(input.len().max(asked.len()), 0);
-            for (at, &byte) in asked.iter().enumerate().filter(|(at, _)| *at < 2 || (4..6).contains(at) || *at >= 12) {
-                fitting[at] = byte;
-            }
-            for message in [input, &fitting] {
-                let reply = dns::reply(message, &asked);
-                if let Some(Reply::Addresses(addresses)) = &reply {
-                    assert!(message.len() >= asked.len() + 11 * addresses.len(), "{addresses:?}");
-                    for address in addresses {
-                        let octets = match (kind, address) {
-                            (Kind::A, IpAddr::V4(address)) => address.octets().to_vec(),
-                            (Kind::Aaaa, IpAddr::V6(address)) => address.octets().to_vec(),
-                            _ => panic!("{address} to a question for {kind:?}"),
-                        };
-                        assert!(message.windows(octets.len()).any(|window| window == octets), "{address} is not in it");
-                    }
-                }
-                // Less of it never says something else, only nothing.
-                for end in cuts(message) {
-                    let part = dns::reply(&message[..end], &asked);
-                    assert!(part.is_none() || part == reply, "{end} octets: {part:?}, whole: {reply:?}");
-                }
-                shape += &match reply {
-                    Some(Reply::Addresses(addresses)) => format!("{} ", addresses.len().min(4)),
-                    other => format!("{other:?} "),
-                };
-            }
-        }
-        let settings = Settings::parse(input);
-        assert!((1..=3).contains(&settings.servers.len()), "{settings:?}");
-        for host in ["web", "web.a.b.c.d.e", "web."] {
-            let candidates = settings.candidates(host);
-            assert!(candidates.iter().any(|name| name == host.trim_end_matches('.')), "{candidates:?}");
-            assert!(candidates.iter().all(|name| name.len() <= 253), "{candidates:?}");
-        }
-        shape + &format!("{} {}", settings.servers.len(), dns::in_hosts(input, "web").len().min(3))
     });
 }
 

@@ -1,0 +1,150 @@
+//! A connection to a service: requests out and answers in, every step by a deadline.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::error::{CallError, Cause, Phase};
+use crate::http::upstream;
+use crate::text;
+
+/// Most content of an answer that is kept.
+pub const MAX_CONTENT: usize = 1024 * 1024;
+/// Longest head of an answer.
+const MAX_ANSWER_HEAD: usize = 64 * 1024;
+
+/// Who answered, and what.
+#[derive(Debug)]
+pub struct Answer {
+    /// The address that was contacted.
+    pub address: IpAddr,
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase as sent.
+    pub reason: String,
+    /// The content, at most [`MAX_CONTENT`].
+    pub content: Vec<u8>,
+    /// Whether there was more of it.
+    pub is_cut: bool,
+    /// `Probe-Pod`, where a probeserver answered.
+    pub pod: Option<String>,
+    /// `Probe-Zone`, where a probeserver answered.
+    pub zone: Option<String>,
+    /// Whether another request may follow on the same connection.
+    pub keeps: bool,
+}
+
+impl Answer {
+    /// Whether its status is 2xx.
+    pub fn is_ok(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// A connection to a service.
+pub struct Link {
+    stream: TcpStream,
+    address: SocketAddr,
+}
+
+impl Link {
+    /// Connects to the first address that takes it; each gets an even share of the time that is left.
+    pub fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<Self, CallError> {
+        let no_addresses =
+            || CallError { phase: Phase::Connect, cause: Cause::Name, detail: "no addresses".to_owned() };
+        let mut failure = None;
+        for (index, &ip) in addresses.iter().enumerate() {
+            let address = SocketAddr::new(ip, port);
+            // A share that is rounded down to nothing would be an error of its own.
+            let share = |left: Duration| (left / (addresses.len() - index) as u32).max(Duration::from_millis(1));
+            match left(deadline).and_then(|left| TcpStream::connect_timeout(&address, share(left))) {
+                Ok(stream) => return Ok(Self { stream, address }),
+                Err(error) => failure = Some(CallError::from_io(Phase::Connect, address, &error)),
+            }
+        }
+        Err(failure.unwrap_or_else(no_addresses))
+    }
+
+    /// Sends a request and receives the answer.
+    pub fn exchange(&self, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
+        self.send(request, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
+        self.receive(deadline)
+    }
+
+    fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {
+        let mut rest = request;
+        while !rest.is_empty() {
+            // The kernel's limit is for one call, so that each gets what is left of the time.
+            self.stream.set_write_timeout(Some(left(deadline)?))?;
+            match (&self.stream).write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives what comes next; nothing more comes after 0.
+    fn read(&self, buffer: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
+        let mut read = || {
+            self.stream.set_read_timeout(Some(left(deadline)?))?;
+            (&self.stream).read(buffer)
+        };
+        loop {
+            match read() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error)),
+            }
+        }
+    }
+
+    fn receive(&self, deadline: Instant) -> Result<Answer, CallError> {
+        let broken = |cause, what| CallError::at(Phase::Receive, cause, self.address, what);
+        let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
+        let mut buffer = vec![0; 16 * 1024];
+        let mut head_bytes = Vec::new();
+        let mut head = loop {
+            let count = self.read(&mut buffer, deadline)?;
+            text::put(&mut head_bytes, &buffer[..count]);
+            match upstream::parse(&head_bytes).map_err(|_| not_http())? {
+                Some(head) => break head,
+                None if count == 0 && head_bytes.is_empty() => {
+                    return Err(broken(Cause::Reset, "closed without an answer"));
+                }
+                None if count == 0 || head_bytes.len() > MAX_ANSWER_HEAD => return Err(not_http()),
+                None => {}
+            }
+        };
+        let mut content = Vec::new();
+        head.body.feed(&head_bytes[head.length..], &mut content).map_err(|_| not_http())?;
+        while !head.body.is_done() && content.len() <= MAX_CONTENT {
+            let count = self.read(&mut buffer, deadline)?;
+            if count == 0 {
+                if head.body.may_end() {
+                    break;
+                }
+                return Err(broken(Cause::Reset, "closed before the end of the answer"));
+            }
+            head.body.feed(&buffer[..count], &mut content).map_err(|_| not_http())?;
+        }
+        let is_cut = content.len() > MAX_CONTENT;
+        content.truncate(MAX_CONTENT);
+        Ok(Answer {
+            address: self.address.ip(),
+            status: head.status,
+            reason: head.reason,
+            content,
+            is_cut,
+            pod: head.pod,
+            zone: head.zone,
+            keeps: head.keeps && head.body.is_done() && !is_cut,
+        })
+    }
+}
+
+/// Time until a deadline; past it an error.
+fn left(deadline: Instant) -> std::io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
