@@ -1,0 +1,78 @@
+"""Prediction against observation: one row for each figure, by the bars that were set beforehand.
+
+A figure agrees when 80 to 100 % of the observations are inside the predicted 5..95 %, the medians are within 1 s or 10 %, and the
+predicted range is no wider than twice the observed one. GIVE is what the means of observing may be off: a watch brings a change
+some milliseconds late, on a busy machine more. Shares and words agree when what was seen is no rarer than one in a hundred.
+"""
+
+import math
+
+GIVE = 0.25
+RARE = 0.01
+
+
+def percentile(values, share):
+    """With linear interpolation between the two nearest, as most tools do."""
+    ordered = sorted(values)
+    position = (len(ordered) - 1) * share
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def tail(n, k, p):
+    """How likely is a count as far from what is expected of n throws as k, or farther, on k's side."""
+    p = min(max(p, 0.0), 1.0)
+    chance = lambda i: math.comb(n, i) * p**i * (1 - p) ** (n - i)
+    return sum(map(chance, range(0, k + 1) if k <= n * p else range(k, n + 1)))
+
+
+def predictions(told, container):
+    """The forecast's JSON as figures: name -> {"share", "p5", "p50", "p95"}, with "words" where there is something to call it."""
+    found = {}
+    for event in told.get("events", []):
+        if event["what"] != "created":
+            found[f"{event['what']} ({event['by']})" if "by" in event else event["what"]] = event
+    for restart in told.get("restarts", []):
+        n = restart["n"]
+        if restart.get("container", container) != container:
+            continue
+        for part in ("at", "life", "pause"):
+            found[f"restart {n}: {part}"] = {"share": restart["share"], **restart[part]}
+        found[f"restart {n}: at"]["word"] = f"{restart['exit']} {restart['reason']}, by {restart['by']}"
+    for status in told.get("status", []):
+        found[f"status at {status['at']:g}"] = {"words": {key: value for key, value in status.items() if key != "at"}}
+    for part in ("deletion", "rollout"):
+        for key, value in (told.get(part) or {}).items():
+            if isinstance(value, dict) and "p50" in value:
+                found[f"{part}: {key.replace('_', ' ')}"] = value
+    return found
+
+
+def judge(predicted, observed):
+    """One row: (verdict, columns)."""
+    values = [value for value, _ in observed["values"]]
+    n = len(values)
+    low, middle, high = (percentile(values, share) for share in (0.05, 0.5, 0.95))
+    give = max([GIVE, *(give + GIVE / 2 for _, give in observed["values"] if give)])
+    inside = sum(predicted["p5"] - max(GIVE, g) <= value <= predicted["p95"] + max(GIVE, g) for value, g in observed["values"])
+    faults = []
+    if inside < 0.8 * n:
+        faults.append("inside" + ("?" if tail(n, inside, 0.9) > RARE else ""))
+    off = abs(middle - predicted["p50"])
+    if off > max(1.0, 0.1 * max(middle, predicted["p50"])):
+        # Half of the observations on either side of the predicted median, if it is right.
+        above = sum(value > predicted["p50"] for value in values)
+        faults.append("median" + ("?" if 2 * tail(n, above, 0.5) > RARE else ""))
+    width, seen = predicted["p95"] - predicted["p5"], high - low
+    if width > 2 * seen and width > seen + 2 * give:
+        faults.append("wide")
+    return faults, {
+        "n": n, "predicted": (predicted["p5"], predicted["p50"], predicted["p95"]), "observed": (low, middle, high),
+        "inside": inside / n, "widths": width / seen if seen > 0.01 else None,
+    }
+
+
+def judge_share(predicted, count, of):
+    """Of so many pods so many had it."""
+    return [] if tail(of, count, predicted) > RARE / 2 else ["share"]
