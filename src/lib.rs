@@ -17,6 +17,7 @@
 //! - [`sys`]: the kernel as safe functions; the only unsafe code
 //! - [`http`]: messages as bytes and values
 //! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words, and a kubelet's view of it
+//! - [`grpc`]: health over HTTP/2: frames, HPACK, streams and the health service, as bytes and values
 //! - [`forecast`]: what Kubernetes will do with a workload, and when
 //! - [`resolve`]: calling a service and saying who answered
 //! - [`observe`]: the log and the counts
@@ -38,6 +39,7 @@ pub mod commands;
 pub mod config;
 pub mod faults;
 pub mod forecast;
+pub mod grpc;
 pub mod http;
 pub mod identity;
 pub mod observe;

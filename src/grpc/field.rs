@@ -1,0 +1,213 @@
+//! Fields of a request as what they mean here. Nobody needs their text: a name becomes a kind, a value a number, and that
+//! is all the table of HPACK keeps of them.
+
+use super::Method;
+use crate::text;
+
+/// The value of a field that makes a message malformed (RFC 9113 section 8.2.1).
+const BAD: u32 = u32::MAX;
+/// Longest content length that is looked at, in digits.
+const MAX_DIGITS: usize = 9;
+
+/// What a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// `:method`: 1 for POST, else 0.
+    Method,
+    /// `:scheme`.
+    Scheme,
+    /// `:authority`.
+    Authority,
+    /// `:path`: the number of the method of the health service, else 0.
+    Path,
+    /// `:status`, which only answers have: its number.
+    Status,
+    /// `content-type`: 1 for gRPC.
+    ContentType,
+    /// `te`.
+    Te,
+    /// `grpc-encoding`: 0 for none.
+    Encoding,
+    /// `content-length`: its number.
+    Length,
+    /// `user-agent`.
+    Agent,
+    /// `x-probe`: the probe's name, which a manifest can give.
+    Probe,
+    /// `grpc-status`: its number; 1000 for anything that is none.
+    GrpcStatus,
+    /// A field of the connection, which HTTP/2 does not have (RFC 9113 section 8.2.2).
+    Forbidden,
+    /// A name that cannot be one, or an unknown one with a colon.
+    Bad,
+    /// Any other.
+    Other,
+}
+
+/// The names that mean something, those with a colon first.
+const NAMES: [(&[u8], Kind); 17] = [
+    (b":method", Kind::Method),
+    (b":scheme", Kind::Scheme),
+    (b":authority", Kind::Authority),
+    (b":path", Kind::Path),
+    (b":status", Kind::Status),
+    (b"content-type", Kind::ContentType),
+    (b"te", Kind::Te),
+    (b"grpc-encoding", Kind::Encoding),
+    (b"content-length", Kind::Length),
+    (b"user-agent", Kind::Agent),
+    (b"x-probe", Kind::Probe),
+    (b"grpc-status", Kind::GrpcStatus),
+    (b"connection", Kind::Forbidden),
+    (b"keep-alive", Kind::Forbidden),
+    (b"proxy-connection", Kind::Forbidden),
+    (b"transfer-encoding", Kind::Forbidden),
+    (b"upgrade", Kind::Forbidden),
+];
+
+/// A field, or an entry of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Field {
+    pub(super) kind: Kind,
+    /// What the value comes to; see [`Kind`].
+    pub(super) value: u32,
+    /// Octets of its name.
+    pub(super) name_length: u16,
+    /// Octets of name and value, and 32 (RFC 7541 section 4.1).
+    pub(super) size: u16,
+}
+
+/// A string of HPACK: the beginning of its text, and what the rest of it can matter for.
+pub(super) struct Text {
+    start: [u8; Self::KEPT],
+    pub(super) length: usize,
+    last: u8,
+    /// Whether it holds an octet that no name has.
+    is_no_name: bool,
+    /// Whether it holds an octet that no value has.
+    is_no_value: bool,
+}
+
+impl Text {
+    /// How much of a string is kept: more than any that is compared.
+    const KEPT: usize = 64;
+
+    pub(super) fn new() -> Self {
+        Self { start: [0; Self::KEPT], length: 0, last: 0, is_no_name: false, is_no_value: false }
+    }
+
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.start.get_mut(self.length) {
+            *place = byte;
+        }
+        self.is_no_name |= matches!(byte, 0..=b' ' | b'A'..=b'Z' | 0x7f..) || byte == b':' && self.length > 0;
+        self.is_no_value |= matches!(byte, b'\0' | b'\r' | b'\n');
+        self.length += 1;
+        self.last = byte;
+    }
+
+    /// Its beginning.
+    pub(super) fn start(&self) -> &[u8] {
+        &self.start[..self.length.min(Self::KEPT)]
+    }
+
+    /// What it stands for as a name.
+    pub(super) fn kind(&self) -> Kind {
+        let start = self.start();
+        if self.is_no_name || start.is_empty() {
+            return Kind::Bad;
+        }
+        let known = NAMES.iter().find(|(name, _)| *name == start).map(|&(_, kind)| kind);
+        known.unwrap_or(if start[0] == b':' { Kind::Bad } else { Kind::Other })
+    }
+
+    /// What it comes to as the value of a field.
+    pub(super) fn value(&self, kind: Kind) -> u32 {
+        let start = self.start();
+        let is_space = |byte: u8| matches!(byte, b' ' | b'\t');
+        if self.is_no_value || start.first().is_some_and(|&first| is_space(first) || is_space(self.last)) {
+            return BAD;
+        }
+        let number = || text::parse_decimal(start).filter(|_| self.length <= MAX_DIGITS).map(|number| number as u32);
+        match kind {
+            Kind::Method => u32::from(start == b"POST"),
+            Kind::Path if start.is_empty() => BAD,
+            Kind::Path => Method::of_path(start).map_or(0, |method| method as u32),
+            Kind::Te if start != b"trailers" => BAD,
+            Kind::ContentType => {
+                let rest = start.strip_prefix(b"application/grpc");
+                u32::from(rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';'))))
+            }
+            Kind::Encoding => u32::from(start != b"identity"),
+            Kind::Length => number().unwrap_or(BAD),
+            Kind::Status | Kind::GrpcStatus => number().unwrap_or(1000),
+            _ => 0,
+        }
+    }
+}
+
+/// What the fields of a request come to.
+#[derive(Default, Debug)]
+pub(super) struct Meaning {
+    /// Whether it is not a request of HTTP/2 (RFC 9113 section 8.1.1), as far as the fields so far say.
+    is_malformed: bool,
+    /// The pseudo fields there were, a bit each.
+    pseudo: u8,
+    has_other: bool,
+    is_post: bool,
+    is_grpc: bool,
+    pub(super) is_encoded: bool,
+    pub(super) has_probe: bool,
+    pub(super) method: Option<Method>,
+    pub(super) length: Option<u32>,
+    /// The status of an answer, and the last `grpc-status`; only for whoever asks.
+    pub(super) grpc_status: Option<u32>,
+    /// The size of the list (RFC 9113 section 6.5.2).
+    pub(super) size: usize,
+}
+
+impl Meaning {
+    /// Adds a field.
+    pub(super) fn add(&mut self, field: Field) {
+        self.size += usize::from(field.size);
+        self.is_malformed |= field.value == BAD;
+        let value = field.value;
+        let pseudo = match field.kind {
+            Kind::Method => 1,
+            Kind::Scheme => 2,
+            Kind::Path => 4,
+            Kind::Authority => 8,
+            Kind::Status => 16,
+            _ => 0,
+        };
+        self.is_malformed |= pseudo != 0 && (self.has_other || self.pseudo & pseudo != 0);
+        self.pseudo |= pseudo;
+        self.has_other |= pseudo == 0;
+        match field.kind {
+            Kind::Method => self.is_post = value == 1,
+            Kind::Path => self.method = Method::from_number(value),
+            Kind::ContentType => self.is_grpc = value == 1,
+            Kind::Encoding => self.is_encoded |= value == 1,
+            Kind::Length => self.is_malformed |= self.length.replace(value).is_some_and(|before| before != value),
+            Kind::Probe => self.has_probe = true,
+            Kind::GrpcStatus => self.grpc_status = Some(value),
+            Kind::Forbidden | Kind::Bad => self.is_malformed = true,
+            _ => {}
+        }
+    }
+
+    /// Whether it cannot be a request: something is wrong, missing or too much of it.
+    pub(super) fn is_no_request(&self) -> bool {
+        self.is_malformed || self.pseudo & !8 != 1 | 2 | 4
+    }
+
+    /// Whether it cannot be trailers.
+    pub(super) fn is_no_trailers(&self) -> bool {
+        self.is_malformed || self.pseudo != 0
+    }
+
+    /// Whether it is a call of gRPC.
+    pub(super) fn is_call(&self) -> bool {
+        self.is_post && self.is_grpc
+    }
+}

@@ -1,0 +1,407 @@
+//! HPACK (RFC 7541), decoding only, and to what fields mean rather than to their text: an entry of the table is 12 octets,
+//! and a reference to it costs no more than that.
+
+use super::field::{Field, Kind, Text};
+use super::huffman;
+
+/// The size of the table that a peer may use; we never allow another.
+const MAX_TABLE: usize = 4096;
+/// What an entry counts besides its octets (RFC 7541 section 4.1).
+const OVERHEAD: usize = 32;
+/// How much of a name for the log is kept.
+const KEPT: usize = 47;
+
+/// A block that breaks the rules; what it says about the table is lost, and so is the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Broken;
+
+/// The lengths of the names of the static table (RFC 7541 appendix A).
+const STATIC_NAMES: [u8; 61] = [
+    10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14, 15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14, 16, 13, 12, 6, 4,
+    4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
+];
+
+/// An entry of the static table, from 1.
+fn static_entry(index: usize) -> Option<Field> {
+    let name_length = u16::from(*STATIC_NAMES.get(index.wrapping_sub(1))?);
+    let (kind, text): (_, &[u8]) = match index {
+        1 => (Kind::Authority, b""),
+        2 => (Kind::Method, b"GET"),
+        3 => (Kind::Method, b"POST"),
+        4 => (Kind::Path, b"/"),
+        5 => (Kind::Path, b"/index.html"),
+        6 => (Kind::Scheme, b"http"),
+        7 => (Kind::Scheme, b"https"),
+        8..=14 => (Kind::Status, [b"200", b"204", b"206", b"304", b"400", b"404", b"500"][index - 8]),
+        16 => (Kind::Other, b"gzip, deflate"),
+        28 => (Kind::Length, b""),
+        31 => (Kind::ContentType, b""),
+        57 => (Kind::Forbidden, b""),
+        58 => (Kind::Agent, b""),
+        _ => (Kind::Other, b""),
+    };
+    let mut value = Text::new();
+    text.iter().for_each(|&byte| value.push(byte));
+    let size = name_length + (text.len() + OVERHEAD) as u16;
+    Some(Field { kind, value: value.value(kind), name_length, size })
+}
+
+/// A name for the log: the beginning of a value that was sent once and is only referred to from then on.
+#[derive(Clone, Copy)]
+struct Name {
+    length: u8,
+    text: [u8; KEPT],
+}
+
+impl Name {
+    const NONE: Self = Self { length: 0, text: [0; KEPT] };
+
+    fn set(&mut self, text: &[u8]) {
+        let length = text.len().min(KEPT);
+        self.length = length as u8;
+        self.text[..length].copy_from_slice(&text[..length]);
+    }
+
+    fn get(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
+    }
+}
+
+/// What a peer's header blocks have left behind.
+pub(super) struct Decoder {
+    /// The dynamic table, the newest entry last.
+    entries: Vec<Field>,
+    size: usize,
+    /// How large the peer lets it become.
+    max: usize,
+    agent: Name,
+    probe: Name,
+}
+
+impl Decoder {
+    pub(super) fn new() -> Self {
+        Self { entries: Vec::new(), size: 0, max: MAX_TABLE, agent: Name::NONE, probe: Name::NONE }
+    }
+
+    /// The last `user-agent` that was spelled out, or the last `x-probe`.
+    pub(super) fn name(&self, is_probe: bool) -> &[u8] {
+        if is_probe { self.probe.get() } else { self.agent.get() }
+    }
+
+    /// Octets on the heap.
+    pub(super) fn held(&self) -> usize {
+        self.entries.capacity() * size_of::<Field>()
+    }
+
+    /// Decodes a whole block, field by field.
+    pub(super) fn decode(&mut self, mut block: &[u8], mut each: impl FnMut(Field)) -> Result<(), Broken> {
+        let input = &mut block;
+        let mut may_resize = true;
+        while let Some(&first) = input.first() {
+            if first & 0xe0 == 0x20 {
+                let max = integer(input, 5)?;
+                if !may_resize || max > MAX_TABLE {
+                    return Err(Broken);
+                }
+                self.max = max;
+                self.make_room(0);
+                continue;
+            }
+            may_resize = false;
+            let field = if first & 0x80 != 0 {
+                let index = integer(input, 7)?;
+                self.entry(index)?
+            } else {
+                let is_kept = first & 0x40 != 0;
+                let index = integer(input, if is_kept { 6 } else { 4 })?;
+                self.literal(input, index, is_kept)?
+            };
+            each(field);
+        }
+        Ok(())
+    }
+
+    fn entry(&self, index: usize) -> Result<Field, Broken> {
+        let newest = || self.entries.len().checked_sub(index.checked_sub(STATIC_NAMES.len())?);
+        static_entry(index).or_else(|| self.entries.get(newest()?).copied()).ok_or(Broken)
+    }
+
+    /// A field that is spelled out, with a name of the table or (index 0) one of its own.
+    fn literal(&mut self, input: &mut &[u8], index: usize, is_kept: bool) -> Result<Field, Broken> {
+        let (kind, name_length) = if index == 0 {
+            let name = string(input)?;
+            (name.kind(), name.length)
+        } else {
+            let named = self.entry(index)?;
+            (named.kind, usize::from(named.name_length))
+        };
+        let value = string(input)?;
+        match kind {
+            Kind::Agent => self.agent.set(value.start()),
+            Kind::Probe => self.probe.set(value.start()),
+            _ => {}
+        }
+        let size = name_length + value.length + OVERHEAD;
+        // Cannot fail: a block is at most 16 KiB, and no octet of it is a string of more than two.
+        let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
+        let field = Field { kind, value: value.value(kind), name_length: short(name_length), size: short(size) };
+        if is_kept {
+            self.make_room(size);
+            // One that is larger than the table leaves it empty, which is no error (RFC 7541 section 4.4).
+            if size <= self.max {
+                self.size += size;
+                self.entries.push(field);
+            }
+        }
+        Ok(field)
+    }
+
+    /// Drops the oldest entries until there is room for one of that size.
+    fn make_room(&mut self, size: usize) {
+        let mut gone = 0;
+        while gone < self.entries.len() && self.size + size > self.max {
+            self.size -= usize::from(self.entries[gone].size);
+            gone += 1;
+        }
+        self.entries.drain(..gone);
+    }
+}
+
+/// Takes an integer with a prefix of so many bits (RFC 7541 section 5.1); at most 4 octets follow the prefix.
+fn integer(input: &mut &[u8], bits: u32) -> Result<usize, Broken> {
+    let mut next = || input.split_off_first().copied().ok_or(Broken);
+    let most = (1 << bits) - 1;
+    let mut value = usize::from(next()?) & most;
+    if value < most {
+        return Ok(value);
+    }
+    for shift in [0, 7, 14, 21] {
+        let byte = usize::from(next()?);
+        value += (byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(Broken)
+}
+
+/// Takes a string (RFC 7541 section 5.2).
+fn string(input: &mut &[u8]) -> Result<Text, Broken> {
+    let mut text = Text::new();
+    let is_huffman = input.first().is_some_and(|first| first & 0x80 != 0);
+    let length = integer(input, 7)?;
+    let bytes = input.split_off(..length).ok_or(Broken)?;
+    if is_huffman {
+        huffman::decode(bytes, |byte| text.push(byte)).ok_or(Broken)?;
+    } else {
+        bytes.iter().for_each(|&byte| text.push(byte));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_hexadecimal(text: &str) -> Vec<u8> {
+        let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        if text == "-" { Vec::new() } else { (0..text.len()).step_by(2).map(digit).collect() }
+    }
+
+    fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Field>, Broken> {
+        let mut fields = Vec::new();
+        decoder.decode(block, |field| fields.push(field)).map(|()| fields)
+    }
+
+    /// What a field has to come to, from its text.
+    fn meant(name: &[u8], value: &[u8]) -> Field {
+        let is_name = |&byte: &u8| byte > b' ' && byte < 0x7f && !byte.is_ascii_uppercase();
+        let kind = match name {
+            b":method" => Kind::Method,
+            b":scheme" => Kind::Scheme,
+            b":path" => Kind::Path,
+            b":authority" => Kind::Authority,
+            b":status" => Kind::Status,
+            b"content-type" => Kind::ContentType,
+            b"te" => Kind::Te,
+            b"grpc-encoding" => Kind::Encoding,
+            b"content-length" => Kind::Length,
+            b"user-agent" => Kind::Agent,
+            b"x-probe" => Kind::Probe,
+            b"grpc-status" => Kind::GrpcStatus,
+            b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => Kind::Forbidden,
+            _ if name.is_empty() || !name.iter().all(is_name) || name.contains(&b':') => Kind::Bad,
+            _ => Kind::Other,
+        };
+        let text = String::from_utf8_lossy(value);
+        let number = (value.iter().all(u8::is_ascii_digit) && value.len() <= 9).then(|| text.parse().ok()).flatten();
+        let edges = [value.first(), value.last()];
+        let is_bad = value.iter().any(|byte| b"\0\r\n".contains(byte))
+            || edges.iter().any(|edge| matches!(edge, Some(b' ' | b'\t')));
+        let value_means = match kind {
+            _ if is_bad => u32::MAX,
+            Kind::Method => u32::from(value == b"POST"),
+            Kind::Path => match value {
+                b"" => u32::MAX,
+                b"/grpc.health.v1.Health/Check" => 1,
+                b"/grpc.health.v1.Health/List" => 2,
+                b"/grpc.health.v1.Health/Watch" => 3,
+                _ => 0,
+            },
+            Kind::Te => {
+                if value == b"trailers" {
+                    0
+                } else {
+                    u32::MAX
+                }
+            }
+            Kind::ContentType => u32::from(
+                value == b"application/grpc"
+                    || ["application/grpc+", "application/grpc;"].iter().any(|start| text.starts_with(start)),
+            ),
+            Kind::Encoding => u32::from(value != b"identity"),
+            Kind::Length => number.unwrap_or(u32::MAX),
+            Kind::Status | Kind::GrpcStatus => number.unwrap_or(1000),
+            _ => 0,
+        };
+        let size = (name.len() + value.len() + 32) as u16;
+        Field { kind, value: value_means, name_length: name.len() as u16, size }
+    }
+
+    /// `tests/grpc/hpack_oracle.py` tells what another decoder reads in them.
+    #[test]
+    fn blocks_mean_what_another_decoder_reads_in_them() {
+        let (mut decoder, mut got, mut want) = (Decoder::new(), Ok(Vec::new()), Vec::new());
+        let (mut blocks, mut refused) = (0, 0);
+        for (number, line) in include_str!("../../tests/grpc/hpack.txt").lines().enumerate() {
+            let (what, rest) = line.split_once(' ').unwrap_or((line, ""));
+            let place = || format!("line {}: {line}", number + 1);
+            match what {
+                "connection" => decoder = Decoder::new(),
+                "block" => {
+                    got = decoded(&mut decoder, &from_hexadecimal(rest));
+                    want.clear();
+                    blocks += 1;
+                }
+                "field" => {
+                    let (name, value) = rest.split_once(' ').unwrap();
+                    want.push(meant(&from_hexadecimal(name), &from_hexadecimal(value)));
+                }
+                "table" => {
+                    assert_eq!(got.as_ref(), Ok(&want), "{}", place());
+                    assert_eq!(format!("{} {}", decoder.size, decoder.entries.len()), rest, "{}", place());
+                }
+                "broken" => {
+                    assert_eq!(got, Err(Broken), "{}", place());
+                    refused += 1;
+                }
+                _ => assert_eq!(what, "#"),
+            }
+        }
+        assert!(blocks > 250 && refused > 90, "{blocks} blocks, {refused} refused");
+    }
+
+    #[test]
+    fn integers_of_rfc_7541_appendix_c_are_read_and_endless_ones_refused() {
+        for (bytes, bits, want) in [
+            (&b"\x0a"[..], 5, Ok(10)),
+            (b"\x1f\x9a\x0a", 5, Ok(1337)),
+            (b"\x2a", 8, Ok(42)),
+            (b"\xff\x80\x80\x80\0", 7, Ok(127)),
+            (b"\xff\xff\xff\xff\x7f", 7, Ok((1 << 28) + 126)),
+            (b"\xff\x80\x80\x80\x80\0", 7, Err(Broken)),
+            (b"\xff\x80", 7, Err(Broken)),
+            (b"", 7, Err(Broken)),
+        ] {
+            assert_eq!(integer(&mut &*bytes, bits), want, "{}", bytes.escape_ascii());
+        }
+    }
+
+    /// RFC 7541 appendix C.3 and C.4: the same three requests, without and with Huffman's code.
+    #[test]
+    fn requests_of_rfc_7541_appendix_c_are_read() {
+        for blocks in [
+            [
+                "828684410f7777772e6578616d706c652e636f6d",
+                "828684be58086e6f2d6361636865",
+                "828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565",
+            ],
+            [
+                "828684418cf1e3c2e5f23a6ba0ab90f4ff",
+                "828684be5886a8eb10649cbf",
+                "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf",
+            ],
+        ] {
+            let mut decoder = Decoder::new();
+            let authority = meant(b":authority", b"www.example.com");
+            let first = [meant(b":method", b"GET"), meant(b":scheme", b"http"), meant(b":path", b"/"), authority];
+            let cache = meant(b"cache-control", b"no-cache");
+            let last =
+                [meant(b":method", b"GET"), meant(b":scheme", b"https"), meant(b":path", b"/index.html"), authority];
+            let custom = meant(b"custom-key", b"custom-value");
+            for (block, fields, size) in [
+                (blocks[0], first.to_vec(), 57),
+                (blocks[1], [&first[..], &[cache]].concat(), 110),
+                (blocks[2], [&last[..], &[custom]].concat(), 164),
+            ] {
+                assert_eq!(decoded(&mut decoder, &from_hexadecimal(block)), Ok(fields), "{block}");
+                assert_eq!(decoder.size, size, "{block}");
+            }
+        }
+    }
+
+    /// RFC 7541 appendix C.5: answers, in a table of 256 octets.
+    #[test]
+    fn the_oldest_entries_are_evicted_first() {
+        let mut decoder = Decoder::new();
+        let blocks = [
+            "3fe101",
+            "4803333032580770726976617465611d4d6f6e2c203231204f637420323031332032303a31333a323120474d546e1768747470733a2f2f7777772e6578616d706c652e636f6d",
+            "4803333037c1c0bf",
+        ]
+        .map(|block| decoded(&mut decoder, &from_hexadecimal(block)).unwrap());
+        assert_eq!((decoder.size, decoder.entries.len()), (222, 4));
+        assert_eq!(blocks[2][0], meant(b":status", b"307"));
+        assert_eq!(blocks[2][1..], blocks[1][1..]);
+    }
+
+    #[test]
+    fn the_size_of_the_table_changes_only_in_front_of_fields_and_within_its_limit() {
+        for (block, is_taken) in [("20", true), ("203fe11f82", true), ("8220", false), ("3fe21f", false), ("3f", false)]
+        {
+            assert_eq!(decoded(&mut Decoder::new(), &from_hexadecimal(block)).is_ok(), is_taken, "{block}");
+        }
+    }
+
+    #[test]
+    fn an_entry_larger_than_the_table_empties_it_and_may_take_its_name_from_what_goes() {
+        let mut decoder = Decoder::new();
+        decoded(&mut decoder, b"\x40\x01a\x01b").unwrap();
+        assert_eq!(decoder.entries.len(), 1);
+        // Its name is the entry that its own value pushes out.
+        let value = vec![b'x'; 4096];
+        let block = [&[0x7e, 0x7f, 0x81, 0x1f][..], &value].concat();
+        assert_eq!(decoded(&mut decoder, &block), Ok(vec![meant(b"a", &value)]));
+        assert_eq!((decoder.size, decoder.entries.len()), (0, 0));
+    }
+
+    #[test]
+    fn references_are_cheap_and_the_table_small() {
+        assert_eq!(size_of::<Field>(), 12);
+        let mut decoder = Decoder::new();
+        let block = [&b"\x40\0\0"[..]; 1000].concat();
+        decoded(&mut decoder, &block).unwrap();
+        assert_eq!((decoder.entries.len(), decoder.size), (128, 4096));
+        assert!(decoder.held() <= 128 * 2 * 12, "{}", decoder.held());
+    }
+
+    #[test]
+    fn the_clients_name_is_kept_when_it_is_only_referred_to() {
+        let mut decoder = Decoder::new();
+        decoded(&mut decoder, b"\x7a\x05probe\x40\x07x-probe\x04live").unwrap();
+        decoded(&mut decoder, b"\xbe\xbf").unwrap();
+        assert_eq!((decoder.name(false), decoder.name(true)), (&b"probe"[..], &b"live"[..]));
+        decoded(&mut decoder, &[&b"\x7a\x7f\x01"[..], &[b'x'; 128]].concat()).unwrap();
+        assert_eq!(decoder.name(false), [b'x'; 47]);
+    }
+}
