@@ -1,16 +1,19 @@
 //! Parsers against changed bytes: everything in `tests/corpus`, and what `mutate` makes of it. Heads and chunks are held to
 //! the `oracle`, alone and through a whole server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
 
 use fastrand::Rng;
 use probeserver::config::{Config, ConfigError, VARIABLES};
+use probeserver::faults::Check;
 use probeserver::faults::explain::explain;
 use probeserver::faults::forecast::Probe;
 use probeserver::faults::plan;
 use probeserver::faults::rule::Rule;
+use probeserver::grpc;
 use probeserver::http::body::BodyReader;
 use probeserver::http::head;
 use probeserver::http::{MAX_FIELDS, MAX_HEAD, upstream};
@@ -265,6 +268,67 @@ fn answers_of_others_are_read_however_they_are_cut() {
         assert_eq!(taken, whole, "in pieces");
         assert!(whole.is_err() || out == bytewise && head.body.is_done() == body.is_done());
         format!("{} {} {whole:?}", head.status / 100, head.keeps)
+    });
+}
+
+/// What a session comes to that is fed these pieces: what it sends, what it asks and refuses, and whether it goes on.
+/// Every check serves but that of readiness.
+fn grpc_session<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> (Vec<u8>, Vec<String>) {
+    let now = Instant::now();
+    let mut session: grpc::Session<()> = grpc::Session::new(now);
+    let (mut sent, mut told, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    'all: for piece in pieces {
+        held.extend_from_slice(piece);
+        loop {
+            let (used, next) = session.receive(&held, now);
+            let before = held.len();
+            held.drain(..used);
+            match next {
+                grpc::Next::More => break,
+                grpc::Next::End => {
+                    told.push("end".to_owned());
+                    break 'all;
+                }
+                grpc::Next::Refused(status) => told.push(status.to_string()),
+                grpc::Next::Call(call) => {
+                    told.push(format!("{:?} {:?}", call.method, call.check));
+                    let state = match call.check {
+                        None => grpc::State::Unknown,
+                        Some(Check::Ready) => grpc::State::NotServing,
+                        Some(_) => grpc::State::Serving,
+                    };
+                    session.answer(call.stream, grpc::Verdict::State(state), now);
+                }
+            }
+            assert!(held.len() < before, "it asks and takes nothing");
+        }
+        sent.append(&mut session.output);
+        assert!(held.len() < grpc::FRAME_HEAD + grpc::MAX_FRAME, "{} octets that are no frame yet", held.len());
+        let kept = session.shrink();
+        assert!(kept < 64 * 1024, "it keeps {kept} octets");
+    }
+    sent.append(&mut session.output);
+    (sent, told)
+}
+
+#[test]
+fn frames_of_http_2_mean_the_same_however_they_are_cut() {
+    fuzz("grpc", |input| {
+        let (sent, told) = grpc_session([input].into_iter());
+        let cuts = cuts(input);
+        let pieces = cuts.iter().scan(0, |from, &to| Some(&input[std::mem::replace(from, to)..to]));
+        assert_eq!(grpc_session(pieces), (sent.clone(), told.clone()), "in pieces");
+        // Only whole frames are sent, and not many for few octets.
+        let (mut rest, mut kinds) = (&sent[..], BTreeSet::new());
+        while let Some((head, after)) = rest.split_at_checked(grpc::FRAME_HEAD) {
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            assert!(head[0] == 0 && length <= after.len(), "half a frame");
+            kinds.insert((head[3], head[4], if head[3] == 3 || head[3] == 7 { after[length - 1] } else { 0 }));
+            rest = &after[length..];
+        }
+        assert!(rest.is_empty() && sent.len() <= 200 + 20 * input.len(), "{} octets for {}", sent.len(), input.len());
+        let told: BTreeSet<_> = told.into_iter().collect();
+        format!("{kinds:?} {told:?}")
     });
 }
 
