@@ -1,6 +1,8 @@
 //! What the command line can do: serve, and the small helpers that an image without a shell needs.
 
+use std::io::{IsTerminal, Read, stderr, stdin};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start};
@@ -55,7 +57,7 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
         },
         ["sleep", duration] => match quantity::parse_seconds(duration.as_bytes()) {
             Some(duration) => {
-                sys::sleep(duration);
+                thread::sleep(duration);
                 0
             }
             None => bad_usage("sleep", &words[1..], "seconds or a duration, at most 30 days"),
@@ -204,7 +206,7 @@ fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
     };
     let mut shown = Instant::now();
     let mut report = |summary: &Summary| {
-        if shown.elapsed() >= PROGRESS && sys::is_terminal(2) {
+        if shown.elapsed() >= PROGRESS && stderr().is_terminal() {
             shown = Instant::now();
             let number = text::to_decimal;
             let errors = number(summary.failed());
@@ -212,7 +214,7 @@ fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
         }
     };
     let result = many::run(run, many::AT_ONCE, &mut report);
-    if sys::is_terminal(2) {
+    if stderr().is_terminal() {
         complain(&["\r\x1b[K"]);
     }
     match result {
@@ -227,6 +229,13 @@ fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
             FAILED
         }
     }
+}
+
+/// A plan from standard input, unless it is too long or cannot be read.
+fn read_plan() -> Option<Vec<u8>> {
+    let mut plan = Vec::new();
+    stdin().take(MAX_PLAN as u64 + 1).read_to_end(&mut plan).ok()?;
+    (plan.len() <= MAX_PLAN).then_some(plan)
 }
 
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
@@ -257,9 +266,9 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
         let pod = pod.map_or_else(|| identity::pod_name(&config), str::to_owned);
         let rules = match plan {
             None => Ok(config.rules),
-            Some("-") => match sys::read_stdin(MAX_PLAN + 1) {
-                Ok(plan) if plan.len() <= MAX_PLAN => plan::parse(&plan),
-                _ => return bad_usage("standard input", &[], "a plan of at most 16 KiB"),
+            Some("-") => match read_plan() {
+                Some(plan) => plan::parse(&plan),
+                None => return bad_usage("standard input", &[], "a plan of at most 16 KiB"),
             },
             Some(plan) => plan::parse(plan.as_bytes()),
         };

@@ -1,16 +1,13 @@
-//! The process: takes the ambient world in and gives an exit status out. Without std's runtime; see
-//! [`probeserver::sys::prepare_process`].
-#![no_main]
+//! The process: takes the ambient world in and gives an exit status out.
 
-use std::ffi::{c_char, c_int};
+use std::env;
+use std::os::unix::ffi::OsStringExt;
 
-use probeserver::{commands, sys};
+use probeserver::{commands, sys, text};
 
-#[allow(unsafe_code)] // The C runtime calls it, and it trusts the C runtime.
-#[unsafe(no_mangle)]
-extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
-    sys::prepare_process();
-    // SAFETY: these are the C runtime's own.
-    let arguments = unsafe { sys::arguments(count, arguments) };
-    sys::exit_now(commands::run(&arguments, &sys::environment))
+fn main() {
+    let arguments: Vec<String> = env::args_os().skip(1).map(|word| text::lossy(&word.into_vec())).collect();
+    let lookup = |name: &str| env::var_os(name).map(OsStringExt::into_vec);
+    // Not by returning: what is at work on other threads does not hold the end up.
+    sys::exit_now(commands::run(&arguments, &lookup))
 }

@@ -143,7 +143,8 @@ impl Log {
     /// Starts the thread that writes, if it does not run yet. Without a thread to be had, lines are kept until the
     /// next try, or until [`Log::flush`].
     pub fn start(&'static self) {
-        if !self.has_writer.swap(true, Ordering::Relaxed) && sys::spawn(STACK, || self.write_forever()).is_err() {
+        if !self.has_writer.swap(true, Ordering::Relaxed) && sys::spawn("log", STACK, || self.write_forever()).is_err()
+        {
             self.has_writer.store(false, Ordering::Relaxed);
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::faults::rule::CrashKind;
 use crate::observe::log::Log;
+use crate::process::memory::Memory;
 use crate::{sys, text};
 
 /// Exit status of a failure at run time.
@@ -100,7 +101,7 @@ fn run_out_of_memory() -> ! {
     // Raising one's own score needs no privilege; a container without /proc dies of its limit all the same.
     let _ = sys::overwrite_file("/proc/self/oom_score_adj", b"1000");
     loop {
-        match sys::Memory::reserve(16 << 20) {
+        match Memory::reserve(16 << 20) {
             Ok(mut memory) => {
                 memory.touch();
                 std::mem::forget(memory);

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::memory::Memory;
 use crate::sys;
 
 /// Longest time that is burnt or slept in one piece.
@@ -44,7 +45,7 @@ impl Load {
         let load = Self(Arc::default());
         for share in (0..percent).step_by(100).map(|before| (percent - before).min(100)) {
             let stop = Arc::clone(&load.0);
-            sys::spawn(STACK, move || burn(share, &stop))?;
+            sys::spawn("burn", STACK, move || burn(share, &stop))?;
         }
         Ok(load)
     }
@@ -53,9 +54,9 @@ impl Load {
     pub fn hold(bytes: u64) -> io::Result<Self> {
         let load = Self(Arc::default());
         let size = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut memory = sys::Memory::reserve(size)?;
+        let mut memory = Memory::reserve(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let stop = Arc::clone(&load.0);
-        sys::spawn(STACK, move || {
+        sys::spawn("hold", STACK, move || {
             memory.touch();
             while !stop.wait(Duration::from_secs(3600)) {}
         })?;
@@ -130,7 +131,7 @@ mod tests {
     fn share_over(time: Duration) -> u128 {
         let (start, before) = (Instant::now(), sys::process_time());
         while start.elapsed() < time {
-            sys::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(10));
         }
         (sys::process_time() - before).as_micros() * 100 / start.elapsed().as_micros()
     }
@@ -147,7 +148,7 @@ mod tests {
             let deadline = Instant::now() + Duration::from_secs(20);
             while !reached(resident()) {
                 assert!(Instant::now() < deadline, "{} resident", resident());
-                sys::sleep(Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5));
             }
         };
         until(&|now| now > before + (200 << 20));

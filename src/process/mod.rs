@@ -1,5 +1,6 @@
-//! The life of the process: its phases, its command line's small helpers, and its ends.
+//! The life of the process: its phases, the load it puts on itself, and its ends.
 
 pub mod ending;
 pub mod load;
+pub mod memory;
 pub mod phase;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{MAX_LOAD, Outcome, Request, State, Work};
 use crate::http::response::Response;
 use crate::http::target;
-use crate::sys::Memory;
+use crate::process::memory::Memory;
 use crate::{quantity, text};
 
 /// Touched memory, counted against MEM_MAX until it is dropped.

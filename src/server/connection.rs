@@ -4,7 +4,7 @@
 
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::content::{Content, Unread};
@@ -13,7 +13,7 @@ use super::lot::{Connection, Taken, Until};
 use super::paused::{Paused, Then};
 use super::reason::Reason;
 use super::request_log::Done;
-use super::sending::{self, After, Output, receive};
+use super::sending::{self, After, Output, finish_sending, receive};
 use super::{Around, Server};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
@@ -58,7 +58,7 @@ enum Step {
 struct Visit<'d> {
     server: &'static Server,
     desk: &'d mut Desk,
-    fd: RawFd,
+    stream: &'d TcpStream,
     /// Bytes received: where those not used yet begin, and where they end.
     start: usize,
     end: usize,
@@ -122,14 +122,14 @@ fn visit(
     connection: Connection,
     work: impl FnOnce(&mut Visit<'_>, &mut Vec<u8>) -> Step,
 ) {
-    let fd = connection.socket.as_raw_fd();
+    let stream = &connection.socket;
     // Out of the desk while requests borrow from it.
     let mut input = std::mem::take(&mut desk.input);
     let since = Instant::now();
-    let mut visit = Visit { server, desk, fd, start: 0, end: 0, spill: Vec::new(), is_same_head: false, since };
+    let mut visit = Visit { server, desk, stream, start: 0, end: 0, spill: Vec::new(), is_same_head: false, since };
     let mut step = work(&mut visit, &mut input);
     if matches!(step, Step::Linger) {
-        sys::finish_sending(fd);
+        finish_sending(stream);
         step = visit.linger(Until::Deadline(Instant::now() + LINGER_TIMEOUT));
     }
     desk.input = input;
@@ -139,7 +139,7 @@ fn visit(
             server.lot.park(connection, reason, until, paused.map(Box::new), held)
         }
         Step::Reset => {
-            sys::close_with_reset(fd);
+            sys::close_with_reset(&connection.socket);
             Some(server.lot.close(connection))
         }
         Step::Next | Step::Close | Step::Linger => Some(server.lot.close(connection)),
@@ -192,7 +192,7 @@ impl Visit<'_> {
         input.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         make_room(input, self.end + 1);
-        let count = receive(self.fd, &mut input[self.end..])?;
+        let count = receive(self.stream, &mut input[self.end..])?;
         self.end += count;
         Ok(count)
     }
@@ -231,8 +231,8 @@ impl Visit<'_> {
             return Step::Park(Reason::Delay, until, Some(self.paused(bytes, Then::CarryOut(decision))));
         }
         state.counts.request(state.phase.get() >= Phase::Draining);
-        let fd = self.fd;
-        let surroundings = Around { server: self.server, fd };
+        let stream = self.stream;
+        let surroundings = Around { server: self.server, stream };
         let head_bytes = &bytes[..head.length];
         let mut body = std::mem::take(&mut self.desk.body);
         let request = |body| Request { head, head_bytes, body, decision: &decision, surroundings: &surroundings };
@@ -245,7 +245,7 @@ impl Visit<'_> {
             Some(Effect::Crash(kind)) => Outcome::End(ending::Ending::Crash(*kind)),
             _ => match route.refuses(head.method) {
                 Some(refusal) => Outcome::Respond(refusal),
-                None => match content.read(self.fd, self.server, &mut body) {
+                None => match content.read(self.stream, self.server, &mut body) {
                     Ok(()) => routes::answer(route, &request(&body), state),
                     Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
                     Err(Unread::Busy) => Outcome::Respond(Response::status_page(503).with_fields(RETRY_AFTER)),
@@ -264,7 +264,7 @@ impl Visit<'_> {
         body.clear();
         body.shrink_to(MAX_HEAD); // An echo does not keep its memory for ever.
         self.desk.body = body;
-        let done = Done { server: self.server, fd, head, route, decision: &decision, outcome: &outcome };
+        let done = Done { server: self.server, stream, head, route, decision: &decision, outcome: &outcome };
         done.note();
         self.start = self.end - content.rest.len();
         self.spill = std::mem::take(&mut content.spill);
@@ -299,7 +299,7 @@ impl Visit<'_> {
     ) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
         let (decision, outcome) = (Decision::default(), Outcome::Respond(refusal));
-        Done { server: self.server, fd: self.fd, head, route, decision: &decision, outcome: &outcome }.note();
+        Done { server: self.server, stream: self.stream, head, route, decision: &decision, outcome: &outcome }.note();
         let Outcome::Respond(refusal) = outcome else { return Step::Close };
         content.skip(&mut Vec::new());
         self.start = self.end - content.rest.len();
@@ -344,7 +344,7 @@ impl Visit<'_> {
         let with_content = head.method != Method::Head && response.has_content();
         self.write_head(&response, persistence);
         let body = if with_content { response.body } else { Body::Static(b"") };
-        let sent = sending::send(self.fd, &mut self.desk.output, body, after);
+        let sent = sending::send(self.stream, &mut self.desk.output, body, after);
         self.server.state.counts.took(self.since.elapsed());
         match sent {
             Ok(None) => step_after(after),
@@ -359,7 +359,7 @@ impl Visit<'_> {
 
     /// Goes on sending an answer that the client did not take at once.
     fn send_rest(&mut self, input: &[u8], mut output: Output) -> Step {
-        match output.send(self.fd) {
+        match output.send(self.stream) {
             Ok(true) => step_after(output.after),
             Ok(false) => Step::Park(Reason::Write, Until::AsBefore, Some(self.paused(input, Then::Send(output)))),
             Err(_) => Step::Close,
@@ -373,7 +373,7 @@ impl Visit<'_> {
         let response = Response::status_page(error.status());
         self.write_head(&response, Persistence::Close);
         // A client that takes not even this gets no more.
-        let _ = sending::send(self.fd, &mut self.desk.output, response.body, After::Linger);
+        let _ = sending::send(self.stream, &mut self.desk.output, response.body, After::Linger);
         Step::Linger
     }
 
@@ -388,7 +388,7 @@ impl Visit<'_> {
     fn linger(&mut self, until: Until) -> Step {
         self.desk.output.resize(FIRST_INPUT, 0);
         for _ in 0..TURN {
-            match receive(self.fd, &mut self.desk.output) {
+            match receive(self.stream, &mut self.desk.output) {
                 Ok(0) => return Step::Close,
                 Ok(_) => {}
                 Err(ErrorKind::WouldBlock) => break,
@@ -400,7 +400,7 @@ impl Visit<'_> {
 
     /// Ends the process. The client sees its connection end without a byte, not broken off.
     fn end_process(&mut self, ending: Ending, head: &Head<'_, '_>, decision: &Decision) -> ! {
-        sys::finish_sending(self.fd);
+        finish_sending(self.stream);
         self.linger(Until::AsBefore);
         let why = match decision.deciding() {
             Some(live) => super::clock::named(live),

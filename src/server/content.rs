@@ -1,14 +1,13 @@
 //! The content of a request, from what has been received already and, where that is not all, from the socket.
 
-use std::io::ErrorKind;
-use std::os::fd::RawFd;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{Server, sending};
 use crate::http::RequestError;
 use crate::http::body::BodyReader;
 use crate::http::head::Head;
-use crate::sys;
 
 /// How long content may take, from the end of the head to its last octet.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,7 +60,12 @@ impl<'b> Content<'b> {
     }
 
     /// Reads all of it, waiting for the client where needed. That keeps a thread, so it needs leave.
-    pub(super) fn read(&mut self, fd: RawFd, server: &'static Server, body: &mut Vec<u8>) -> Result<(), Unread> {
+    pub(super) fn read(
+        &mut self,
+        mut stream: &TcpStream,
+        server: &'static Server,
+        body: &mut Vec<u8>,
+    ) -> Result<(), Unread> {
         self.take_received(body).map_err(Unread::Refused)?;
         if self.reader.is_done() {
             return Ok(());
@@ -69,21 +73,27 @@ impl<'b> Content<'b> {
         let _permit = server.crew.begin_slow(server).ok_or(Unread::Busy)?;
         if self.expects_continue {
             // A client that does not take this will not get the answer either.
-            sys::send(fd, b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Unread::Gone)?;
+            stream.write(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Unread::Gone)?;
         }
-        self.read_from_socket(fd, body)
+        // The one place where a worker waits for a client.
+        let blocking = |blocks: bool| stream.set_nonblocking(!blocks).map_err(|_| Unread::Gone);
+        blocking(true)?;
+        let result = self.read_from_socket(stream, body);
+        blocking(false)?;
+        result
     }
 
     #[inline(never)] // Its buffer is on the stack only while it is needed.
-    fn read_from_socket(&mut self, fd: RawFd, body: &mut Vec<u8>) -> Result<(), Unread> {
+    fn read_from_socket(&mut self, stream: &TcpStream, body: &mut Vec<u8>) -> Result<(), Unread> {
         let deadline = Instant::now() + BODY_TIMEOUT;
         let mut piece = [0u8; PIECE];
         while !self.reader.is_done() {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || !sys::wait_readable(fd, left) {
+            // It bounds one read, and the deadline is for all of them.
+            if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
                 return Err(Unread::Refused(RequestError::Timeout));
             }
-            match sending::receive(fd, &mut piece) {
+            match sending::receive(stream, &mut piece) {
                 Ok(0) => return Err(Unread::Gone),
                 Ok(count) => {
                     let used = self.reader.feed(&piece[..count], body).map_err(Unread::Refused)?;

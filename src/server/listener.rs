@@ -2,8 +2,8 @@
 //! losing anybody.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ pub fn probable_port(port: Option<u16>) -> u16 {
 
 /// Binds one port, on every address when none is given: IPv6 and IPv4, or IPv4 where there is no IPv6. Port
 /// privilege is raised only when the kernel asks for it.
-fn bind_port(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, ListenError> {
+fn bind_port(address: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenError> {
     let wanted = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
     let attempt = |address: SocketAddr| {
         sys::bind(address).or_else(|error| match error.kind() {
@@ -89,8 +89,8 @@ fn bind_port(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, ListenError>
     };
     // A port that the kernel has chosen is lost when `listen close` shuts the socket; one that was asked for stays. So
     // ask for it, with the first socket still holding it.
-    let chosen = |socket: OwnedFd| match sys::addresses(socket.as_raw_fd()).1 {
-        Some(address) if port == 0 => sys::bind(SocketAddr::new(tried.ip(), address.port())),
+    let chosen = |socket: TcpListener| match socket.local_addr() {
+        Ok(address) if port == 0 => sys::bind(SocketAddr::new(tried.ip(), address.port())),
         _ => Ok(socket),
     };
     result.and_then(chosen).map_err(|error| ListenError { address: tried, error })
@@ -98,7 +98,7 @@ fn bind_port(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, ListenError>
 
 struct Socket {
     /// `None` once closed.
-    fd: Option<OwnedFd>,
+    listener: Option<TcpListener>,
     /// Whether the last accept failed for want of descriptors or memory: logged once an episode.
     is_starved: bool,
     /// What the rules make of it.
@@ -110,9 +110,9 @@ pub struct Listener(Mutex<Socket>);
 
 impl Listener {
     /// Takes over a bound socket and listens.
-    fn listen(socket: OwnedFd) -> io::Result<Self> {
-        sys::listen(socket.as_raw_fd(), BACKLOG)?;
-        Ok(Self(Mutex::new(Socket { fd: Some(socket), is_starved: false, listening: Listening::Open })))
+    fn listen(socket: TcpListener) -> io::Result<Self> {
+        sys::listen(&socket, BACKLOG)?;
+        Ok(Self(Mutex::new(Socket { listener: Some(socket), is_starved: false, listening: Listening::Open })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Socket> {
@@ -121,14 +121,14 @@ impl Listener {
 
     /// The address it listens on.
     pub fn address(&self) -> Option<SocketAddr> {
-        let fd = self.lock().fd.as_ref()?.as_raw_fd();
-        sys::addresses(fd).1
+        let address = self.lock().listener.as_ref()?.local_addr().ok()?;
+        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
     /// Lets the lot watch it.
     pub fn watch(&self, server: &Server) -> io::Result<()> {
-        match &self.lock().fd {
-            Some(fd) => server.lot.watch_listener(fd.as_raw_fd()),
+        match &self.lock().listener {
+            Some(listener) => server.lot.watch_listener(listener.as_raw_fd()),
             None => Ok(()),
         }
     }
@@ -136,11 +136,12 @@ impl Listener {
     /// Takes one connection from the queue and arms the listener again, so that another worker takes the next.
     pub fn accept(&self, server: &'static Server) -> Option<Connection> {
         let mut socket = self.lock();
-        let fd = socket.fd.as_ref()?.as_raw_fd();
+        let listener = socket.listener.as_ref()?;
+        let fd = listener.as_raw_fd();
         if socket.listening != Listening::Open {
             return None; // Armed again when the rule's window shuts.
         }
-        match sys::accept(fd) {
+        match accept(listener) {
             Ok(accepted) => {
                 socket.is_starved = false;
                 let _ = server.lot.arm_listener(fd);
@@ -166,7 +167,7 @@ impl Listener {
         if !std::mem::replace(&mut socket.is_starved, true) {
             server.log.write(server.log.line("accept_failed").text("error", sys::error_text(error).as_bytes()));
         }
-        match (server.lot.evict(), &socket.fd) {
+        match (server.lot.evict(), &socket.listener) {
             (Some(victim), Some(fd)) => {
                 drop(victim);
                 let _ = server.lot.arm_listener(fd.as_raw_fd());
@@ -178,10 +179,9 @@ impl Listener {
     /// Listens and arms the listener again when that was given up for a moment.
     pub fn retry(&self, server: &Server) {
         let socket = self.lock();
-        if let (true, Listening::Open, Some(fd)) = (socket.is_starved, socket.listening, &socket.fd) {
-            let fd = fd.as_raw_fd();
-            if sys::listen_again(fd, BACKLOG).is_ok() {
-                let _ = server.lot.arm_listener(fd);
+        if let (true, Listening::Open, Some(listener)) = (socket.is_starved, socket.listening, &socket.listener) {
+            if sys::listen_again(listener, BACKLOG).is_ok() {
+                let _ = server.lot.arm_listener(listener.as_raw_fd());
             } else {
                 server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
             }
@@ -193,17 +193,17 @@ impl Listener {
     pub fn obey(&self, server: &'static Server, listening: Listening) {
         let mut socket = self.lock();
         let before = std::mem::replace(&mut socket.listening, listening);
-        let Some(fd) = socket.fd.as_ref().map(AsRawFd::as_raw_fd) else { return };
+        let Some(listener) = &socket.listener else { return };
         if before == listening {
             return;
         }
         if listening == Listening::Closed {
-            sys::refuse_new_handshakes(fd);
-            empty_queue(fd, server);
-            sys::stop_listening(fd);
+            sys::refuse_new_handshakes(listener);
+            empty_queue(listener, server);
+            sys::stop_listening(listener);
         } else if before == Listening::Closed {
             // On the same socket, so the port needs no privilege and nobody else can have taken it.
-            if let Err(error) = sys::listen_again(fd, BACKLOG) {
+            if let Err(error) = sys::listen_again(listener, BACKLOG) {
                 server.log.write(server.log.line("listen_failed").text("error", sys::error_text(&error).as_bytes()));
                 socket.is_starved = true;
                 server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
@@ -211,28 +211,35 @@ impl Listener {
             }
         }
         if listening == Listening::Open {
-            let _ = server.lot.arm_listener(fd);
+            let _ = server.lot.arm_listener(listener.as_raw_fd());
         }
     }
 
     /// Lets no new handshakes in. Those that have begun need a moment: one that ends while the socket is closed is reset.
     pub fn refuse_new_handshakes(&self) {
-        if let Some(fd) = &self.lock().fd {
-            sys::refuse_new_handshakes(fd.as_raw_fd());
+        if let Some(listener) = &self.lock().listener {
+            sys::refuse_new_handshakes(listener);
         }
     }
 
     /// Takes in every connection that the kernel has already accepted, and closes.
     pub fn close(&self, server: &'static Server) {
-        if let Some(fd) = self.lock().fd.take() {
-            empty_queue(fd.as_raw_fd(), server);
+        if let Some(listener) = self.lock().listener.take() {
+            empty_queue(&listener, server);
         }
     }
 }
 
+/// Takes one connection from the queue, non-blocking, since epoll watches it. `WouldBlock`: none is there.
+fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
 /// Takes in every connection that the kernel has already accepted.
-fn empty_queue(fd: RawFd, server: &'static Server) {
-    while let Ok(accepted) = sys::accept(fd) {
+fn empty_queue(listener: &TcpListener, server: &'static Server) {
+    while let Ok(accepted) = accept(listener) {
         let (connection, to_close) = server.lot.open(accepted);
         drop(to_close);
         if let Some(connection) = connection {

@@ -9,7 +9,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ pub enum Until {
 /// A connection in a worker's hands.
 pub struct Connection {
     /// Its socket, non-blocking.
-    pub socket: OwnedFd,
+    pub socket: TcpStream,
     generation: u32,
 }
 
@@ -80,7 +81,7 @@ struct Slot<P> {
     /// The queue it stands in, also while a worker has it, if it keeps its place.
     queue: Option<Reason>,
     /// Set exactly while it is parked.
-    socket: Option<OwnedFd>,
+    socket: Option<TcpStream>,
     is_registered: bool,
     held: u32,
     older: u32,
@@ -173,7 +174,7 @@ impl<P> Lot<P> {
     /// Takes in a new connection. When the lot is full one that waits has to go, and is returned to be closed; when
     /// all that wait have to stay, the new one is. What workers have in hand, which is few and moves on at once, may
     /// go over the limit.
-    pub fn open(&self, socket: OwnedFd) -> (Option<Connection>, Option<OwnedFd>) {
+    pub fn open(&self, socket: TcpStream) -> (Option<Connection>, Option<TcpStream>) {
         let mut slots = self.lock();
         let mut victim = None;
         if slots.open >= self.max_connections {
@@ -194,7 +195,7 @@ impl<P> Lot<P> {
     }
 
     /// Takes out one connection that waits and could go, to get its descriptor back.
-    pub fn evict(&self) -> Option<OwnedFd> {
+    pub fn evict(&self) -> Option<TcpStream> {
         self.lock().evict()
     }
 
@@ -208,7 +209,7 @@ impl<P> Lot<P> {
         until: Until,
         payload: Option<Box<P>>,
         held: usize,
-    ) -> Option<OwnedFd> {
+    ) -> Option<TcpStream> {
         let (token, generation) = (connection.token(), connection.generation);
         let fd = connection.socket.as_raw_fd();
         let mut slots = self.lock();
@@ -266,7 +267,7 @@ impl<P> Lot<P> {
     }
 
     /// Forgets a connection; its socket is to be closed by dropping what is returned, and not before.
-    pub fn close(&self, connection: Connection) -> OwnedFd {
+    pub fn close(&self, connection: Connection) -> TcpStream {
         self.lock().release(connection.socket.as_raw_fd() as u32);
         connection.socket
     }
@@ -399,7 +400,7 @@ impl<P> Slots<P> {
         (fd != NOBODY).then_some(fd)
     }
 
-    fn evict_from(&mut self, reason: Reason) -> Option<OwnedFd> {
+    fn evict_from(&mut self, reason: Reason) -> Option<TcpStream> {
         let fd = self.oldest_parked(reason)?;
         let taken = self.take(fd, true)?;
         self.release(fd);
@@ -408,7 +409,7 @@ impl<P> Slots<P> {
 
     /// Who goes first when there is no room: the oldest that is done anyway, is idle, is incomplete, is hung, does not take
     /// its answer.
-    fn evict(&mut self) -> Option<OwnedFd> {
+    fn evict(&mut self) -> Option<TcpStream> {
         const ORDER: [Reason; 5] = [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang, Reason::Write];
         ORDER.iter().find_map(|&reason| self.evict_from(reason))
     }
@@ -460,6 +461,7 @@ impl<P> Slots<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
     /// A lot with `count` connections, each kept alive by its other end.
@@ -469,10 +471,15 @@ mod tests {
         let open = |_| {
             let (ours, theirs) = UnixStream::pair().unwrap();
             ends.push(theirs);
-            lot.open(ours.into()).0.expect("there is room")
+            lot.open(stream(ours)).0.expect("there is room")
         };
         let connections = (0..count).map(open).collect();
         (lot, connections, ends)
+    }
+
+    /// To the lot any socket is as good as another.
+    fn stream(socket: UnixStream) -> TcpStream {
+        OwnedFd::from(socket).into()
     }
 
     fn open(lot: &Lot<()>) -> u64 {
@@ -492,7 +499,7 @@ mod tests {
         for (connection, reason) in connections.into_iter().zip(reasons) {
             assert!(lot.park(connection, reason, deadline, None, 0).is_none());
         }
-        let gone: Vec<OwnedFd> = std::iter::from_fn(|| lot.evict()).collect();
+        let gone: Vec<TcpStream> = std::iter::from_fn(|| lot.evict()).collect();
         assert_eq!(gone.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>(), want);
         assert_eq!(open(&lot), 0);
     }
@@ -505,7 +512,7 @@ mod tests {
             assert!(lot.park(connection, Reason::Delay, deadline, None, 0).is_none());
         }
         let (third, _theirs) = UnixStream::pair().unwrap();
-        let (connection, refused) = lot.open(third.into());
+        let (connection, refused) = lot.open(stream(third));
         assert!(connection.is_none() && refused.is_some());
         assert_eq!(open(&lot), 2);
     }
@@ -514,7 +521,7 @@ mod tests {
     fn what_workers_have_in_hand_does_not_fill_the_lot() {
         let (lot, _connections, _ends) = lot(2, 2);
         let (third, _theirs) = UnixStream::pair().unwrap();
-        let (connection, refused) = lot.open(third.into());
+        let (connection, refused) = lot.open(stream(third));
         assert!(connection.is_some() && refused.is_none());
     }
 

@@ -15,12 +15,10 @@ mod sending;
 mod tests;
 pub mod worker;
 
-use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::net::{SocketAddr, TcpStream};
 
 use crate::observe::log::Log;
 use crate::routes::{STATES, State, Surroundings};
-use crate::sys;
 use listener::Listener;
 use lot::Lot;
 use paused::Paused;
@@ -41,14 +39,14 @@ pub struct Server {
 }
 
 /// What handlers see of the server around a request.
-struct Around {
+struct Around<'c> {
     server: &'static Server,
-    fd: RawFd,
+    stream: &'c TcpStream,
 }
 
-impl Surroundings for Around {
+impl Surroundings for Around<'_> {
     fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        sys::addresses(self.fd)
+        sending::addresses(self.stream)
     }
 
     fn connections(&self) -> [u64; STATES.len()] {

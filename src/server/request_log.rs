@@ -1,19 +1,20 @@
 //! What a request leaves in the log, and in the last answers of the checks.
 
-use std::os::fd::RawFd;
+use std::net::TcpStream;
 
 use super::Server;
+use super::sending::addresses;
 use crate::faults::engine::Decision;
 use crate::http::head::Head;
 use crate::observe::counts;
 use crate::observe::log::{Line, Requests};
 use crate::routes::{Outcome, Route};
-use crate::{sys, text};
+use crate::text;
 
 /// A request and what it came to.
 pub(super) struct Done<'a> {
     pub(super) server: &'a Server,
-    pub(super) fd: RawFd,
+    pub(super) stream: &'a TcpStream,
     pub(super) head: &'a Head<'a, 'a>,
     pub(super) route: Route,
     pub(super) decision: &'a Decision,
@@ -58,7 +59,7 @@ impl Done<'_> {
         // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
         let agent = self.head.field("x-probe").or_else(|| self.head.field("user-agent")).unwrap_or_default();
         let mut line = line.text(if self.route.check().is_some() { "probe" } else { "agent" }, agent);
-        if let (Some(peer), _) = sys::addresses(self.fd) {
+        if let (Some(peer), _) = addresses(self.stream) {
             let mut address = Vec::new();
             text::socket_address(&mut address, peer);
             line = line.text("peer", &address);

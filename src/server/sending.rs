@@ -1,11 +1,10 @@
 //! Answers on their way out: one call for a whole answer, and what is left when the client does not take it. And one call
 //! for what comes in.
 
-use std::io::{self, ErrorKind};
-use std::os::fd::RawFd;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use crate::http::response::Body;
-use crate::sys;
 
 /// Content up to this size is sent in one piece with its head.
 const COPIED: u64 = 4 * 1024;
@@ -33,7 +32,7 @@ pub(super) struct Output {
 }
 
 /// Sends an answer whose head is in `head`. What the client does not take at once is returned.
-pub(super) fn send(fd: RawFd, head: &mut Vec<u8>, body: Body, after: After) -> io::Result<Option<Output>> {
+pub(super) fn send(stream: &TcpStream, head: &mut Vec<u8>, body: Body, after: After) -> io::Result<Option<Output>> {
     let body = match body {
         Body::Static(bytes) if body.length() <= COPIED => {
             head.extend_from_slice(bytes);
@@ -45,7 +44,7 @@ pub(super) fn send(fd: RawFd, head: &mut Vec<u8>, body: Body, after: After) -> i
         }
         body => body,
     };
-    let sent = transmit(fd, head, &body, 0)?;
+    let sent = transmit(stream, head, &body, 0)?;
     let all = head.len() as u64 + body.length();
     Ok((sent < all).then(|| Output { head: std::mem::take(head), body, sent, after }))
 }
@@ -57,14 +56,14 @@ impl Output {
     }
 
     /// Sends on. `true`: that was all.
-    pub(super) fn send(&mut self, fd: RawFd) -> io::Result<bool> {
-        self.sent = transmit(fd, &self.head, &self.body, self.sent)?;
+    pub(super) fn send(&mut self, stream: &TcpStream) -> io::Result<bool> {
+        self.sent = transmit(stream, &self.head, &self.body, self.sent)?;
         Ok(self.sent == self.head.len() as u64 + self.body.length())
     }
 }
 
 /// Sends head and body from octet `sent` on until the kernel takes no more; returns how far it got.
-fn transmit(fd: RawFd, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u64> {
+fn transmit(mut stream: &TcpStream, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u64> {
     let zeros;
     let body_length = body.length();
     let content: &[u8] = match body {
@@ -83,9 +82,9 @@ fn transmit(fd: RawFd, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u6
             _ => &content[in_body as usize..],
         };
         let result = match head.get(sent as usize..) {
-            Some(rest) if piece.is_empty() => sys::send(fd, rest),
-            Some(rest) if !rest.is_empty() => sys::send_both(fd, rest, piece),
-            _ => sys::send(fd, piece),
+            Some(rest) if piece.is_empty() => stream.write(rest),
+            Some(rest) if !rest.is_empty() => stream.write_vectored(&[IoSlice::new(rest), IoSlice::new(piece)]),
+            _ => stream.write(piece),
         };
         match result {
             Ok(count) => sent += count as u64,
@@ -98,12 +97,23 @@ fn transmit(fd: RawFd, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u6
 }
 
 /// Receives what is there, whatever interrupts it.
-pub(super) fn receive(fd: RawFd, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+pub(super) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
     loop {
-        match sys::receive(fd, buffer) {
+        match stream.read(buffer) {
             Ok(count) => return Ok(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.kind()),
         }
     }
+}
+
+/// Sends FIN after what was sent; reading goes on.
+pub(super) fn finish_sending(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write); // Fails where the client has gone, which the next read tells.
+}
+
+/// The two ends of a connection: the peer's address and our own. (A dual-stack socket shows IPv4 as `::ffff:a.b.c.d`.)
+pub(super) fn addresses(stream: &TcpStream) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    (stream.peer_addr().ok().map(plain), stream.local_addr().ok().map(plain))
 }

@@ -66,7 +66,7 @@ impl Crew {
 
     fn spawn(&self, server: &'static Server) -> io::Result<()> {
         self.total.fetch_add(1, Ordering::Relaxed);
-        let spawned = sys::spawn(STACK, move || work(server));
+        let spawned = sys::spawn("worker", STACK, move || work(server));
         if spawned.is_err() {
             self.total.fetch_sub(1, Ordering::Relaxed);
         }

@@ -5,11 +5,7 @@
 #![allow(unsafe_code)] // The one place for it; each block says why it is sound.
 
 mod cgroup;
-#[cfg(target_env = "musl")]
-mod copy;
 mod file;
-mod heap;
-mod memory;
 mod names;
 mod process;
 mod readiness;
@@ -17,21 +13,15 @@ mod signal;
 mod socket;
 
 pub use cgroup::has_memory_limit;
-pub use file::{is_terminal, open_files, overwrite_file, read_file, read_stdin, sleep, write, write_all};
-#[cfg(test)]
-pub(crate) use heap::allocations;
-pub use memory::Memory;
+pub use file::{overwrite_file, read_file, standard, write_all};
 pub use names::{NoAddress, host_name, interface_addresses, ipv4_addresses};
 pub use process::{
-    abort, allow_low_ports, arguments, cpu_count, environment, exit_now, forget_low_ports, make_dumpable, on_trap,
-    prepare_process, process_status, process_time, raise_file_limit, segfault, spawn, thread_time, trap,
+    abort, allow_low_ports, cpu_count, exit_now, forget_low_ports, make_dumpable, on_trap, process_status,
+    process_time, raise_file_limit, segfault, spawn, thread_time, trap,
 };
 pub use readiness::{Epoll, ONLY_ERRORS, PEER_CLOSED, READABLE, Timer, WRITABLE};
 pub use signal::{Signal, block_signals, wait_signal, wake};
-pub use socket::{
-    accept, addresses, bind, close_with_reset, finish_sending, listen, listen_again, receive, refuse_new_handshakes,
-    send, send_both, stop_listening, wait_readable,
-};
+pub use socket::{bind, close_with_reset, listen, listen_again, refuse_new_handshakes, stop_listening};
 
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -42,11 +32,6 @@ use crate::text;
 /// Turns the kernel's -1 into errno.
 fn check(result: libc::c_int) -> Result<libc::c_int> {
     if result < 0 { Err(Error::last_os_error()) } else { Ok(result) }
-}
-
-/// Turns the kernel's -1 into errno, for calls that count bytes.
-fn check_size(result: libc::ssize_t) -> Result<usize> {
-    usize::try_from(result).map_err(|_| Error::last_os_error())
 }
 
 /// Owns a descriptor that a system call has just made.
@@ -89,16 +74,4 @@ fn timespec(duration: Duration) -> libc::timespec {
     spec.tv_sec = duration.as_secs().min(i32::MAX as u64) as _; // 68 years are enough on every target.
     spec.tv_nsec = duration.subsec_nanos() as _;
     spec
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_runs() {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        spawn(64 * 1024, move || sender.send(5).unwrap()).unwrap();
-        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(5));
-    }
 }

@@ -13,7 +13,7 @@ pub fn host_name() -> Option<String> {
     is_printable.then(|| name.to_owned())
 }
 
-pub(super) fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
+fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
     if address.is_null() {
         return None;
     }

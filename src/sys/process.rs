@@ -1,94 +1,31 @@
 //! The process and its threads: start, limits, privileges, time, and every way to end.
 
 use std::io::{Error, Result};
+use std::thread;
 use std::time::Duration;
 
-use super::{check, timespec};
+use super::{check, read_file, timespec};
 use crate::text;
 
-/// Starts a thread that nobody waits for. (std's threads bring names, hooks and signal stacks: 20 KB of the binary
-/// and a page each.) The work must not unwind, which `panic = "abort"` and the panic hook see to.
-pub fn spawn(stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    extern "C" fn start(work: *mut libc::c_void) -> *mut libc::c_void {
-        // SAFETY: `work` is the box that `spawn` has leaked to this thread alone.
-        let work = unsafe { Box::from_raw(work.cast::<Box<dyn FnOnce() + Send>>()) };
-        work();
-        std::ptr::null_mut()
-    }
-    let work: Box<dyn FnOnce() + Send> = Box::new(work);
-    let work = Box::into_raw(Box::new(work));
-    // SAFETY: attributes are initialised before they are used and live through the calls; a thread that was not
-    // started gives the box back.
-    unsafe {
-        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
-        libc::pthread_attr_init(&raw mut attributes);
-        libc::pthread_attr_setstacksize(&raw mut attributes, stack_size);
-        libc::pthread_attr_setdetachstate(&raw mut attributes, libc::PTHREAD_CREATE_DETACHED);
-        let mut thread: libc::pthread_t = std::mem::zeroed();
-        let status = libc::pthread_create(&raw mut thread, &raw const attributes, start, work.cast());
-        libc::pthread_attr_destroy(&raw mut attributes);
-        if status != 0 {
-            drop(Box::from_raw(work));
-            return Err(Error::from_raw_os_error(status));
-        }
-    }
-    Ok(())
-}
-
-/// What std's runtime would do before `main`, which this program does without (16 KB of the binary): a closed pipe is
-/// an error and no signal, and descriptors 0 to 2 are taken, so that no socket is ever mistaken for stdout.
-pub fn prepare_process() {
-    let mut files = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
-    // SAFETY: numbers, three pollfds that live through the call, and a string that lives for ever.
-    unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        libc::poll(files.as_mut_ptr(), 3, 0);
-        for file in files {
-            if file.revents & libc::POLLNVAL != 0 {
-                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-            }
-        }
-    }
-}
-
-/// The arguments of `main`, without the program's name.
-///
-/// # Safety
-///
-/// `arguments` must be what the C runtime has passed to `main`: `count` pointers to strings.
-pub unsafe fn arguments(count: libc::c_int, arguments: *const *const libc::c_char) -> Vec<String> {
-    let argument = |index| {
-        // SAFETY: the caller promises `count` strings.
-        let argument = unsafe { std::ffi::CStr::from_ptr(*arguments.add(index)) };
-        text::lossy(argument.to_bytes())
-    };
-    (1..count as usize).map(argument).collect()
-}
-
-/// The raw value of an environment variable.
-pub fn environment(name: &str) -> Option<Vec<u8>> {
-    let name = [name.as_bytes(), b"\0"].concat();
-    // SAFETY: nothing in this program changes the environment, so the value stays where it is.
-    unsafe {
-        let value = libc::getenv(name.as_ptr().cast());
-        (!value.is_null()).then(|| std::ffi::CStr::from_ptr(value).to_bytes().to_vec())
-    }
+/// Starts a thread that nobody waits for. (`thread::spawn` panics where no thread is to be had, as at a limit of pids.)
+pub fn spawn(name: &str, stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new().name(name.to_owned()).stack_size(stack_size).spawn(work).map(drop)
 }
 
 /// Raises the soft limit of open files to the hard one and returns it.
 pub fn raise_file_limit() -> u64 {
+    let mut limit = file_limit();
+    let soft = std::mem::replace(&mut limit.rlim_cur, limit.rlim_max);
+    // SAFETY: `limit` lives through the call; the old one is not asked for. (musl's setrlimit stops every thread first.)
+    let status = unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) };
+    if status == 0 { limit.rlim_max } else { soft }
+}
+
+fn file_limit() -> libc::rlimit {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    let null = std::ptr::null_mut();
-    // SAFETY: `limit` is an rlimit that lives through both calls. (musl's setrlimit stops every thread first.)
-    unsafe {
-        libc::prlimit(0, libc::RLIMIT_NOFILE, null, &raw mut limit);
-        let soft = limit.rlim_cur;
-        limit.rlim_cur = limit.rlim_max;
-        if libc::prlimit(0, libc::RLIMIT_NOFILE, &raw const limit, null) != 0 {
-            limit.rlim_cur = soft;
-        }
-    }
-    limit.rlim_cur
+    // SAFETY: `limit` lives through the call, which cannot fail for this process and this limit.
+    unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
+    limit
 }
 
 /// What the kernel keeps about this process; zero where /proc does not tell.
@@ -108,37 +45,25 @@ pub struct ProcessStatus {
 
 /// Reads it from /proc/self (proc(5)).
 pub fn process_status() -> ProcessStatus {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is an rlimit that lives through the call.
-    unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
-    let stat = super::read_file("/proc/self/stat", 1024).unwrap_or_default();
-    // The name of the program, in parentheses, may hold anything; the third field follows it.
-    let end = stat.iter().rposition(|&byte| byte == b')').map_or(stat.len(), |at| at + 2);
-    let field = |number: usize| {
-        let word = stat[end..].split(|&byte| byte == b' ').nth(number - 3);
+    let status = read_file("/proc/self/status", 8 * 1024).unwrap_or_default();
+    let field = |name: &[u8]| {
+        let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(name));
+        let word = line.and_then(|value| value.trim_ascii().split(|&byte| byte == b' ').next());
         word.and_then(text::parse_decimal).unwrap_or_default()
     };
     ProcessStatus {
-        open_files: super::open_files(),
-        max_files: limit.rlim_cur,
-        virtual_bytes: field(23),
-        // SAFETY: getauxval takes a number.
-        resident_bytes: field(24) * unsafe { libc::getauxval(libc::AT_PAGESZ) },
-        threads: field(20),
+        // The folder itself is open while it is read.
+        open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1) as u64),
+        max_files: file_limit().rlim_cur,
+        virtual_bytes: field(b"VmSize:") * 1024,
+        resident_bytes: field(b"VmRSS:") * 1024,
+        threads: field(b"Threads:"),
     }
 }
 
-/// The number of CPUs this process may run on.
+/// The number of CPUs this process may keep busy, by its affinity and by its cgroup's quota, which std both reads.
 pub fn cpu_count() -> usize {
-    // SAFETY: cpu_set_t is plain numbers; the kernel writes at most its size.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        if libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) == 0 {
-            libc::CPU_COUNT(&set) as usize
-        } else {
-            1
-        }
-    }
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// CAP_NET_BIND_SERVICE in capabilities(7).
@@ -230,8 +155,10 @@ pub fn trap() -> ! {
     unsafe {
         #[cfg(target_arch = "x86_64")]
         std::arch::asm!("ud2", options(noreturn));
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
         std::arch::asm!("udf #0", options(noreturn));
+        #[cfg(target_arch = "riscv64")]
+        std::arch::asm!("unimp", options(noreturn));
     }
 }
 
