@@ -168,6 +168,8 @@ def figures(observation, span):
     def add(figure, value, give=0.0):
         out.setdefault(figure, {"values": [], "of": len(pods)})["values"].append((round(value, 3), give))
 
+    # What becomes of a pod that is replaced is told by the rollout's figures.
+    span = min([span, *(act["updated"] - act["applied"] - 1 for act in observation["acts"].values() if "updated" in act)])
     for pod in pods:
         for what, (at, give) in pod.events_of_life().items():
             if at - pod.created <= span and what != "created":

@@ -126,6 +126,14 @@ class Observation:
             self.wanted.add(ended.get("containerID"))
             self.logs.put((uid, container, which))
 
+    def want_logs(self, instance=None):
+        """Those of the containers that run, of all pods or of one instance's."""
+        with self.lock:
+            for uid, pod in self.pods.items():
+                if "gone" not in pod and instance in (None, pod["instance"]):
+                    for container in pod["statuses"][-1][1]["containers"]:
+                        self.logs.put((uid, container, ""))
+
     def fetch_logs(self):
         while (wanted := self.logs.get()) is not None:
             with contextlib.suppress(OSError):
@@ -186,10 +194,7 @@ class Observation:
                 threads[-1].start()
             for thread in threads:
                 thread.join()
-            for uid, pod in list(self.pods.items()):
-                for container in list(pod["statuses"][-1][1]["containers"]):
-                    if "gone" not in pod:
-                        self.logs.put((uid, container, ""))
+            self.want_logs()
             self.logs.put(None)
             fetcher.join()
             return self.saved()
@@ -213,6 +218,8 @@ class Observation:
             self.acts[instance]["deleted"] = time.time()
             self.cluster.ask("DELETE", f"/api/v1/namespaces/{self.namespace}/pods/{pod['name']}")
         if scenario.update_at:
+            until(scenario.update_at - 2)
+            self.want_logs(instance)
             until(scenario.update_at)
             self.pace.wait(replicas)
             self.acts[instance]["updated"] = time.time()
