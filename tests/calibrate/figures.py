@@ -136,7 +136,7 @@ class Pod:
     def by(self, run, after):
         """Who ended a run: a probe, or itself."""
         for at, reason, message, _ in self.events:
-            if reason == "Killing" and after <= at <= run.end + 1.5 and (found := re.search("failed (liveness|startup) probe", message)):
+            if reason == "Killing" and after <= at <= run.end + 5 and (found := re.search("failed (liveness|startup) probe", message)):
                 return found.group(1)
         return "itself"
 
