@@ -1,5 +1,7 @@
 //! What the command line can do: serve, and the small helpers that an image without a shell needs.
 
+mod forecast;
+
 use std::io::{IsTerminal, Read, stderr, stdin};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
@@ -28,6 +30,8 @@ Usage:
   probeserver check-faults [PLAN or -] [--pod NAME] [--probe KIND:period=10,timeout=1,failures=3]...
                                                 explain a plan (- standard input; none: the environment), and what the
                                                 kubelet would do to such a pod
+  probeserver forecast [PLAN] [-f FILE]... [OPTION]...
+                                                what Kubernetes will do with such pods, and when (forecast --help)
   probeserver --help | --version
 
 Environment:
@@ -64,8 +68,13 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
         },
         ["sleep", rest @ ..] => bad_usage("sleep", rest, "one duration"),
         ["check-faults", rest @ ..] => check_faults(rest, lookup),
+        ["forecast", rest @ ..] => forecast::run(rest),
         ["serve", rest @ ..] => bad_usage("serve", rest, "no arguments: everything is set by the environment"),
-        [..] => bad_usage("command", &words, "serve, healthcheck, resolve, sleep, check-faults, --help or --version"),
+        [..] => bad_usage(
+            "command",
+            &words,
+            "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version",
+        ),
     }
 }
 

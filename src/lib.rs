@@ -18,10 +18,10 @@
 //! - [`http`]: messages as bytes and values
 //! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words, and a kubelet's view of it
 //! - [`grpc`]: health over HTTP/2: frames, HPACK, streams and the health service, as bytes and values
-//! - [`forecast`]: what Kubernetes will do with a workload, and when
 //! - [`resolve`]: calling a service and saying who answered
 //! - [`observe`]: the log and the counts
 //! - [`config`], [`identity`]: the environment, and who we are
+//! - [`forecast`]: what Kubernetes will do with a workload, and when
 //! - [`process`]: phases of life, load on purpose, and every way to end
 //! - [`routes`]: the API; handlers return what should happen
 //! - [`server`]: threads and sockets; makes it happen

@@ -21,7 +21,8 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn is_covered_by(&self, target: &Target) -> bool {
+    /// Whether rules of this target are about it.
+    pub fn is_covered_by(&self, target: &Target) -> bool {
         match target {
             Target::Check(check) => self.check == Some(*check),
             Target::App => !self.is_protected,

@@ -9,6 +9,12 @@ pub mod forecast;
 pub mod plan;
 pub mod rule;
 
+/// Whether only its own target or an exact path may touch a request for this path.
+pub fn is_protected(path: &[u8]) -> bool {
+    const PROTECTED: [&[u8]; 7] = [b"/metrics", b"/ui", b"/faults", b"/infect", b"/cure", b"/kill", b"/crash"];
+    Check::of_path(path).is_some() || PROTECTED.contains(&path) || path.starts_with(b"/faults/")
+}
+
 /// The health checks that a kubelet asks for, each with a fault target of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Check {

@@ -1,6 +1,65 @@
 //! What Kubernetes will do with a workload, and when: manifest, behaviour, kubelet, controllers, play, tell. Pure: no
 //! socket, no clock, no file; the same input and seed give the same forecast everywhere.
 
+pub mod asked;
+pub mod assume;
+pub mod behaviour;
+mod chance;
+pub mod controllers;
+mod kubelet;
+pub mod life;
 pub mod manifest;
+pub mod play;
+pub mod pod;
+pub mod sketch;
+pub mod spread;
+pub mod tally;
+pub mod tell;
 pub mod workload;
 pub mod yaml;
+
+use std::time::Duration;
+
+/// Milliseconds after the creation of the first pod.
+pub type Millis = u64;
+/// What does not come.
+pub const NEVER: Millis = u64::MAX >> 2;
+/// Of so many pods the drawing picks its own.
+const SAMPLE: u64 = 101;
+
+/// A duration in whole milliseconds.
+pub fn millis(duration: Duration) -> Millis {
+    duration.as_millis() as u64
+}
+
+/// What a container does, and what was assumed to know it.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// Its program.
+    pub program: behaviour::Program,
+    /// A sentence on where that comes from.
+    pub source: String,
+}
+
+/// All that is told.
+pub struct Forecast {
+    /// What was asked.
+    pub inquiry: play::Inquiry,
+    /// When STATUS was looked at.
+    pub moments: Vec<Millis>,
+    /// What the play came to.
+    pub tally: tally::Tally,
+}
+
+impl Forecast {
+    /// Whether it comes to what is to be avoided: `never-ready`, `restarts`, `lost-calls` or `rollout-failed`.
+    pub fn comes_to(&self, outcome: &str) -> bool {
+        let tally = &self.tally;
+        match outcome {
+            "never-ready" => tally.first[life::What::Ready as usize].total() < tally.pods,
+            "restarts" => tally.first[life::What::Restarted as usize].total() > 0,
+            "lost-calls" => tally.service[1] + tally.service[2] > 0 || tally.unanswered.total() > 0,
+            _ => tally.failed.total() > 0,
+        }
+    }
+}

@@ -58,6 +58,19 @@ pub enum Controller {
     },
 }
 
+impl Controller {
+    /// `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Deployment { .. } => "Deployment",
+            Self::StatefulSet { .. } => "StatefulSet",
+            Self::DaemonSet { .. } => "DaemonSet",
+        }
+    }
+}
+
 /// How a Deployment replaces its pods.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Strategy {

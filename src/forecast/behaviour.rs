@@ -1,0 +1,384 @@
+//! A program as its plan says it behaves, seen from outside: what a probe or a caller meets at a moment, and when and
+//! how the process ends. What the kubelet makes of that is elsewhere.
+
+use super::chance::Chance;
+use super::{Millis, NEVER, millis};
+use crate::faults::clock::Listening;
+use crate::faults::dice::Draw;
+use crate::faults::engine::Subject;
+use crate::faults::rule::{CrashKind, Effect, Rule, Target};
+use crate::faults::{Check, is_protected};
+
+/// From the start of a process to its first act.
+const BOOT: Millis = 5;
+/// From the end of a drain to the exit: handshakes under way, and connections that have just been used.
+const CLOSING: Millis = 30;
+/// Most windows of one rule that one process rolls for.
+const MAX_ROLLS: u64 = 20_000;
+
+/// What a container's process does, as far as anybody outside sees.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The rules of its plan.
+    pub rules: Vec<Rule>,
+    /// What it does once its start rules let it.
+    pub work: Work,
+    /// How long it serves on after SIGTERM.
+    pub drain: Millis,
+    /// The dice of every process, where they are set.
+    pub seed: Option<u64>,
+    /// Where it listens; `None`: wherever it is asked.
+    pub port: Option<u16>,
+    /// Whether it is this program, of which more is known than of others.
+    pub is_own: bool,
+    /// Whether the signal that stops it means nothing to it.
+    pub ignores_stop: bool,
+}
+
+/// What a program does once it has started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// It serves until it is told to end.
+    Serve,
+    /// It ends by itself so much later, with status 0.
+    End(Millis),
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        let (rules, work) = (Vec::new(), Work::Serve);
+        Self { rules, work, drain: 0, seed: None, port: None, is_own: false, ignores_stop: false }
+    }
+}
+
+/// How a process has ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Exit {
+    /// Its status.
+    pub code: u8,
+    /// Whether the kernel killed it for want of memory.
+    pub is_oom: bool,
+}
+
+impl Exit {
+    /// SIGKILL.
+    pub const KILLED: Self = Self { code: 137, is_oom: false };
+
+    fn with(code: u8) -> Self {
+        Self { code, is_oom: false }
+    }
+
+    /// The reason that the runtime gives.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self { is_oom: true, .. } => "OOMKilled",
+            Self { code: 0, .. } => "Completed",
+            _ => "Error",
+        }
+    }
+}
+
+/// What a client meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Met {
+    /// Nobody listens.
+    Refused,
+    /// An answer with that status.
+    Status(u16),
+    /// The kernel has accepted, and nothing comes.
+    Silence,
+    /// The request has been read, and nothing comes.
+    Hang,
+    /// The connection closes without an answer.
+    Cut,
+    /// The process ends over it.
+    Ends(Exit),
+}
+
+/// The rules that cover what somebody asks for, a bit for each, and the check that it is.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Question {
+    covered: u64,
+    check: Option<Check>,
+    port: Option<u16>,
+}
+
+impl Program {
+    /// Which rules stand on the pod of that name, a bit for each.
+    pub(super) fn rules_on(&self, pod: &str) -> u64 {
+        let is_here = |rule: &Rule| rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()));
+        self.bits(is_here)
+    }
+
+    fn bits(&self, is_it: impl Fn(&Rule) -> bool) -> u64 {
+        self.rules.iter().enumerate().fold(0, |bits, (at, rule)| bits | u64::from(is_it(rule)) << (at & 63))
+    }
+
+    /// What a request for a path comes to.
+    pub(super) fn question(&self, path: &str, port: Option<u16>) -> Question {
+        let path = path.split(['?', '#']).next().unwrap_or_default().as_bytes();
+        self.question_for(Check::of_path(path), path, port)
+    }
+
+    /// What a check over gRPC comes to; `None`: no such service is known.
+    pub(super) fn grpc_question(&self, service: &str, port: u16) -> Option<Question> {
+        let check = match service {
+            "" | "health" => Check::Health,
+            "live" | "liveness" => Check::Live,
+            "ready" | "readiness" => Check::Ready,
+            "startup" => Check::Startup,
+            _ => return None,
+        };
+        Some(self.question_for(Some(check), b"/grpc.health.v1.Health/Check", Some(port)))
+    }
+
+    fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
+        let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
+        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port }
+    }
+
+    /// Whether some rule touches the question at all.
+    pub(super) fn touches(&self, question: Question) -> bool {
+        question.covered != 0
+    }
+}
+
+/// How often a rule of a process was tried, and hit.
+#[derive(Clone, Copy, Default, Debug)]
+struct Counts {
+    tried: u64,
+    hits: u32,
+    /// The window that was rolled for last, from 1, and whether it hit.
+    window: u64,
+    is_active: bool,
+}
+
+/// One run of a program. Times are those of the play.
+#[derive(Debug)]
+pub(super) struct Process {
+    seed: u64,
+    here: u64,
+    counts: Vec<Counts>,
+    /// When it started.
+    pub(super) started: Millis,
+    /// When it begins to listen; `NEVER` when it does not get so far.
+    pub(super) listens: Millis,
+    /// When and how it ends by itself.
+    pub(super) end: (Millis, Exit),
+    /// When SIGTERM began its drain, and when it closes its listener.
+    drain: Option<(Millis, Millis)>,
+    /// What its listener does now.
+    listening: Listening,
+    /// When that changes next.
+    pub(super) listening_until: Millis,
+}
+
+impl Process {
+    /// A process that starts now, on a pod where the rules of these bits stand. What it will do by itself until the
+    /// end of the play is settled at once.
+    pub(super) fn start(program: &Program, here: u64, now: Millis, end: Millis, chance: &mut Chance) -> Self {
+        let mut process = Self {
+            seed: program.seed.unwrap_or_else(|| chance.any()),
+            here,
+            counts: vec![Counts::default(); program.rules.len()],
+            started: now,
+            listens: NEVER,
+            end: (NEVER, Exit::KILLED),
+            drain: None,
+            listening: Listening::Open,
+            listening_until: NEVER,
+        };
+        let mut at = now + BOOT;
+        for (number, rule) in process.standing(program, |rule| rule.target == Target::Start) {
+            if let Some(delay) = process.attempt(number, rule) {
+                at += delay;
+                if let Some(exit) = exit_of(&rule.effect) {
+                    process.end = (at, exit);
+                    return process;
+                }
+            }
+        }
+        process.listens = at;
+        process.end = match program.work {
+            Work::Serve => process.end,
+            Work::End(after) => (at + after, Exit::with(0)),
+        };
+        let is_end = |rule: &Rule| rule.target == Target::Process && exit_of(&rule.effect).is_some();
+        for (number, rule) in process.standing(program, is_end) {
+            let end = end.min(process.end.0);
+            if let Some(due) = process.due(number, rule, end) {
+                process.end = (due, exit_of(&rule.effect).unwrap_or(Exit::KILLED));
+            }
+        }
+        process.watch_listener(program, at);
+        process
+    }
+
+    /// The rules that stand here and are such.
+    fn standing<'p>(&self, program: &'p Program, is_it: impl Fn(&Rule) -> bool) -> Vec<(usize, &'p Rule)> {
+        let here = self.here;
+        let is_wanted = |(at, rule): &(usize, &Rule)| here >> at & 1 == 1 && is_it(rule);
+        program.rules.iter().enumerate().filter(is_wanted).collect()
+    }
+
+    /// Rolls for a rule. `Some`: it hits, with that delay.
+    fn attempt(&mut self, at: usize, rule: &Rule) -> Option<Millis> {
+        let counts = &mut self.counts[at];
+        if rule.times.is_some_and(|times| counts.hits >= times) {
+            return None;
+        }
+        counts.tried += 1;
+        if rule.chance.is_none() && !matches!(rule.effect, Effect::Delay(..)) {
+            counts.hits += 1;
+            return Some(0);
+        }
+        let mut draw = Draw::new(self.seed, at as u32 + 1, counts.tried - 1);
+        if rule.chance.is_some_and(|chance| chance.thousandths() <= draw.roll()) {
+            return None;
+        }
+        counts.hits += 1;
+        match rule.effect {
+            Effect::Delay(shortest, longest) => Some(millis(draw.between(shortest, longest))),
+            _ => Some(0),
+        }
+    }
+
+    /// When a rule that goes by the clock ends the process, if it does so before `end`.
+    fn due(&mut self, at: usize, rule: &Rule, end: Millis) -> Option<Millis> {
+        let first = self.listens + millis(rule.after.unwrap_or_default());
+        let every = rule.every.map_or(NEVER, |every| millis(every).max(1));
+        (0..MAX_ROLLS)
+            .map_while(|window| first.checked_add(every.checked_mul(window)?).filter(|&due| due < end))
+            .find(|_| self.attempt(at, rule).is_some())
+    }
+
+    /// Settles what the listener does from `now` on, and until when.
+    pub(super) fn watch_listener(&mut self, program: &Program, now: Millis) {
+        self.listening = Listening::Open;
+        self.listening_until = NEVER;
+        for (at, rule) in self.standing(program, |rule| rule.target == Target::Listen) {
+            let first = self.listens + millis(rule.after.unwrap_or_default());
+            if now < first {
+                self.listening_until = self.listening_until.min(first);
+                continue;
+            }
+            let every = rule.every.map_or(NEVER, |every| millis(every).max(2));
+            let opened = first + (now - first) / every * every;
+            let window = (now - first) / every + 1;
+            let shuts = rule.length.map_or(NEVER, |length| opened + millis(length).max(1));
+            if self.counts[at].window != window {
+                self.counts[at].window = window;
+                self.counts[at].is_active = self.attempt(at, rule).is_some();
+            }
+            let next = if now < shuts { shuts } else { NEVER }.min(opened.saturating_add(every));
+            self.listening_until = self.listening_until.min(next);
+            if now < shuts && self.counts[at].is_active {
+                let does = if rule.effect == Effect::Close { Listening::Closed } else { Listening::Hung };
+                self.listening = self.listening.max(does);
+            }
+        }
+    }
+
+    /// Whether it ended before `now`, or has not begun to listen, or has closed its listener.
+    pub(super) fn listening(&self, now: Millis) -> Listening {
+        let is_closed = self.drain.is_some_and(|(_, closes)| now >= closes);
+        if now < self.listens || now >= self.end.0 || is_closed { Listening::Closed } else { self.listening }
+    }
+
+    /// What a client that asks at `now` meets, and how much later.
+    pub(super) fn ask(&mut self, program: &Program, question: Question, now: Millis) -> (Millis, Met) {
+        let is_elsewhere = program.port.is_some() && question.port.is_some() && program.port != question.port;
+        match self.listening(now) {
+            _ if is_elsewhere => return (0, Met::Refused),
+            Listening::Closed => return (0, Met::Refused),
+            Listening::Hung => return (0, Met::Silence),
+            Listening::Open => {}
+        }
+        let (mut delay, mut covered) = (0, question.covered & self.here);
+        while covered != 0 {
+            let at = covered.trailing_zeros() as usize;
+            covered &= covered - 1;
+            let rule = &program.rules[at];
+            if !is_open(rule, now - self.listens) {
+                continue;
+            }
+            let Some(more) = self.attempt(at, rule) else { continue };
+            delay += more;
+            return match rule.effect {
+                Effect::Delay(..) => continue,
+                Effect::Fail(status) => (delay, Met::Status(status)),
+                Effect::Hang => (delay, Met::Hang),
+                Effect::Drop | Effect::Reset => (delay, Met::Cut),
+                _ => (delay, exit_of(&rule.effect).map_or(Met::Cut, Met::Ends)),
+            };
+        }
+        let drains = self.drain.is_some() && program.is_own && question.check == Some(Check::Ready);
+        (delay, Met::Status(if drains { 503 } else { 200 }))
+    }
+
+    /// What share of calls fail at `now`, in thousandths of a percent, of those that find the listener open. Calls use
+    /// up no counts.
+    pub(super) fn failing_share(&self, program: &Program, question: Question, now: Millis) -> u64 {
+        let (mut passing, mut covered) = (100_000, question.covered & self.here);
+        while covered != 0 {
+            let at = covered.trailing_zeros() as usize;
+            covered &= covered - 1;
+            let rule = &program.rules[at];
+            let is_used_up = rule.times.is_some_and(|times| self.counts[at].hits >= times);
+            let is_harmless = matches!(rule.effect, Effect::Delay(..) | Effect::Fail(..400));
+            if !is_used_up && !is_harmless && is_open(rule, now.saturating_sub(self.listens)) {
+                let chance = rule.chance.map_or(100_000, |chance| u64::from(chance.thousandths()));
+                passing = passing * (100_000 - chance) / 100_000;
+            }
+        }
+        100_000 - passing
+    }
+
+    /// SIGTERM, or what stands for it: when the process ends of it, and how. `NEVER`: it does not.
+    pub(super) fn terminate(&mut self, program: &Program, now: Millis) -> (Millis, Exit) {
+        let (mut delay, mut exit) = (0, Exit::with(0));
+        if program.ignores_stop {
+            return (NEVER, Exit::KILLED);
+        }
+        let since = if now < self.listens { self.started } else { self.listens };
+        for (at, rule) in self.standing(program, |rule| rule.target == Target::Term) {
+            if !is_open(rule, now.saturating_sub(since)) {
+                continue;
+            }
+            let Some(more) = self.attempt(at, rule) else { continue };
+            match rule.effect {
+                Effect::Delay(..) => delay += more,
+                Effect::Exit(code) => {
+                    exit = Exit::with(code);
+                    break;
+                }
+                _ => return (NEVER, Exit::KILLED),
+            }
+        }
+        let drain = if now < self.listens { 0 } else { program.drain };
+        let closing = if program.is_own && now >= self.listens { CLOSING } else { 0 };
+        self.drain = Some((now, now + drain));
+        // The end of the drain is a moment of the listener.
+        self.listening_until = self.listening_until.min(now + drain);
+        (now + drain + closing + delay, exit)
+    }
+}
+
+/// How a rule's effect ends the process, if it does.
+fn exit_of(effect: &Effect) -> Option<Exit> {
+    match effect {
+        Effect::Exit(code) => Some(Exit::with(*code)),
+        // As PID 1 of its container, for which abort() ends in a segmentation fault.
+        Effect::Crash(CrashKind::Abort | CrashKind::Segv) => Some(Exit::with(139)),
+        Effect::Crash(CrashKind::Trap) => Some(Exit::with(132)),
+        Effect::Crash(CrashKind::Oom) => Some(Exit { code: 137, is_oom: true }),
+        _ => None,
+    }
+}
+
+/// As [`Rule::is_open`], to the millisecond.
+fn is_open(rule: &Rule, elapsed: Millis) -> bool {
+    let Some(inside) = elapsed.checked_sub(rule.after.map_or(0, millis)) else { return false };
+    let inside = rule.every.map_or(inside, |every| inside % millis(every).max(1));
+    rule.length.is_none_or(|length| inside < millis(length).max(1))
+}

@@ -1,0 +1,108 @@
+//! The end of a pod: deletion, or all containers done for good. Regular containers end first, together; then sidecars,
+//! last first (kuberuntime_termination_order.go); then the sandbox; then the object.
+
+use super::{By, Life, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
+
+/// A pod that is done is looked at once more, a relist later, before its phase says so.
+const TERMINATED: Millis = 1020;
+/// From the kubelet's last word to the end of the object.
+const REMOVAL: (Millis, Millis) = (30, 100);
+/// So much is left of any grace period.
+const LEAST_GRACE: Millis = 2000;
+
+impl Pod<'_> {
+    /// The pod is deleted. A sync that is under way comes to its end first.
+    pub(super) fn delete(&mut self, life: &mut Life) {
+        self.account(life);
+        self.is_deleted = true;
+        life.deletion.at = self.now;
+        life.deletion.was_in_service = self.is_routed;
+        life.deletion.exit = None;
+        if self.ends_well.is_some() {
+            self.gone_at = self.now + self.chance.between(REMOVAL.0, 1000);
+            return;
+        }
+        self.word = Word::Terminating;
+        self.leave();
+        self.stop_probes();
+        self.shade_now(life);
+        if self.worker != Worker::Syncing && self.worker != Worker::Ending {
+            self.end_pod(life);
+        }
+    }
+
+    /// Nothing of the pod is to go on.
+    pub(super) fn end_pod(&mut self, life: &mut Life) {
+        self.worker = Worker::Ending;
+        self.steps.clear();
+        self.step_at = NEVER;
+        self.look_at = NEVER;
+        self.synced = self.now;
+        for at in 0..self.bodies.len() {
+            if self.bodies[at].is_up && !self.plan.parts[at].is_sidecar {
+                self.kill(at, By::Deletion, Some(self.plan.grace), life);
+            }
+        }
+        self.end_next(life);
+    }
+
+    /// Goes on with the end, when a container has come to its own.
+    pub(super) fn end_next(&mut self, life: &mut Life) {
+        let (plan, now) = (self.plan, self.now);
+        let is_sidecar = |at: usize| plan.parts[at].is_sidecar;
+        if (0..self.bodies.len()).any(|at| self.bodies[at].is_up && !is_sidecar(at)) || self.final_at != NEVER {
+            return;
+        }
+        if let Some(at) = (0..plan.inits).rev().find(|&at| self.bodies[at].is_up) {
+            if self.bodies[at].killed_by != By::Deletion {
+                let waited = now - self.synced;
+                let left = plan.grace.saturating_sub(waited / 1000 * 1000).max(LEAST_GRACE);
+                self.kill(at, By::Deletion, Some(left), life);
+                // Its preStop began with the others'.
+                if let Some((stops, _)) = &mut self.bodies[at].stops {
+                    *stops = now.max(stops.saturating_sub(waited));
+                }
+            }
+            return;
+        }
+        life.deletion.ended = if self.is_deleted { now } else { NEVER };
+        let wait = if self.is_deleted { 0 } else { TERMINATED };
+        self.final_at = now + wait + self.chance.lognormal(SANDBOX_STOP);
+        for at in 0..self.bodies.len() {
+            self.bodies[at].seen.is_running = false;
+            self.bodies[at].seen.is_started = false;
+            self.bodies[at].seen.is_ready = false;
+        }
+        self.end_probes();
+        self.update(life);
+        if !self.is_deleted {
+            self.word = self.read_word();
+        }
+    }
+
+    /// The phase says how the pod has ended.
+    pub(super) fn finish(&mut self, life: &mut Life) {
+        self.final_at = NEVER;
+        let is_well = self.bodies[self.plan.inits..].iter().all(|body| body.run > 0 && body.exit.code == 0);
+        self.ends_well = Some(is_well);
+        if self.is_deleted {
+            self.follow_relists();
+            self.gone_at = self.next_relist + self.chance.between(REMOVAL.0, REMOVAL.1);
+        } else {
+            life.note(if is_well { What::Succeeded } else { What::Failed }, self.now);
+        }
+        self.update(life);
+        if self.routed_at == NEVER && self.is_routed {
+            self.leave();
+        }
+        self.shade_now(life);
+    }
+
+    /// The object is gone.
+    pub(super) fn gone(&mut self, life: &mut Life) {
+        self.account(life);
+        self.gone_at = NEVER;
+        self.word = Word::Gone;
+        life.deletion.gone = self.now;
+    }
+}

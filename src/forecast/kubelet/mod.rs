@@ -1,0 +1,438 @@
+//! One pod on a node, as a queue of moments: the kubelet's clocks, its pod worker, its probe workers, and the
+//! processes they look after. The rules are those of Kubernetes' source; where they stand in it is said with each.
+//!
+//! What happens at one moment happens in the order in which it is listed in [`Pod::next`].
+
+mod ending;
+mod probes;
+mod status;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+use super::behaviour::{Exit, Process};
+use super::chance::{Chance, Lognormal};
+use super::life::{By, Life, Restart, Shade, What, Word};
+use super::pod::Plan;
+use super::{Millis, NEVER};
+use probes::Prober;
+use sync::Step;
+
+/// From the object to the workers: scheduling, and the kubelet's watch.
+const SCHEDULING: (Millis, Millis) = (100, 200);
+/// From the workers to the first container: the sandbox and the first start.
+const FIRST_START: Lognormal = Lognormal(450, 50);
+/// A start in a sandbox that stands.
+const START: Lognormal = Lognormal(180, 60);
+/// Stopping the sandbox and its network.
+const SANDBOX_STOP: Lognormal = Lognormal(200, 35);
+/// The PLEG lists every second, and takes so long itself (pkg/kubelet/pleg/generic.go:161).
+const RELIST: (Millis, Millis) = (1010, 1035);
+/// After so long without need nobody can know the phase of the relists.
+const FORGOTTEN: Millis = 8000;
+/// A result on its way to the sync loop.
+const NOTICE: Millis = 6;
+/// The status manager picks a change up, and the API server has it.
+const PICK_UP: (Millis, Millis) = (0, 12);
+/// As above.
+const WRITE: (Millis, Millis) = (10, 50);
+/// From the API to the EndpointSlice, and from there to a node's kube-proxy.
+const SLICE: Lognormal = Lognormal(15, 80);
+/// As above.
+const PROXY: Lognormal = Lognormal(130, 70);
+/// Most moments of one pod.
+pub(super) const MAX_EVENTS: u64 = 2_000_000;
+
+/// A container as the kubelet last saw it: what its status says.
+#[derive(Clone, Copy, Default, Debug)]
+struct Seen {
+    /// Which run, from 1; 0 before the first.
+    run: u32,
+    is_running: bool,
+    is_started: bool,
+    is_ready: bool,
+    /// CrashLoopBackOff.
+    is_refused: bool,
+}
+
+/// A container on the node.
+struct Body {
+    process: Option<Process>,
+    /// Runs so far.
+    run: u32,
+    is_up: bool,
+    started: Millis,
+    /// When the last run ended, and the one before it.
+    ended: Millis,
+    ended_before: Millis,
+    exit: Exit,
+    by: By,
+    /// When SIGTERM is due, and what is left of the grace period then.
+    stops: Option<(Millis, Millis)>,
+    /// When and how it ends, as far as is settled, and by whom it is killed.
+    dies: (Millis, Exit),
+    killed_by: By,
+    seen: Seen,
+    /// The back-off entry: delay, and when it was made.
+    entry: Option<(Millis, Millis)>,
+    /// Whether a start was refused in the last sync that tried.
+    is_refused: bool,
+}
+
+/// What the pod worker does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Worker {
+    /// It has nothing to do.
+    Idle,
+    /// It waits for a relist.
+    Waiting,
+    /// It is in a sync.
+    Syncing,
+    /// The pod is being ended for good.
+    Ending,
+}
+
+/// What is due next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Due {
+    Ended(usize),
+    Stop(usize),
+    Listener(usize),
+    Step,
+    Notice,
+    Prober(usize),
+    Relist,
+    Look,
+    Written,
+    Routed,
+    Deleted,
+    Final,
+    Gone,
+}
+
+/// One pod, played from its creation on.
+pub(super) struct Pod<'p> {
+    plan: &'p Plan,
+    name: &'p str,
+    chance: Chance,
+    now: Millis,
+    /// When the play is over, and when the pod is deleted.
+    end: Millis,
+    deleted_at: Millis,
+    is_deleted: bool,
+    bodies: Vec<Body>,
+    probers: Vec<Prober>,
+    /// The last relist that has begun, the next one, and whether it will find something new.
+    relist: Millis,
+    next_relist: Millis,
+    has_news: bool,
+    /// The phase of the kubelet's look at its queue, and of whole seconds.
+    look_phase: Millis,
+    wall: Millis,
+    look_at: Millis,
+    worker: Worker,
+    is_pending: bool,
+    synced: Millis,
+    steps: Vec<Step>,
+    step_at: Millis,
+    is_error: bool,
+    /// Results on their way to the sync loop.
+    notices: Vec<(Millis, usize, bool)>,
+    /// Ready as the kubelet has it, as the API has it, and as kube-proxy acts on it.
+    is_ready: bool,
+    is_ready_in_api: bool,
+    written_at: Millis,
+    is_routed: bool,
+    routed_at: Millis,
+    counted: Millis,
+    final_at: Millis,
+    gone_at: Millis,
+    ends_well: Option<bool>,
+    /// STATUS, and since when the one before held no more.
+    word: Word,
+}
+
+/// What a play asks of a pod.
+pub(super) struct Terms<'t> {
+    /// Of all dice.
+    pub(super) seed: u64,
+    /// The pod's number.
+    pub(super) number: u64,
+    /// How long is looked.
+    pub(super) end: Millis,
+    /// When it is deleted.
+    pub(super) deleted_at: Millis,
+    /// When its STATUS is wanted.
+    pub(super) moments: &'t [Millis],
+    /// Whether it is to be drawn.
+    pub(super) draws: bool,
+    /// Most moments.
+    pub(super) max_events: u64,
+}
+
+/// Plays one pod.
+pub(super) fn play(plan: &Plan, name: &str, terms: &Terms<'_>) -> Life {
+    let mut life = Life::new(terms.draws);
+    Pod::new(plan, name, terms).run(terms, &mut life);
+    life
+}
+
+impl<'p> Pod<'p> {
+    fn new(plan: &'p Plan, name: &'p str, terms: &Terms<'_>) -> Self {
+        let mut chance = Chance::new(terms.seed, terms.number);
+        let added = chance.between(SCHEDULING.0, SCHEDULING.1);
+        let relist = chance.between(0, RELIST.0);
+        let body = || Body {
+            process: None,
+            run: 0,
+            is_up: false,
+            started: 0,
+            ended: NEVER,
+            ended_before: NEVER,
+            exit: Exit::KILLED,
+            by: By::Itself,
+            stops: None,
+            dies: (NEVER, Exit::KILLED),
+            killed_by: By::Itself,
+            seen: Seen::default(),
+            entry: None,
+            is_refused: false,
+        };
+        Self {
+            plan,
+            name,
+            now: 0,
+            end: terms.end,
+            deleted_at: terms.deleted_at,
+            is_deleted: false,
+            bodies: plan.parts.iter().map(|_| body()).collect(),
+            probers: Prober::all(plan, added),
+            relist: 0,
+            next_relist: relist,
+            has_news: false,
+            look_phase: chance.between(0, 1000),
+            wall: chance.between(0, 1000),
+            look_at: NEVER,
+            worker: Worker::Syncing,
+            is_pending: false,
+            synced: 0,
+            steps: vec![Step::Add],
+            step_at: added,
+            is_error: false,
+            notices: Vec::new(),
+            is_ready: false,
+            is_ready_in_api: false,
+            written_at: NEVER,
+            is_routed: false,
+            routed_at: NEVER,
+            counted: 0,
+            final_at: NEVER,
+            gone_at: NEVER,
+            ends_well: None,
+            word: Word::Pending,
+            chance,
+        }
+    }
+
+    fn run(&mut self, terms: &Terms<'_>, life: &mut Life) {
+        life.note(What::Created, 0);
+        self.shade(life, Shade::None);
+        let mut moments = terms.moments.iter().peekable();
+        loop {
+            let (at, due) = self.next();
+            while let Some(&&moment) = moments.peek().filter(|&&&moment| moment < at) {
+                life.words.push(self.word);
+                self.now = moment;
+                moments.next();
+            }
+            if at >= NEVER || at > self.end && !self.is_deleted {
+                break;
+            }
+            life.events += 1;
+            if life.events > terms.max_events {
+                life.is_cut = true;
+                break;
+            }
+            self.now = at;
+            self.act(due, life);
+            if due == Due::Gone {
+                break;
+            }
+        }
+        while life.words.len() < terms.moments.len() {
+            life.words.push(self.word);
+        }
+        self.now = self.now.max(self.end.min(self.deleted_at));
+        self.account(life);
+    }
+
+    /// What is due next, and when.
+    fn next(&self) -> (Millis, Due) {
+        let mut next = (self.step_at, Due::Step);
+        let mut soonest = |at: Millis, due: Due| {
+            if at < next.0 {
+                next = (at, due);
+            }
+        };
+        for (at, body) in self.bodies.iter().enumerate() {
+            if body.is_up {
+                soonest(body.dies.0, Due::Ended(at));
+                soonest(body.stops.map_or(NEVER, |(at, _)| at), Due::Stop(at));
+                soonest(body.process.as_ref().map_or(NEVER, |process| process.listening_until), Due::Listener(at));
+            }
+        }
+        soonest(self.notices.first().map_or(NEVER, |notice| notice.0), Due::Notice);
+        for (at, prober) in self.probers.iter().enumerate() {
+            soonest(prober.due(), Due::Prober(at));
+        }
+        if self.has_news || self.worker == Worker::Waiting {
+            soonest(self.next_relist, Due::Relist);
+        }
+        soonest(self.look_at, Due::Look);
+        soonest(self.written_at, Due::Written);
+        soonest(self.routed_at, Due::Routed);
+        soonest(if self.is_deleted { NEVER } else { self.deleted_at }, Due::Deleted);
+        soonest(self.final_at, Due::Final);
+        soonest(self.gone_at, Due::Gone);
+        next
+    }
+
+    fn act(&mut self, due: Due, life: &mut Life) {
+        match due {
+            Due::Ended(container) => self.ended(container, life),
+            Due::Stop(container) => self.stop(container, life),
+            Due::Listener(container) => self.listener_changes(container, life),
+            Due::Step => self.step(life),
+            Due::Notice => self.notice(life),
+            Due::Prober(prober) => self.probe(prober, life),
+            Due::Relist => self.relists(life),
+            Due::Look => {
+                self.look_at = NEVER;
+                self.request(life);
+            }
+            Due::Written => self.written(life),
+            Due::Routed => self.routed(life),
+            Due::Deleted => self.delete(life),
+            Due::Final => self.finish(life),
+            Due::Gone => self.gone(life),
+        }
+    }
+
+    /// Brings the relists up to now.
+    fn follow_relists(&mut self) {
+        if self.now > self.next_relist + FORGOTTEN {
+            self.next_relist = self.now - self.chance.between(0, RELIST.0);
+        }
+        while self.next_relist <= self.now {
+            self.relist = self.next_relist;
+            self.next_relist += self.chance.between(RELIST.0, RELIST.1);
+        }
+    }
+
+    /// Something on the node has changed that the next relist will find.
+    fn change(&mut self) {
+        self.follow_relists();
+        self.has_news = true;
+    }
+
+    /// The PLEG lists. What waits for its data goes on first; then what it has found is requested (generic.go:234).
+    fn relists(&mut self, life: &mut Life) {
+        let has_news = std::mem::take(&mut self.has_news);
+        self.follow_relists();
+        if self.worker == Worker::Waiting {
+            self.sync(life);
+        }
+        if has_news {
+            self.request(life);
+        }
+    }
+
+    /// Somebody wants the kubelet to look at the pod (pod_workers.go:755).
+    fn request(&mut self, life: &mut Life) {
+        if self.worker != Worker::Idle {
+            self.is_pending |= self.worker != Worker::Ending;
+            return;
+        }
+        self.follow_relists();
+        if self.relist > self.synced {
+            self.sync(life);
+        } else {
+            self.worker = Worker::Waiting;
+        }
+    }
+
+    /// A process starts in a container.
+    fn start(&mut self, container: usize, life: &mut Life) {
+        let plan = self.plan;
+        let part = &plan.parts[container];
+        let here = part.program.rules_on(self.name);
+        // Where the pod is deleted at the end of the play, its process goes on a little.
+        let process = Process::start(&part.program, here, self.now, self.end + 60_000, &mut self.chance);
+        self.account(life);
+        let (now, is_late) = (self.now, self.now * 2 >= self.end);
+        let body = &mut self.bodies[container];
+        if body.run > 0 {
+            let (n, life_before, pause) = (body.run, body.ended - body.started, now - body.ended);
+            let restart = Restart { container, n, at: now, life: life_before, pause, exit: body.exit, by: body.by };
+            life.restart(restart, is_late);
+            life.note(What::Restarted, now);
+        }
+        body.run += 1;
+        body.is_up = true;
+        body.started = now;
+        body.ended_before = body.ended;
+        body.dies = process.end;
+        body.killed_by = By::Itself;
+        body.stops = None;
+        body.is_refused = false;
+        body.process = Some(process);
+        // The listener's first moment comes as a change of it.
+        if let Some(process) = &mut body.process {
+            process.listening_until = process.listens;
+        }
+        if container >= self.plan.inits {
+            life.note(What::ContainerStarted, now);
+        }
+        self.shade_now(life);
+        self.change();
+    }
+
+    fn listener_changes(&mut self, container: usize, life: &mut Life) {
+        self.account(life);
+        let program = &self.plan.parts[container].program;
+        if let Some(process) = &mut self.bodies[container].process {
+            if container == self.plan.front.0 && process.listens == self.now {
+                life.note(What::Listening, self.now);
+            }
+            process.watch_listener(program, self.now);
+        }
+    }
+
+    /// A container has ended.
+    fn ended(&mut self, container: usize, life: &mut Life) {
+        self.account(life);
+        let now = self.now;
+        let body = &mut self.bodies[container];
+        body.is_up = false;
+        body.ended = now;
+        body.exit = body.dies.1;
+        body.by = body.killed_by;
+        body.stops = None;
+        if let Some(process) = &mut body.process {
+            process.end.0 = now;
+        }
+        life.note(What::Ended, now);
+        if self.is_deleted && container == self.plan.front.0 {
+            life.deletion.exit = Some(body.exit);
+        }
+        self.change();
+        self.probes_cut(container);
+        if self.steps.last() == Some(&Step::Await(container)) {
+            self.step_at = now;
+        }
+        self.shade_now(life);
+        if self.worker == Worker::Ending {
+            self.end_next(life);
+        }
+    }
+}

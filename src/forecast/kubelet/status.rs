@@ -1,0 +1,216 @@
+//! What the kubelet says of a pod, and who acts on it: container statuses as a sync sees them, conditions, the API,
+//! the EndpointSlice and kube-proxy, and the STATUS that kubectl prints (pkg/printers/internalversion/printers.go:892).
+
+use super::{Exit, Life, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, WRITE, What, Word};
+use crate::faults::clock::Listening;
+use crate::forecast::pod::Kind;
+
+/// A deletion shows in the EndpointSlice so much later.
+const DELETED: (Millis, Millis) = (20, 130);
+/// A stretch of time is looked at once for each of these, when rules may let calls fail in it.
+const LOOK: Millis = 60_000;
+
+impl Pod<'_> {
+    /// Takes the containers as the last relist has found them into the status (prober_manager.go:281), and lets
+    /// readiness workers ask that have not passed.
+    pub(super) fn see(&mut self, life: &mut Life) {
+        for at in 0..self.bodies.len() {
+            let body = &self.bodies[at];
+            if body.run == 0 {
+                continue;
+            }
+            let run = body.run;
+            let is_running = body.is_up || body.ended > self.relist;
+            let is_refused = body.is_refused && !is_running;
+            let passed = |kind: Kind| match &self.plan.parts[at].aims[kind as usize] {
+                Some(_) => self.result(at, kind, run) == Some(true),
+                None => true,
+            };
+            let is_started = is_running && passed(Kind::Startup);
+            let is_ready = is_started && passed(Kind::Readiness);
+            self.bodies[at].seen = super::Seen { run, is_running, is_started, is_ready, is_refused };
+            if is_started && !is_ready {
+                self.trigger(at);
+            }
+        }
+        self.update(life);
+        self.word = self.read_word();
+        if matches!(self.word, Word::CrashLoopBackOff | Word::InitCrashLoopBackOff) {
+            life.note(What::CrashLoop, self.now);
+        }
+    }
+
+    /// Draws the pod's conditions from its containers.
+    pub(super) fn update(&mut self, life: &mut Life) {
+        let counts = |at: usize| at >= self.plan.inits || self.plan.parts[at].is_sidecar;
+        let (mut is_started, mut is_ready) = (true, !self.plan.is_gated && self.ends_well.is_none());
+        for (at, body) in self.bodies.iter().enumerate().filter(|(at, _)| counts(*at)) {
+            is_started &= body.seen.is_started;
+            is_ready &= body.seen.is_ready && at < self.bodies.len();
+        }
+        if is_started {
+            life.note(What::Started, self.now);
+        }
+        if is_ready != self.is_ready {
+            self.is_ready = is_ready;
+            if self.written_at == NEVER {
+                self.written_at = self.now + self.chance.between(PICK_UP.0, PICK_UP.1);
+            }
+        }
+        if self.plan.is_published && self.bodies[self.plan.front.0].run > 0 && !self.is_routed {
+            self.route(SLICE.0);
+        }
+    }
+
+    /// The status manager takes Ready as it is now to the API.
+    pub(super) fn written(&mut self, life: &mut Life) {
+        self.written_at = NEVER;
+        if self.is_ready == self.is_ready_in_api {
+            return;
+        }
+        self.account(life);
+        let lag = self.chance.between(WRITE.0, WRITE.1);
+        self.is_ready_in_api = self.is_ready;
+        if !self.is_deleted {
+            life.note(if self.is_ready { What::Ready } else { What::NotReady }, self.now + lag);
+            life.turn(self.now + lag);
+        }
+        if !self.plan.is_published && !self.is_deleted {
+            let slice = self.chance.lognormal(SLICE);
+            self.route(lag + slice);
+        }
+        self.shade_now(life);
+    }
+
+    /// The EndpointSlice changes so much later; kube-proxy follows.
+    fn route(&mut self, slice: Millis) {
+        if self.routed_at == NEVER {
+            self.routed_at = self.now + slice + self.chance.lognormal(PROXY);
+        }
+    }
+
+    /// The pod has been deleted: it leaves the EndpointSlice.
+    pub(super) fn leave(&mut self) {
+        self.routed_at = NEVER;
+        let slice = self.chance.between(DELETED.0, DELETED.1);
+        self.route(slice);
+    }
+
+    /// kube-proxy takes up what the EndpointSlice says.
+    pub(super) fn routed(&mut self, life: &mut Life) {
+        self.routed_at = NEVER;
+        let is_routed =
+            (self.is_ready_in_api || self.plan.is_published) && !self.is_deleted && self.ends_well.is_none();
+        if is_routed == self.is_routed {
+            return;
+        }
+        self.account(life);
+        self.is_routed = is_routed;
+        if !self.is_deleted {
+            life.note(if is_routed { What::InService } else { What::OutOfService }, self.now);
+        }
+    }
+
+    /// Counts the time since the last change, before the next one.
+    pub(super) fn account(&mut self, life: &mut Life) {
+        let (since, now) = (self.counted, self.now);
+        self.counted = now;
+        if now <= since {
+            return;
+        }
+        let half = self.end / 2;
+        if self.is_ready_in_api && !self.is_deleted {
+            life.late_ready += now.saturating_sub(since.max(half));
+        }
+        if !self.is_routed {
+            return;
+        }
+        let (front, question) = self.plan.front;
+        let (body, program) = (&self.bodies[front], &self.plan.parts[front].program);
+        let process = body.process.as_ref().filter(|_| body.is_up);
+        let is_answered = process.is_some_and(|process| process.listening(since) == Listening::Open);
+        if self.is_deleted {
+            life.deletion.unanswered += if is_answered { 0 } else { now - since };
+            return;
+        }
+        life.in_service += now - since;
+        match process {
+            Some(process) if is_answered => {
+                if program.touches(question) {
+                    let looks = (1 + (now - since) / LOOK).min(8);
+                    let part = (now - since).div_ceil(looks);
+                    for look in 0..looks {
+                        let at = since + look * part + self.chance.between(0, part);
+                        let share = process.failing_share(program, question, at.min(now - 1));
+                        life.failing += part * share / 100_000;
+                    }
+                }
+            }
+            _ => life.unanswered += now - since,
+        }
+    }
+
+    /// STATUS as kubectl prints it.
+    pub(super) fn read_word(&self) -> Word {
+        if self.is_deleted && self.ends_well.is_none() {
+            return Word::Terminating;
+        }
+        let ended = |exit: Exit| match exit {
+            Exit { is_oom: true, .. } => Word::OomKilled,
+            Exit { code: 0, .. } => Word::Completed,
+            _ => Word::Error,
+        };
+        let inits = self.plan.inits;
+        let is_initialized = self.bodies[inits..].iter().any(|body| body.run > 0);
+        for (part, body) in self.plan.parts[..inits].iter().zip(&self.bodies).filter(|_| !is_initialized) {
+            match body.seen {
+                seen if seen.is_running && part.is_sidecar && seen.is_started => continue,
+                seen if seen.run == 0 || seen.is_running => return Word::Init,
+                seen if seen.is_refused => return Word::InitCrashLoopBackOff,
+                _ if body.exit.is_oom => return Word::InitOomKilled,
+                _ if body.exit.code != 0 => return Word::InitError,
+                _ => {}
+            }
+        }
+        let (mut word, mut runs) = (Word::Running, false);
+        for body in self.bodies[inits..].iter().rev() {
+            word = match body.seen {
+                seen if seen.is_running => {
+                    runs |= seen.is_ready;
+                    continue;
+                }
+                seen if seen.run == 0 && inits > 0 => Word::PodInitializing,
+                seen if seen.run == 0 => Word::ContainerCreating,
+                seen if seen.is_refused => Word::CrashLoopBackOff,
+                _ => ended(body.exit),
+            };
+        }
+        match word {
+            Word::Completed if runs && self.is_ready => Word::Running,
+            Word::Completed if runs => Word::NotReady,
+            word => word,
+        }
+    }
+
+    /// What the pod looks like now.
+    pub(super) fn shade_now(&self, life: &mut Life) {
+        let body = &self.bodies[self.plan.front.0];
+        let shade = match body.is_up {
+            _ if self.ends_well.is_some() => Shade::None,
+            true if body.stops.is_some() || self.is_deleted => Shade::Ending,
+            true if self.is_ready_in_api => Shade::Ready,
+            true => Shade::Running,
+            false if body.run == 0 => Shade::None,
+            false => Shade::Waiting,
+        };
+        self.shade(life, shade);
+    }
+
+    pub(super) fn shade(&self, life: &mut Life, shade: Shade) {
+        if let Some(shades) = &mut life.shades
+            && shades.last().is_none_or(|&(_, last)| last != shade)
+        {
+            shades.push((self.now, shade));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The pod worker's sync: what it sees, what it decides (kuberuntime_manager.go:997), and what it does, one step after
+//! the other; kills (kuberuntime_container.go:818) and the crash back-off (kuberuntime_manager.go:1607).
+
+use super::{FIRST_START, Life, Millis, NEVER, Pod, START, What, Worker};
+use crate::forecast::life::By;
+use crate::forecast::pod::Kind;
+use crate::forecast::workload::RestartPolicy;
+
+/// A sync that does nothing takes so long.
+const NO_OP: Millis = 2;
+/// After an error the kubelet looks again so much later, and after a success so (pod_workers.go:326).
+const RETRY: (Millis, Millis) = (10_000, 15_000);
+/// As above.
+const RESYNC: (Millis, Millis) = (60_000, 90_000);
+/// Of the time until the first start, so many percent make the sandbox.
+const SANDBOX: Millis = 60;
+/// From the decision to the signal: the runtime is told.
+const SIGNAL: (Millis, Millis) = (5, 20);
+/// So much is left of any grace period (kuberuntime_container.go:862).
+const LEAST_GRACE: Millis = 2000;
+/// The back-off: first, most, and when it is forgotten (client-go flowcontrol/backoff.go).
+const BACK_OFF: Millis = 10_000;
+/// As above.
+const MAX_BACK_OFF: Millis = 300_000;
+/// As above.
+const FORGIVEN: Millis = 600_000;
+
+/// What a sync does, last first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// The pod comes to the kubelet: its sandbox is to be made.
+    Add,
+    /// The sandbox is there; the first container comes so much later.
+    Sandbox(Millis),
+    /// Kill a container.
+    Kill(usize, By),
+    /// Wait for the end of one that is being killed.
+    Await(usize),
+    /// Start a container, unless it is in back-off.
+    Start(usize),
+    /// It has started.
+    Started(usize),
+    /// Its postStart has come to an end, well or not.
+    PostStart(usize, bool),
+    /// That is all.
+    Done,
+}
+
+impl Pod<'_> {
+    /// Looks at the pod as the last relist has found it, and begins to do what is to be done.
+    pub(super) fn sync(&mut self, life: &mut Life) {
+        self.worker = Worker::Syncing;
+        self.is_error = false;
+        self.see(life);
+        self.steps.clear();
+        self.steps.push(Step::Done);
+        if self.decide() {
+            self.end_pod(life);
+            return;
+        }
+        self.steps[1..].reverse();
+        self.step_at = self.now + NO_OP;
+    }
+
+    /// Puts the steps in order. True: nothing is to be kept and nothing to be started.
+    fn decide(&mut self) -> bool {
+        let (plan, policy) = (self.plan, self.plan.policy);
+        let is_initialized = self.bodies[plan.inits..].iter().any(|body| body.run > 0);
+        for at in 0..plan.inits {
+            let (is_sidecar, seen, body) = (plan.parts[at].is_sidecar, self.bodies[at].seen, &self.bodies[at]);
+            let is_done = seen.run > 0 && !seen.is_running;
+            match self.kill_reason(at) {
+                Some(by) => self.steps.extend([Step::Kill(at, by), Step::Start(at)]),
+                None if seen.is_running && is_sidecar && (seen.is_started || is_initialized) => continue,
+                None if seen.is_running => {}
+                None if !is_sidecar && is_done && (body.exit.code == 0 || is_initialized) => continue,
+                None if !is_sidecar && is_initialized => continue,
+                None if is_done && !is_sidecar && policy == RestartPolicy::Never => return true,
+                None => self.steps.push(Step::Start(at)),
+            }
+            if !is_initialized {
+                return false;
+            }
+        }
+        let (mut starts, mut kept) = (Vec::new(), 0);
+        for at in plan.inits..plan.parts.len() {
+            let seen = self.bodies[at].seen;
+            let is_again = match policy {
+                RestartPolicy::Always => true,
+                RestartPolicy::OnFailure => self.bodies[at].exit.code != 0,
+                RestartPolicy::Never => false,
+            };
+            match self.kill_reason(at) {
+                Some(by) => {
+                    self.steps.push(Step::Kill(at, by));
+                    if policy != RestartPolicy::Never {
+                        starts.push(Step::Start(at));
+                    }
+                }
+                None if seen.is_running => kept += 1,
+                None if seen.run == 0 || is_again => starts.push(Step::Start(at)),
+                None => {}
+            }
+        }
+        let is_over = kept == 0 && starts.is_empty();
+        self.steps.append(&mut starts);
+        is_over
+    }
+
+    /// Why a container that runs is to be killed.
+    fn kill_reason(&self, at: usize) -> Option<By> {
+        let seen = self.bodies[at].seen;
+        let fails = |kind| self.result(at, kind, seen.run) == Some(false);
+        match seen.is_running {
+            true if fails(Kind::Liveness) => Some(By::Liveness),
+            true if fails(Kind::Startup) => Some(By::Startup),
+            _ => None,
+        }
+    }
+
+    /// The next step of the sync that is under way.
+    pub(super) fn step(&mut self, life: &mut Life) {
+        self.step_at = NEVER;
+        let Some(step) = self.steps.pop() else { return };
+        match step {
+            Step::Add => {
+                self.see(life);
+                let takes = self.chance.lognormal(FIRST_START);
+                self.steps = vec![Step::Done];
+                let first = if self.plan.inits > 0 { 0..1 } else { 0..self.plan.parts.len() };
+                self.steps.extend(first.rev().map(Step::Start));
+                self.steps.pop();
+                self.steps.push(Step::Sandbox(takes * (100 - SANDBOX) / 100));
+                self.step_at = self.now + takes * SANDBOX / 100;
+            }
+            Step::Sandbox(left) => {
+                self.change();
+                self.steps.push(Step::Started(0));
+                self.step_at = self.now + left;
+            }
+            Step::Kill(at, by) => {
+                self.kill(at, by, None, life);
+                self.steps.push(Step::Await(at));
+                self.step_at = if self.bodies[at].is_up { NEVER } else { self.now };
+            }
+            Step::Await(_) => self.step_at = self.now,
+            Step::Start(at) => {
+                if self.is_in_back_off(at) {
+                    self.bodies[at].is_refused = true;
+                    self.is_error = true;
+                    self.step_at = self.now;
+                } else {
+                    self.steps.push(Step::Started(at));
+                    self.step_at = self.now + self.chance.lognormal(START);
+                }
+            }
+            Step::Started(at) => {
+                self.start(at, life);
+                self.step_at = self.now;
+                let (plan, now) = (self.plan, self.now);
+                if let Some(process) = &mut self.bodies[at].process
+                    && let Some((takes, is_good)) = plan.parts[at].post_start(process, now, &mut self.chance)
+                {
+                    self.steps.push(Step::PostStart(at, is_good));
+                    self.step_at = now.saturating_add(takes).min(self.bodies[at].dies.0);
+                }
+            }
+            Step::PostStart(_, true) => self.step_at = self.now,
+            Step::PostStart(at, false) => {
+                self.is_error = true;
+                self.steps.push(Step::Kill(at, By::PostStart));
+                self.step_at = self.now;
+            }
+            Step::Done => self.end_sync(life),
+        }
+    }
+
+    fn end_sync(&mut self, life: &mut Life) {
+        self.synced = self.now;
+        if self.is_deleted {
+            return self.end_pod(life);
+        }
+        self.worker = Worker::Idle;
+        let (least, most) = if self.is_error { RETRY } else { RESYNC };
+        let due = self.now + self.chance.between(least, most);
+        // The queue is looked at each second.
+        self.look_at = due + (self.look_phase + 1000 - due % 1000) % 1000;
+        if std::mem::take(&mut self.is_pending) {
+            self.request(life);
+        }
+    }
+
+    /// Kills a container: preStop, SIGTERM, and SIGKILL when the grace period is over. `grace` is that of an end that
+    /// knows no other.
+    pub(super) fn kill(&mut self, at: usize, by: By, grace: Option<Millis>, life: &mut Life) {
+        let plan = self.plan;
+        let part = &plan.parts[at];
+        let kind = match by {
+            By::Startup => Some((Kind::Startup, What::KilledStartup)),
+            By::Liveness => Some((Kind::Liveness, What::KilledLiveness)),
+            _ => None,
+        };
+        let own = kind.and_then(|(kind, _)| part.aims[kind as usize].as_ref()).and_then(|aim| aim.grace);
+        let grace = grace.or(own).unwrap_or(plan.grace);
+        if let Some((_, what)) = kind {
+            life.note(what, self.now);
+        }
+        let body = &mut self.bodies[at];
+        let Some(process) = body.process.as_mut().filter(|_| body.is_up) else { return };
+        let takes = part.pre_stop(process, self.now, grace, &mut self.chance);
+        let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
+        body.killed_by = by;
+        body.stops = Some((self.now + takes + self.chance.between(SIGNAL.0, SIGNAL.1), left));
+        self.shade_now(life);
+    }
+
+    /// SIGTERM is due.
+    pub(super) fn stop(&mut self, at: usize, life: &mut Life) {
+        self.account(life);
+        let body = &mut self.bodies[at];
+        let Some((_, left)) = body.stops.take() else { return };
+        let Some(process) = &mut body.process else { return };
+        let ends = process.terminate(&self.plan.parts[at].program, self.now);
+        let killed = (self.now + left, super::Exit::KILLED);
+        body.dies = body.dies.min(ends).min(killed);
+    }
+
+    /// Whether a container has to wait before it is started again; else it is noted that it is.
+    fn is_in_back_off(&mut self, at: usize) -> bool {
+        let now = self.now;
+        let body = &mut self.bodies[at];
+        // What the sync has seen: a container that it has just killed ran then.
+        let ended = if body.seen.is_running { body.ended_before } else { body.ended };
+        if ended == NEVER || body.run == 0 {
+            return false;
+        }
+        let is_fresh = |&(_, made): &(Millis, Millis)| ended.saturating_sub(made) <= FORGIVEN && now - made <= FORGIVEN;
+        let entry = body.entry.filter(is_fresh);
+        if let Some((delay, _)) = entry
+            && now - ended < delay
+        {
+            return true;
+        }
+        body.entry = Some((entry.map_or(BACK_OFF, |(delay, _)| (2 * delay).min(MAX_BACK_OFF)), now));
+        false
+    }
+}

@@ -1,0 +1,305 @@
+//! A pod put together for a play: each container with its program, and what its probes and hooks come to when they
+//! ask that program.
+
+use super::behaviour::{Met, Process, Program, Question};
+use super::chance::Chance;
+use super::workload::{Container, Handler, Pod, Probe, RestartPolicy};
+use super::{Behaviour, Millis, NEVER};
+use crate::faults::clock::Listening;
+use crate::quantity;
+
+/// What an exec probe costs beside its command: the runtime starts it.
+const EXEC: (Millis, Millis) = (50, 100);
+/// grpc-go tries to connect again so much later, and each time 1.6 times that.
+const REDIAL: Millis = 1000;
+/// What a command that is not known takes.
+const COMMAND: Millis = 50;
+
+/// The kinds of probes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// `startupProbe`.
+    Startup,
+    /// `livenessProbe`.
+    Liveness,
+    /// `readinessProbe`.
+    Readiness,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Startup, Self::Liveness, Self::Readiness];
+
+    /// As in `startupProbe`.
+    pub fn name(self) -> &'static str {
+        ["startup", "liveness", "readiness"][self as usize]
+    }
+}
+
+/// What a probe or hook asks.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    /// A request.
+    Http(Question),
+    /// A connection to that port.
+    Tcp(Option<u16>),
+    /// A check over gRPC; `None`: of a service that is not known.
+    Grpc(Option<Question>),
+    /// A command that takes so long and passes.
+    Command(Millis),
+    /// Our own `healthcheck`, with its timeout.
+    Healthcheck(Question, Millis),
+    /// Waiting.
+    Sleep(Millis),
+    /// What is no result, whatever happens.
+    Nothing,
+}
+
+/// What came of asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// A pass.
+    Pass,
+    /// A failure.
+    Fail,
+    /// Neither: the kubelet takes it as not asked.
+    Error,
+}
+
+/// A probe ready to ask.
+#[derive(Clone, Debug)]
+pub(super) struct Aim {
+    asks: Asks,
+    pub(super) delay: Millis,
+    pub(super) period: Millis,
+    pub(super) timeout: Millis,
+    pub(super) failures: u32,
+    pub(super) successes: u32,
+    pub(super) grace: Option<Millis>,
+}
+
+/// A container with its program.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) program: Program,
+    pub(super) aims: [Option<Aim>; 3],
+    pre_stop: Option<Asks>,
+    post_start: Option<Asks>,
+    pub(super) is_sidecar: bool,
+}
+
+/// A pod as the kubelet gets it.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Init containers first, in order.
+    pub(super) parts: Vec<Part>,
+    /// How many of them are init containers, sidecars included.
+    pub(super) inits: usize,
+    pub(super) policy: RestartPolicy,
+    pub(super) grace: Millis,
+    /// Whether a readiness gate keeps it unready for good.
+    pub(super) is_gated: bool,
+    /// Whether the Services take it as it is, ready or not.
+    pub(super) is_published: bool,
+    /// The container that callers of a Service reach, and what they ask for.
+    pub(super) front: (usize, Question),
+}
+
+fn seconds(seconds: u32) -> Millis {
+    Millis::from(seconds) * 1000
+}
+
+/// How long a `sleep` in a command takes: `sleep 5`, or at the end of a shell's line.
+pub(super) fn sleep_in(command: &[String]) -> Option<Millis> {
+    let words: Vec<&str> = command.iter().flat_map(|word| word.split_ascii_whitespace()).collect();
+    let at = words.iter().position(|word| *word == "sleep" || word.ends_with("/sleep"))?;
+    if words.get(at + 1) == Some(&"infinity") {
+        return Some(NEVER);
+    }
+    quantity::parse_seconds(words.get(at + 1)?.trim_end_matches(';').as_bytes()).map(super::millis)
+}
+
+impl Asks {
+    fn new(handler: &Handler, program: &Program) -> Self {
+        match handler {
+            // A TLS greeting is no request of ours.
+            Handler::Http { is_https: true, .. } if program.is_own => Self::Grpc(None),
+            Handler::Http { port: None, .. } | Handler::Tcp { port: None } => Self::Nothing,
+            Handler::Http { path, port, .. } => Self::Http(program.question(path, *port)),
+            Handler::Tcp { port } => Self::Tcp(*port),
+            Handler::Grpc { port, service } => Self::Grpc(program.grpc_question(service, *port)),
+            Handler::Sleep { seconds: length } => Self::Sleep(seconds(*length)),
+            Handler::Exec { command } => {
+                let is_ours = command.first().is_some_and(|first| first.ends_with("probeserver"));
+                if is_ours && command.get(1).is_some_and(|word| word == "healthcheck") {
+                    let timeout = command.iter().skip_while(|word| *word != "--timeout").nth(1);
+                    let timeout = timeout.and_then(|word| quantity::parse_seconds(word.as_bytes()));
+                    let path = command[2..].iter().find(|word| word.starts_with('/'));
+                    let path = path.map_or("/healthz", String::as_str);
+                    return Self::Healthcheck(program.question(path, None), timeout.map_or(1000, super::millis));
+                }
+                match sleep_in(command) {
+                    Some(length) if is_ours || !program.is_own => Self::Command(length),
+                    // An image from scratch has no other command.
+                    _ if program.is_own && !is_ours => Self::Nothing,
+                    _ => Self::Command(COMMAND),
+                }
+            }
+        }
+    }
+
+    /// Asks a process, if there is one, and waits `timeout` at most: how long it takes, what comes of it, and how the
+    /// process ends over it.
+    fn ask(
+        self,
+        program: &Program,
+        process: Option<&mut Process>,
+        now: Millis,
+        timeout: Millis,
+        chance: &mut Chance,
+    ) -> (Millis, Verdict, bool) {
+        let failed = (0, Verdict::Fail, false);
+        let exec = |takes: Millis, verdict| match takes + EXEC.0 {
+            takes if takes >= timeout => (timeout + EXEC.0, Verdict::Fail, false),
+            takes => (takes, verdict, false),
+        };
+        match (self, process) {
+            (Self::Nothing, _) => (0, Verdict::Error, false),
+            (Self::Sleep(length), _) => (length, Verdict::Pass, false),
+            (Self::Command(_) | Self::Healthcheck(..), None) => (0, Verdict::Error, false),
+            (Self::Command(length), Some(_)) => exec(length + chance.between(0, EXEC.1 - EXEC.0), Verdict::Pass),
+            (Self::Healthcheck(question, own), Some(process)) => {
+                let (takes, verdict, ends) = requested(program, process, question, now, own);
+                let (takes, verdict, _) = exec(takes + chance.between(0, EXEC.1 - EXEC.0), verdict);
+                (takes, verdict, ends)
+            }
+            (Self::Http(_) | Self::Tcp(_), None) => failed,
+            (Self::Http(question), Some(process)) => requested(program, process, question, now, timeout),
+            (Self::Tcp(port), Some(process)) => {
+                let is_elsewhere = program.port.is_some() && port != program.port;
+                let is_refused = is_elsewhere || process.listening(now) == Listening::Closed;
+                if is_refused { failed } else { (0, Verdict::Pass, false) }
+            }
+            (Self::Grpc(None), _) => failed,
+            (Self::Grpc(Some(_)), None) => (timeout, Verdict::Fail, false),
+            (Self::Grpc(Some(question)), Some(process)) => {
+                // A connection that is refused is tried again, until the time is over.
+                let (mut later, mut pause) = (0, REDIAL);
+                while later < timeout && process.listening(now + later) == Listening::Closed {
+                    later += pause;
+                    pause = pause * 8 / 5;
+                }
+                if later >= timeout {
+                    return (timeout, Verdict::Fail, false);
+                }
+                let (takes, verdict, ends) = requested(program, process, question, now + later, timeout - later);
+                (later + takes, verdict, ends)
+            }
+        }
+    }
+}
+
+/// One request with a timeout. What never comes is a failure at the timeout.
+fn requested(
+    program: &Program,
+    process: &mut Process,
+    question: Question,
+    now: Millis,
+    timeout: Millis,
+) -> (Millis, Verdict, bool) {
+    let (takes, met) = process.ask(program, question, now);
+    if takes >= timeout || matches!(met, Met::Silence | Met::Hang) {
+        return (timeout, Verdict::Fail, false);
+    }
+    match met {
+        Met::Status(200..400) => (takes, Verdict::Pass, false),
+        Met::Ends(exit) => {
+            process.end = process.end.min((now + takes, exit));
+            (takes, Verdict::Fail, true)
+        }
+        _ => (takes, Verdict::Fail, false),
+    }
+}
+
+impl Aim {
+    fn new(probe: &Probe, program: &Program) -> Self {
+        Self {
+            asks: Asks::new(&probe.handler, program),
+            delay: seconds(probe.initial_delay),
+            period: seconds(probe.period),
+            timeout: seconds(probe.timeout),
+            failures: probe.failures,
+            successes: probe.successes,
+            grace: probe.grace.map(seconds),
+        }
+    }
+
+    /// Asks: how long it takes, what comes of it, and whether the process ends over it.
+    pub(super) fn ask(
+        &self,
+        program: &Program,
+        process: Option<&mut Process>,
+        now: Millis,
+        chance: &mut Chance,
+    ) -> (Millis, Verdict, bool) {
+        self.asks.ask(program, process, now, self.timeout, chance)
+    }
+}
+
+impl Part {
+    fn new(container: &Container, program: Program) -> Self {
+        let aim = |probe: &Option<Probe>| probe.as_ref().map(|probe| Aim::new(probe, &program));
+        let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, &program));
+        Self {
+            aims: [aim(&container.startup), aim(&container.liveness), aim(&container.readiness)],
+            pre_stop: hook(&container.pre_stop),
+            post_start: hook(&container.post_start),
+            is_sidecar: container.is_sidecar,
+            program,
+        }
+    }
+
+    /// How long preStop takes, at most `most`.
+    pub(super) fn pre_stop(&self, process: &mut Process, now: Millis, most: Millis, chance: &mut Chance) -> Millis {
+        self.hook(self.pre_stop, process, now, most, chance).map_or(0, |(takes, _)| takes)
+    }
+
+    /// How long postStart takes, and whether it passes; `None` where there is none.
+    pub(super) fn post_start(&self, process: &mut Process, now: Millis, chance: &mut Chance) -> Option<(Millis, bool)> {
+        self.hook(self.post_start, process, now, NEVER, chance)
+    }
+
+    fn hook(
+        &self,
+        asks: Option<Asks>,
+        process: &mut Process,
+        now: Millis,
+        most: Millis,
+        chance: &mut Chance,
+    ) -> Option<(Millis, bool)> {
+        let (takes, verdict, _) = asks?.ask(&self.program, Some(process), now, most, chance);
+        Some((takes.min(most), verdict == Verdict::Pass))
+    }
+}
+
+impl Plan {
+    /// Puts a pod together; `behaviours` are those of its containers, init containers first.
+    pub(super) fn new(pod: &Pod, behaviours: &[Behaviour], is_published: bool, path: &str) -> Self {
+        let containers = pod.init.iter().chain(&pod.containers);
+        let part = |(container, behaviour): (&Container, &Behaviour)| Part::new(container, behaviour.program.clone());
+        let parts: Vec<Part> = containers.zip(behaviours).map(part).collect();
+        let inits = pod.init.len();
+        let has_port = |container: &Container| !container.ports.is_empty();
+        let front = inits + pod.containers.iter().position(has_port).unwrap_or(0);
+        let question = parts[front].program.question(path, None);
+        Self {
+            parts,
+            inits,
+            policy: pod.restart_policy,
+            grace: seconds(pod.grace),
+            is_gated: !pod.readiness_gates.is_empty(),
+            is_published,
+            front: (front, question),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A pod without a manifest: one container, and the probes that the command line or a query gives it.
+
+use super::pod::Kind;
+use super::workload::{Container, Controller, Handler, Pod, Probe, RestartPolicy, Workload};
+use crate::text;
+
+/// What a probe is written as.
+pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,grace=30,path=/livez; tcp, grpc or grpc=SERVICE in place of path";
+/// Most of any number in it.
+const MOST: u64 = 86_400;
+
+/// Reads [`PROBE_FORM`].
+pub fn probe(word: &str) -> Option<(Kind, Probe)> {
+    let (kind, rest) = word.split_once(':').unwrap_or((word, ""));
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+    let path = ["/startupz", "/livez", "/readyz"][kind as usize].to_owned();
+    let mut probe = Probe {
+        handler: Handler::Http { path, port: Some(8080), is_https: false },
+        initial_delay: 0,
+        period: 10,
+        timeout: 1,
+        failures: 3,
+        successes: 1,
+        grace: None,
+    };
+    for setting in rest.split(',').filter(|setting| !setting.is_empty()) {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let number =
+            || text::parse_decimal(value.as_bytes()).filter(|&number| number <= MOST).map(|number| number as u32);
+        let positive = || number().filter(|&number| number > 0);
+        match name {
+            "tcp" if value.is_empty() => probe.handler = Handler::Tcp { port: Some(8080) },
+            "grpc" => probe.handler = Handler::Grpc { port: 8080, service: value.to_owned() },
+            "path" if value.starts_with('/') => {
+                probe.handler = Handler::Http { path: value.to_owned(), port: Some(8080), is_https: false };
+            }
+            "delay" => probe.initial_delay = number()?,
+            "period" => probe.period = positive()?,
+            "timeout" => probe.timeout = positive()?,
+            "failures" => probe.failures = positive()?,
+            "successes" => probe.successes = positive().filter(|&number| number == 1 || kind == Kind::Readiness)?,
+            "grace" if kind != Kind::Readiness => probe.grace = Some(positive()?),
+            _ => return None,
+        }
+    }
+    Some((kind, probe))
+}
+
+/// A pod with one container and these probes.
+pub fn workload(probes: Vec<(Kind, Probe)>) -> Workload {
+    let mut container = Container {
+        name: "app".to_owned(),
+        image: String::new(),
+        command: Vec::new(),
+        environment: Vec::new(),
+        has_environment_from: false,
+        ports: vec![(None, 8080)],
+        is_sidecar: false,
+        startup: None,
+        liveness: None,
+        readiness: None,
+        post_start: None,
+        pre_stop: None,
+        stop_signal: None,
+        memory_limit: None,
+    };
+    for (kind, probe) in probes {
+        let slot = match kind {
+            Kind::Startup => &mut container.startup,
+            Kind::Liveness => &mut container.liveness,
+            Kind::Readiness => &mut container.readiness,
+        };
+        *slot = Some(probe);
+    }
+    let pod = Pod {
+        labels: Vec::new(),
+        restart_policy: RestartPolicy::Always,
+        grace: 30,
+        readiness_gates: Vec::new(),
+        init: Vec::new(),
+        containers: vec![container],
+    };
+    Workload {
+        controller: Controller::Pod,
+        name: "app".to_owned(),
+        namespace: "default".to_owned(),
+        replicas: 1,
+        min_ready: 0,
+        pod,
+        services: Vec::new(),
+        budgets: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_have_the_defaults_of_kubernetes() {
+        let long = "liveness:period=10,timeout=1,failures=3,successes=1,delay=0,path=/livez";
+        assert_eq!(probe("liveness"), probe(long));
+        assert!(probe("readiness:successes=3,tcp").is_some() && probe("startup:grpc=ready,grace=5").is_some());
+        for bad in [
+            "",
+            "live",
+            "liveness:period=0",
+            "liveness:period",
+            "liveness:x=1",
+            "liveness:path=x",
+            "liveness:period=1x",
+            "liveness:successes=2",
+            "readiness:grace=5",
+            "liveness:timeout=99999999999",
+        ] {
+            assert_eq!(probe(bad), None, "{bad}");
+        }
+    }
+}

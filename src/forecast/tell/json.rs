@@ -1,0 +1,159 @@
+//! The forecast as JSON; the shape is documented in docs/reference.md and does not change.
+
+use crate::forecast::behaviour::Exit;
+use crate::forecast::life::{By, What, Word};
+use crate::forecast::spread::Spread;
+use crate::forecast::tally::{Ends, most_common};
+use crate::forecast::{Forecast, Millis};
+use crate::text;
+
+/// An object or array that is being written: knows when a comma is due.
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    is_first: bool,
+}
+
+impl<'o> Writer<'o> {
+    fn new(out: &'o mut Vec<u8>) -> Self {
+        Self { out, is_first: true }
+    }
+
+    fn next(&mut self) {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+    }
+
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.next();
+        text::json_string(self.out, key.as_bytes());
+        self.out.push(b':');
+        self.out
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        text::json_string(self.key(key), value.as_bytes());
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        text::decimal(self.key(key), value);
+    }
+
+    /// Seconds with three decimals at most.
+    fn time(&mut self, key: &str, value: Millis) {
+        text::thousandths(self.key(key), value);
+    }
+
+    /// A share with three decimals at most, that is neither 0 nor 1 unless it is so exactly.
+    fn share(&mut self, key: &str, part: u64, whole: u64) {
+        let out = self.key(key);
+        text::thousandths(out, share(part, whole));
+    }
+
+    fn spread(&mut self, key: &str, spread: &Spread) {
+        let out = self.key(key);
+        out.push(b'{');
+        percentiles(&mut Writer::new(out), spread);
+        self.out.push(b'}');
+    }
+
+    #[allow(dead_code)]
+    fn object(&mut self, key: &str, write: impl FnOnce(&mut Writer<'_>)) {
+        let out = self.key(key);
+        out.push(b'{');
+        write(&mut Writer::new(out));
+        self.out.push(b'}');
+    }
+
+    fn array<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Writer<'_>, T)) {
+        let out = self.key(key);
+        out.push(b'[');
+        for (at, item) in items.into_iter().enumerate() {
+            text::put(out, if at == 0 { b"{" } else { b",{" });
+            write(&mut Writer::new(out), item);
+            out.push(b'}');
+        }
+        out.push(b']');
+    }
+
+    fn texts(&mut self, key: &str, items: &[String]) {
+        let out = self.key(key);
+        out.push(b'[');
+        for (at, item) in items.iter().enumerate() {
+            text::put(out, if at == 0 { b"" } else { b"," });
+            text::json_string(out, item.as_bytes());
+        }
+        out.push(b']');
+    }
+}
+
+/// A share in thousandths, that is 0 or 1000 only where it is none or all.
+pub(super) fn share(part: u64, whole: u64) -> u64 {
+    match (part, whole) {
+        (0, _) | (_, 0) => 0,
+        (part, whole) if part >= whole => 1000,
+        (part, whole) => ((u128::from(part) * 1000 + u128::from(whole) / 2) / u128::from(whole)).clamp(1, 999) as u64,
+    }
+}
+
+fn percentiles(to: &mut Writer<'_>, spread: &Spread) {
+    for (key, percent) in [("p5", 5), ("p50", 50), ("p95", 95)] {
+        if let Some(time) = spread.percentile(percent) {
+            to.time(key, time);
+        }
+    }
+}
+
+fn end(to: &mut Writer<'_>, ends: &Ends) {
+    if let Some((Exit { code, .. }, _)) = most_common(ends) {
+        to.number("exit", code.into());
+    }
+    if let Some((exit, _)) = most_common(ends) {
+        to.text("reason", exit.reason());
+    }
+}
+
+/// Appends the whole forecast, and a newline.
+pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
+    out.push(b'{');
+    let to = &mut Writer::new(out);
+    let (inquiry, tally) = (&forecast.inquiry, &forecast.tally);
+    // A larger one loses digits in most readers.
+    if inquiry.seed < 1 << 53 {
+        to.number("seed", inquiry.seed);
+    } else {
+        to.text("seed", &text::to_decimal(inquiry.seed));
+    }
+    to.number("pods", tally.pods);
+    to.time("for", inquiry.length);
+    to.texts("assumed", &inquiry.assumed);
+    let whats = What::NAMES.iter().zip(&tally.first).filter(|(_, spread)| spread.total() > 0);
+    to.array("events", whats, |to, ((what, kind), spread)| {
+        to.text("what", what);
+        if let Some(kind) = kind {
+            to.text("by", kind.name());
+        }
+        to.share("share", spread.total(), tally.pods);
+        percentiles(to, spread);
+    });
+    let names = inquiry.containers();
+    let restarts = tally.restarts.iter().zip(&names);
+    let restarts = restarts.flat_map(|(known, name)| (1..).zip(known).map(move |(n, restart)| (name, n, restart)));
+    to.array("restarts", restarts, |to, (name, n, restart)| {
+        to.text("container", name);
+        to.number("n", n);
+        to.share("share", restart.at.total(), tally.pods);
+        to.spread("at", &restart.at);
+        to.spread("life", &restart.life);
+        to.spread("pause", &restart.pause);
+        end(to, &restart.ends);
+        to.text("by", most_common(&restart.ends).map_or(By::Itself, |(_, by)| by).name());
+    });
+    to.array("status", forecast.moments.iter().zip(&tally.words), |to, (at, words)| {
+        to.time("at", *at);
+        for (name, count) in Word::NAMES.iter().zip(words).filter(|(_, count)| **count > 0) {
+            to.share(name, *count, tally.pods);
+        }
+    });
+    text::put(out, b"}\n");
+}
