@@ -188,6 +188,14 @@ pub fn json_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
+/// Appends a number to JSON: those that a reader might round (RFC 8259 section 6: from 2^53 on) as a string.
+pub fn json_number(out: &mut Vec<u8>, number: u64) {
+    let quote: &[u8] = if number < 1 << 53 { b"" } else { b"\"" };
+    put(out, quote);
+    decimal(out, number);
+    put(out, quote);
+}
+
 /// Appends a JSON string, or `null` when there is no value.
 pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
     match value {
@@ -303,6 +311,18 @@ mod tests {
         assert_eq!(parse_decimal(b"0200"), Some(200));
         for bad in ["", "+5", "-1", "0x5", "1_0", "1 0", "1Z", "99999999999999999999"] {
             assert_eq!(parse_decimal(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_numbers_are_exact_or_strings() {
+        for (number, want) in [
+            (0, "0"),
+            ((1 << 53) - 1, "9007199254740991"),
+            (1 << 53, "\"9007199254740992\""),
+            (u64::MAX, "\"18446744073709551615\""),
+        ] {
+            assert_eq!(written(|out| json_number(out, number)), want);
         }
     }
 

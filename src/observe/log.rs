@@ -1,12 +1,13 @@
-//! The log: one line an event on stdout, logfmt or JSON, written by a thread of its own.
+//! The log: one line an event on stdout, written by a thread of its own from a bounded buffer.
 //!
-//! Lines go into a bounded buffer. When it is full and stdout is being read, whoever logs waits for room, so no line is
-//! lost; when stdout is not read, nobody waits: lines are dropped, counted, and reported in one line later. Untrusted bytes are escaped here and nowhere else.
+//! While stdout is read, what the process says of itself waits for room; a request waits only so long, and a check not
+//! at all. What finds no room, or cannot be written, is dropped, counted, and reported in one line later.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use super::line::{Format, Line};
 use crate::http::date;
 use crate::{sys, text};
 
@@ -16,93 +17,18 @@ const MAX_WAITING: usize = 64 * 1024;
 const PIECE: usize = 4 * 1024;
 /// Stdout of which nothing is read for so long is not read.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// The most that a request waits for the log in all. (A check does not: its prober may be as impatient as that.)
+pub const REQUEST_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer only copies bytes; unoptimized code needs more.
 const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
-
-/// How a line looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// logfmt: `time=... event=... name=value`.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// Which requests are logged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Requests {
-    /// None.
     None,
     /// Those that a rule touched, and checks that changed their answer.
     Faults,
-    /// All.
     All,
-}
-
-/// A line being put together.
-pub struct Line {
-    bytes: Vec<u8>,
-    format: Format,
-}
-
-impl Line {
-    fn new(format: Format, event: &str, since_epoch: Duration) -> Self {
-        let line = Self { bytes: Vec::with_capacity(256), format };
-        let mut time = Vec::with_capacity(32);
-        date::write_rfc3339(&mut time, since_epoch);
-        line.text("time", &time).text("event", event.as_bytes())
-    }
-
-    fn name(&mut self, name: &str) {
-        let (before, after) = match self.format {
-            Format::Text if self.bytes.is_empty() => ("", "="),
-            Format::Text => (" ", "="),
-            Format::Json if self.bytes.is_empty() => ("{\"", "\":"),
-            Format::Json => (",\"", "\":"),
-        };
-        text::put_all(&mut self.bytes, &[before, name, after]);
-    }
-
-    /// Adds a string; its bytes may be anything.
-    pub fn text(mut self, name: &str, value: &[u8]) -> Self {
-        self.name(name);
-        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
-        if self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain) {
-            text::put(&mut self.bytes, value);
-        } else {
-            text::json_string(&mut self.bytes, value);
-        }
-        self
-    }
-
-    /// Adds a whole number.
-    pub fn number(mut self, name: &str, value: u64) -> Self {
-        self.name(name);
-        text::decimal(&mut self.bytes, value);
-        self
-    }
-
-    /// Adds a number given in thousandths.
-    pub fn thousandths(mut self, name: &str, value: u64) -> Self {
-        self.name(name);
-        text::thousandths(&mut self.bytes, value);
-        self
-    }
-
-    /// Adds true or false.
-    pub fn flag(mut self, name: &str, value: bool) -> Self {
-        self.name(name);
-        text::put(&mut self.bytes, if value { b"true" } else { b"false" });
-        self
-    }
-
-    fn finished(mut self) -> Vec<u8> {
-        if self.format == Format::Json {
-            self.bytes.push(b'}');
-        }
-        self.bytes.push(b'\n');
-        self.bytes
-    }
 }
 
 #[derive(Default)]
@@ -111,15 +37,32 @@ struct Buffer {
     waiting: Vec<u8>,
     /// Bytes that the writer is writing now.
     in_writing: usize,
+    /// When the writer last got on; `None` before it has begun.
+    got_on: Option<Instant>,
     /// Whether the writer sleeps, and has to be woken.
     is_asleep: bool,
     /// Threads that wait for room.
     waiters: u32,
-    /// Whether nothing has been read for [`PATIENCE`] with the buffer full.
-    is_stalled: bool,
-    /// Lines dropped since the last report of them.
+    /// Lines lost since the last report of them.
     dropped: u64,
     dropped_total: u64,
+}
+
+impl Buffer {
+    fn has_room(&self, length: usize) -> bool {
+        self.waiting.len() + self.in_writing + length <= MAX_WAITING
+    }
+
+    /// How long it is worth waiting for room now; `None`: stdout is not read.
+    fn hope(&self, now: Instant) -> Option<Duration> {
+        let left = (self.got_on.unwrap_or(now) + PATIENCE).saturating_duration_since(now);
+        Some(left).filter(|left| !left.is_zero())
+    }
+
+    fn count_dropped(&mut self, lines: u64) {
+        self.dropped += lines;
+        self.dropped_total += lines;
+    }
 }
 
 /// The log of the program.
@@ -158,23 +101,29 @@ impl Log {
         Line::new(self.format, event, date::since_epoch(SystemTime::now()))
     }
 
-    /// Puts a line into the buffer; when that is full, waits while stdout is read, and else drops the line.
+    /// Puts a line into the buffer; when that is full, waits for room as long as stdout is read.
     pub fn write(&self, line: Line) {
+        self.put(line, None);
+    }
+
+    /// The same, but waits at most so long: for whoever has something better to do.
+    pub fn offer(&self, line: Line, patience: Duration) {
+        self.put(line, Some(Instant::now() + patience));
+    }
+
+    fn put(&self, line: Line, deadline: Option<Instant>) {
         let bytes = line.finished();
         let mut buffer = self.lock();
-        let is_full = |buffer: &Buffer| buffer.waiting.len() + buffer.in_writing + bytes.len() > MAX_WAITING;
-        while is_full(&buffer) && !buffer.is_stalled && self.has_writer.load(Ordering::Relaxed) {
-            let before = buffer.in_writing;
+        while !buffer.has_room(bytes.len()) {
+            let now = Instant::now();
+            let until_deadline = deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(now));
+            let hope =
+                buffer.hope(now).filter(|_| self.has_writer.load(Ordering::Relaxed) && !until_deadline.is_zero());
+            let Some(hope) = hope else { return buffer.count_dropped(1) };
             buffer.waiters += 1;
-            let waited = self.emptied.wait_timeout(buffer, PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            buffer = waited.0;
+            let waited = self.emptied.wait_timeout(buffer, hope.min(until_deadline));
+            buffer = waited.unwrap_or_else(PoisonError::into_inner).0;
             buffer.waiters -= 1;
-            buffer.is_stalled |= waited.1.timed_out() && buffer.in_writing == before;
-        }
-        if is_full(&buffer) {
-            buffer.dropped += 1;
-            buffer.dropped_total += 1;
-            return;
         }
         text::put(&mut buffer.waiting, &bytes);
         let wakes = std::mem::take(&mut buffer.is_asleep);
@@ -192,35 +141,65 @@ impl Log {
     /// Writes lines to stdout as they come; the work of the log's thread.
     fn write_forever(&self) -> ! {
         let mut writing = Vec::new();
+        let mut is_failing = false;
         loop {
-            let mut buffer = self.lock();
-            while buffer.waiting.is_empty() {
-                if buffer.dropped > 0 {
-                    let dropped = std::mem::take(&mut buffer.dropped);
-                    let report = self.line("log_dropped").number("lines", dropped).finished();
-                    text::put(&mut buffer.waiting, &report);
-                    break;
-                }
-                self.emptied.notify_all();
-                buffer.is_asleep = true;
-                buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
-            }
-            std::mem::swap(&mut writing, &mut buffer.waiting);
-            buffer.in_writing = writing.len();
-            drop(buffer);
-            for piece in writing.chunks(PIECE) {
-                sys::write_all(1, piece);
+            let reported = self.take(&mut writing, is_failing);
+            let written = self.write_pieces(&writing);
+            is_failing = written < writing.len();
+            if is_failing {
                 let mut buffer = self.lock();
-                buffer.in_writing -= piece.len();
-                buffer.is_stalled = false;
-                let wakes = buffer.waiters > 0;
-                drop(buffer);
-                if wakes {
-                    self.emptied.notify_all();
+                match reported {
+                    // The report itself is lost: what it told is still to be told.
+                    Some(dropped) => buffer.dropped += dropped,
+                    None => buffer.count_dropped(lines(&writing[written..])),
                 }
+                buffer.in_writing = 0;
+                drop(buffer);
+                self.emptied.notify_all();
             }
-            writing.clear();
         }
+    }
+
+    /// Waits for lines and takes them all; or, when none are left, the report of those that were dropped, and then says
+    /// how many. While stdout fails there is nobody to report to.
+    fn take(&self, writing: &mut Vec<u8>, is_failing: bool) -> Option<u64> {
+        writing.clear();
+        let mut reported = None;
+        let mut buffer = self.lock();
+        while buffer.waiting.is_empty() {
+            if buffer.dropped > 0 && !is_failing {
+                let dropped = std::mem::take(&mut buffer.dropped);
+                buffer.waiting = self.line("log_dropped").number("lines", dropped).finished();
+                reported = Some(dropped);
+                break;
+            }
+            self.emptied.notify_all();
+            buffer.is_asleep = true;
+            buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(writing, &mut buffer.waiting);
+        buffer.in_writing = writing.len();
+        buffer.got_on = Some(Instant::now());
+        reported
+    }
+
+    /// Writes as much as stdout takes, and says how much that was.
+    fn write_pieces(&self, writing: &[u8]) -> usize {
+        let mut at = 0;
+        while at < writing.len() {
+            let piece = &writing[at..writing.len().min(at + PIECE)];
+            let Ok(count) = sys::write_some(1, piece) else { break };
+            at += count;
+            let mut buffer = self.lock();
+            buffer.in_writing -= count;
+            buffer.got_on = Some(Instant::now());
+            let wakes = buffer.waiters > 0;
+            drop(buffer);
+            if wakes {
+                self.emptied.notify_all();
+            }
+        }
+        at
     }
 
     /// Waits until everything is written, at most `timeout`: before the process ends.
@@ -241,42 +220,81 @@ impl Log {
     }
 }
 
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(format: Format) -> String {
-        let line = Line::new(format, "request", Duration::from_millis(1500))
-            .text("agent", b"a\" event=x\n\x1b\xff")
-            .text("plain", b"/healthz?x")
-            .text("empty", b"")
-            .number("status", 200)
-            .thousandths("seconds", 1500)
-            .flag("hit", true);
-        text::into_string(line.finished())
+    /// A log whose buffer has no room, and a writer (which is the test).
+    fn full() -> Log {
+        let log = Log::new(Format::Text);
+        log.has_writer.store(true, Ordering::Relaxed);
+        let mut buffer = log.lock();
+        (buffer.in_writing, buffer.got_on) = (MAX_WAITING, Some(Instant::now()));
+        drop(buffer);
+        log
     }
 
-    #[test]
-    fn lines_are_logfmt_or_json_whatever_is_in_them() {
-        assert_eq!(
-            line(Format::Text),
-            "time=1970-01-01T00:00:01.500Z event=request agent=\"a\\\" event=x\\n\\u001b\u{fffd}\" plain=\"/healthz?x\" empty=\"\" status=200 seconds=1.5 hit=true\n"
-                .replace("plain=\"/healthz?x\"", "plain=/healthz?x")
-        );
-        assert_eq!(
-            line(Format::Json),
-            "{\"time\":\"1970-01-01T00:00:01.500Z\",\"event\":\"request\",\"agent\":\"a\\\" event=x\\n\\u001b\u{fffd}\",\"plain\":\"/healthz?x\",\"empty\":\"\",\"status\":200,\"seconds\":1.5,\"hit\":true}\n"
-        );
+    fn kept_and_dropped(log: &Log) -> (u64, u64) {
+        let buffer = log.lock();
+        (lines(&buffer.waiting), buffer.dropped_total)
+    }
+
+    fn in_an_hour() -> Option<Instant> {
+        Some(Instant::now() + Duration::from_secs(3600))
     }
 
     #[test]
     fn a_full_buffer_drops_and_counts() {
         let log = Log::new(Format::Text);
         for _ in 0..1000 {
-            log.write(log.line("x").text("filler", &[b'x'; 1000]));
+            log.write(log.line("x").text("filler", &[b'x'; 200]).text("more", &[b'x'; 200]));
         }
-        let kept = log.lock().waiting.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let kept = lines(&log.lock().waiting);
         assert!(log.lock().waiting.len() <= MAX_WAITING);
         assert_eq!(kept + log.dropped_total(), 1000);
+    }
+
+    /// The reader reads, however slowly: whoever may wait does so, and no line is lost.
+    #[test]
+    fn whoever_may_wait_waits_for_room() {
+        let log = full();
+        log.lock().got_on = in_an_hour();
+        std::thread::scope(|scope| {
+            let writers =
+                [scope.spawn(|| log.write(log.line("x"))), scope.spawn(|| log.put(log.line("x"), in_an_hour()))];
+            while log.lock().waiters < 2 {
+                std::thread::yield_now();
+            }
+            assert!(log.lock().waiting.is_empty());
+            log.lock().in_writing = 0;
+            log.emptied.notify_all();
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+        });
+        assert_eq!(kept_and_dropped(&log), (2, 0));
+    }
+
+    #[test]
+    fn a_check_does_not_wait_and_a_request_not_for_long() {
+        let log = full();
+        log.lock().got_on = in_an_hour(); // So that nothing but their own patience ends their wait.
+        log.offer(log.line("check"), Duration::ZERO);
+        assert_eq!(log.dropped_total(), 1);
+        let began = Instant::now();
+        log.offer(log.line("request"), REQUEST_PATIENCE);
+        assert!(began.elapsed() >= REQUEST_PATIENCE);
+        assert_eq!(kept_and_dropped(&log), (0, 2));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_has_stopped() {
+        let log = full();
+        log.lock().got_on = Instant::now().checked_sub(PATIENCE);
+        log.put(log.line("x"), in_an_hour());
+        log.write(log.line("x"));
+        assert_eq!(log.dropped_total(), 2);
     }
 }

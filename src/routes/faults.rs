@@ -95,7 +95,7 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
         rules.iter().for_each(|live| write_line(&mut out, live));
         return Outcome::Respond(Response::text(out));
     }
-    let number = text::to_decimal;
+    let number = |number| text::written(|out| text::json_number(out, number));
     text::put_all(&mut out, &["{\"seed\":", &number(engine.seed()), ",\"rules\":["]);
     for (at, live) in rules.iter().enumerate() {
         let (tried, hits) = live.counts();

@@ -36,7 +36,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let help = "Lookups that went on when their call did not wait for them any more.";
     page.family("probeserver_lookups_abandoned_total", "counter", help);
     page.sample(&[], abandoned);
-    page.family("probeserver_log_dropped_total", "counter", "Log lines that nobody read.");
+    page.family("probeserver_log_dropped_total", "counter", "Log lines that found no room or could not be written.");
     page.sample(&[], surroundings.log_dropped());
     page.family("probeserver_build_info", "gauge", "What runs; always 1.");
     page.sample(&[("version", OWN_VERSION), ("app_version", &state.identity.version)], 1);

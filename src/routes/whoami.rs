@@ -34,7 +34,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
         ],
     );
     let uptime = text::written(|out| text::thousandths(out, state.started.elapsed().as_millis() as u64));
-    let requests = text::to_decimal(state.counts.requests());
+    let requests = text::written(|out| text::json_number(out, state.counts.requests()));
     text::put_all(&mut out, &[",\"uptime_seconds\":", &uptime, ",\"requests\":", &requests]);
     let (peer, local) = request.surroundings.addresses();
     for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {

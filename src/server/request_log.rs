@@ -1,13 +1,14 @@
 //! What a request leaves in the log, and in the last answers of the checks.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use super::Server;
 use super::sending::addresses;
 use crate::faults::engine::Decision;
 use crate::http::head::Head;
 use crate::observe::counts;
-use crate::observe::log::{Line, Requests};
+use crate::observe::log::{Line, REQUEST_PATIENCE, Requests};
 use crate::routes::{Outcome, Route};
 use crate::text;
 
@@ -64,7 +65,7 @@ impl Done<'_> {
             text::socket_address(&mut address, peer);
             line = line.text("peer", &address);
         }
-        log.write(line);
+        log.offer(line, if self.route.check().is_some() { Duration::ZERO } else { REQUEST_PATIENCE });
     }
 }
 

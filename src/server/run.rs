@@ -89,7 +89,8 @@ pub fn serve(mut config: Config) -> i32 {
 
 fn random_seed() -> u64 {
     // Cannot fail on Linux once the kernel's pool is filled, and then the clock is as good as any seed.
-    getrandom::u64().unwrap_or_else(|_| crate::http::date::since_epoch(SystemTime::now()).as_nanos() as u64)
+    let seed = getrandom::u64().unwrap_or_else(|_| crate::http::date::since_epoch(SystemTime::now()).as_nanos() as u64);
+    seed & ((1 << 53) - 1) // So that every reader of JSON has it exactly (RFC 8259 section 6).
 }
 
 /// Lets the log finish, and hands the status on.
@@ -109,11 +110,8 @@ fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     let mut line = log.line("config").text("version", OWN_VERSION.as_bytes());
     for variable in VARIABLES {
-        let given = config.given.iter().find(|(name, _)| *name == variable.name).map(|(_, value)| value.as_str());
-        let value = given.unwrap_or(variable.default);
-        if given.is_some() || !value.is_empty() {
-            line = line.text(variable.name, value.as_bytes());
-        }
+        let given = config.given.iter().find(|(name, _)| *name == variable.name);
+        line = given.into_iter().fold(line, |line, (name, value)| line.text(name, value.as_bytes()));
     }
     log.write(line);
     log.write(log.line("seed").number("seed", engine.seed()));

@@ -1,9 +1,11 @@
 //! Files by descriptor and by path; no buffers.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Result, Write};
+use std::io::{ErrorKind, Read, Result, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
+
+use super::readiness::{Epoll, WRITABLE};
 
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
@@ -23,7 +25,29 @@ pub fn standard(fd: RawFd) -> ManuallyDrop<File> {
     ManuallyDrop::new(unsafe { File::from_raw_fd(fd) })
 }
 
+/// Writes some of it, waiting while its reader is slow: also where whoever started us has left the descriptor O_NONBLOCK,
+/// which is not changed, since others may share it.
+pub fn write_some(fd: RawFd, bytes: &[u8]) -> Result<usize> {
+    loop {
+        match standard(fd).write(bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let set = Epoll::new()?;
+                set.add(fd, WRITABLE, 0)?;
+                set.wait();
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Writes all of it; a reader that has gone away wants no more.
 pub fn write_all(fd: RawFd, bytes: &[u8]) {
-    let _ = standard(fd).write_all(bytes);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match write_some(fd, rest) {
+            Ok(count) if count > 0 => rest = &rest[count..],
+            _ => return,
+        }
+    }
 }

@@ -13,7 +13,7 @@ mod signal;
 mod socket;
 
 pub use cgroup::has_memory_limit;
-pub use file::{overwrite_file, read_file, standard, write_all};
+pub use file::{overwrite_file, read_file, standard, write_all, write_some};
 pub use names::{NoAddress, host_name, interface_addresses, ipv4_addresses};
 pub use process::{
     abort, allow_low_ports, cpu_count, exit_now, forget_low_ports, make_dumpable, on_trap, process_status,
