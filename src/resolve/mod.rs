@@ -5,7 +5,9 @@
 
 pub mod address;
 pub mod call;
+pub mod came;
 pub mod error;
+mod latencies;
 pub mod link;
 pub mod lookup;
 pub mod many;

@@ -1,6 +1,8 @@
 //! Who answered many calls, how fast, and what went wrong: in bounded memory, however many calls there were.
 
-use super::error::{CallError, Cause, Phase};
+use super::came::{CLASSES, Came};
+use super::error::CallError;
+use super::latencies::Latencies;
 use super::link::Answer;
 use crate::text;
 
@@ -8,85 +10,6 @@ use crate::text;
 const MAX_ROWS: usize = 128;
 const OTHERS: &str = "(others)";
 const UNKNOWN: &str = "unknown";
-
-/// What a call came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Came {
-    /// An answer with 2xx.
-    Ok,
-    /// An answer with another status, by its first digit (5 for what is no status at all).
-    Status(u16),
-    /// It went by its deadline in this phase.
-    Late(Phase),
-    /// It failed otherwise.
-    Failed(Cause),
-}
-
-impl Came {
-    /// What this came to.
-    pub fn of(result: &Result<Answer, CallError>) -> Self {
-        match result {
-            Ok(answer) if answer.is_ok() => Self::Ok,
-            Ok(answer) => Self::Status((answer.status / 100).min(5)),
-            Err(CallError { cause: Cause::Timeout, phase, .. }) => Self::Late(*phase),
-            Err(CallError { cause, .. }) => Self::Failed(*cause),
-        }
-    }
-}
-
-/// What can be wrong with a call, as the tables name it, in their order.
-const CLASSES: [(Came, &str); 14] = [
-    (Came::Failed(Cause::Denied), "denied"),
-    (Came::Failed(Cause::Busy), "busy"),
-    (Came::Failed(Cause::Name), "name"),
-    (Came::Failed(Cause::Refused), "refused"),
-    (Came::Failed(Cause::Reset), "reset"),
-    (Came::Failed(Cause::NotHttp), "not_http"),
-    (Came::Late(Phase::Resolve), "timeout_resolve"),
-    (Came::Late(Phase::Connect), "timeout_connect"),
-    (Came::Late(Phase::Send), "timeout_send"),
-    (Came::Late(Phase::Receive), "timeout_receive"),
-    (Came::Status(1), "status_1xx"),
-    (Came::Status(3), "status_3xx"),
-    (Came::Status(4), "status_4xx"),
-    (Came::Status(5), "status_5xx"),
-];
-
-/// Latencies in buckets that are a sixteenth of their value wide.
-#[derive(Default)]
-struct Latencies(Vec<u32>);
-
-impl Latencies {
-    fn bucket(micros: u64) -> usize {
-        let shift = 59u32.saturating_sub(micros.leading_zeros());
-        shift as usize * 16 + (micros >> shift) as usize
-    }
-
-    fn add(&mut self, micros: u64) {
-        let bucket = Self::bucket(micros);
-        if bucket >= self.0.len() {
-            self.0.resize(bucket + 1, 0);
-        }
-        self.0[bucket] += 1;
-    }
-
-    /// The middle of the bucket below whose end so many hundredths of all lie, in microseconds.
-    fn quantile(&self, hundredths: u64, all: u64) -> u64 {
-        let wanted = (all * hundredths).div_ceil(100).max(1);
-        let mut below = 0;
-        let found = self.0.iter().position(|count| {
-            below += u64::from(*count);
-            below >= wanted
-        });
-        match found.unwrap_or_default() {
-            bucket @ 0..32 => bucket as u64,
-            bucket => {
-                let shift = bucket / 16 - 1;
-                ((bucket % 16 + 16) as u64) << shift | 1 << (shift - 1)
-            }
-        }
-    }
-}
 
 struct Row {
     key: String,
@@ -281,6 +204,7 @@ fn line(out: &mut Vec<u8>, width: usize, cells: &[&str]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::{Cause, Phase};
     use super::*;
 
     fn answer(address: [u8; 4], status: u16, pod: &str, zone: Option<&str>) -> Result<Answer, CallError> {
@@ -297,20 +221,6 @@ mod tests {
             keeps: false,
         };
         Ok(answer)
-    }
-
-    #[test]
-    fn latencies_are_known_to_a_sixteenth() {
-        for micros in [0, 1, 15, 16, 17, 31, 32, 33, 100, 999, 12_345, 60_000_000, u64::from(u32::MAX)] {
-            let mut latencies = Latencies::default();
-            latencies.add(micros);
-            let got = latencies.quantile(50, 1);
-            assert!(got.abs_diff(micros) * 16 <= micros, "{micros}: {got}");
-        }
-        let mut latencies = Latencies::default();
-        (1..=100).for_each(|ms| latencies.add(ms * 1000));
-        assert!(latencies.quantile(50, 100).abs_diff(50_000) < 3200);
-        assert!(latencies.quantile(99, 100).abs_diff(99_000) < 6200);
     }
 
     #[test]

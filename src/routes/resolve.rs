@@ -9,8 +9,8 @@ use crate::http::target::{self, Target};
 use crate::observe::counts::Called;
 use crate::process::phase::Phase;
 use crate::resolve::call::{self, PassedOn, Rules};
+use crate::resolve::came::Came;
 use crate::resolve::error::{CallError, Cause};
-use crate::resolve::summary::Came;
 use crate::resolve::{Service, many};
 use crate::text;
 
