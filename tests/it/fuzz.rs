@@ -13,6 +13,7 @@ use probeserver::faults::explain::explain;
 use probeserver::faults::forecast::Probe;
 use probeserver::faults::plan;
 use probeserver::faults::rule::Rule;
+use probeserver::forecast::manifest;
 use probeserver::grpc;
 use probeserver::http::body::BodyReader;
 use probeserver::http::head;
@@ -456,4 +457,36 @@ fn a_server_takes_requests_as_rfc_9112_says_or_refuses_them() {
         }
     });
     assert_eq!(server.get("/version").status, 200, "it lives\n{server}");
+}
+
+#[test]
+fn manifests_are_read_or_refused_on_one_line() {
+    fuzz("manifest", |input| match manifest::read(&[("f.yaml", input)]) {
+        Ok(read) => {
+            assert!(!read.workloads.is_empty());
+            for workload in &read.workloads {
+                assert!(!workload.name.is_empty() && !workload.pod.containers.is_empty(), "{workload:?}");
+            }
+            format!("{} {}", read.workloads.len(), read.passed_over.len())
+        }
+        Err(error) => {
+            let line = error.to_string();
+            assert!(line.starts_with("f.yaml:") && line.contains(", expected "), "{line}");
+            assert!(!line.contains(|c: char| c.is_control()) && line.len() < 1000, "{line:?}");
+            // What differs from one input to the next is not what is new: places and names.
+            let text = error.text.split("expected ").last().unwrap_or_default();
+            format!(
+                "{} {text}",
+                error
+                    .text
+                    .split(", expected")
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .filter(|c| !c.is_ascii_digit())
+                    .take(60)
+                    .collect::<String>()
+            )
+        }
+    });
 }

@@ -31,9 +31,11 @@ mod faults;
 
 // Parsers against any bytes at all, and the whole server against a second opinion.
 mod fuzz;
+mod manifests;
 mod mutate;
 mod oracle;
 mod properties;
+mod yaml;
 
 // The process around it, and what happens at the limits.
 mod deadlines;

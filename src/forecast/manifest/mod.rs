@@ -21,8 +21,10 @@ pub const MAX_INPUT: usize = 4 << 20;
 pub struct Read {
     /// Every workload, in order, with the Services and PodDisruptionBudgets that select its pods, from whatever input.
     pub workloads: Vec<Workload>,
-    /// Objects that a forecast does not read, as `Kind/name`.
+    /// Objects that a forecast does not read, or whose owner is read, as `Kind/name`.
     pub passed_over: Vec<String>,
+    /// What one should know about how something was read, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What is wrong with an input, on one line: `FILE:LINE:COLUMN: got this, expected that`.
@@ -72,6 +74,7 @@ struct Objects {
     services: Vec<Object<(Selector, Service)>>,
     budgets: Vec<Object<(Selector, Budget)>>,
     passed_over: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Reads inputs, each with a name for messages. There is at least one workload in what is read.
@@ -151,16 +154,16 @@ fn add_object(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str)
         objects.passed_over.push(text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name]));
         return Ok(());
     };
-    if version != own {
-        let at = get(node, "apiVersion")?.unwrap_or(node);
-        return field::fail(at, &text::joined(&["got ", version, ", expected ", own]));
-    }
     let metadata = field::need(node, "metadata")?;
     let namespace = String::from(text_or(metadata, "namespace", "default")?);
     let name = String::from(match text_or(metadata, "name", "")? {
         "" => need_text(metadata, if get(metadata, "generateName")?.is_some() { "generateName" } else { "name" })?,
         name => name,
     });
+    if version != own {
+        // What tutorials of years ago have. The fields are the same; a cluster of today refuses the version.
+        objects.notes.push(text::joined(&[kind, "/", &name, ": ", version, " is read as ", own]));
+    }
     match kind {
         "Service" => {
             let value = selector::service(node, name)?;
@@ -196,7 +199,7 @@ fn owner(metadata: &Node<'_>) -> Result<Option<(String, String)>, Fault> {
 impl Objects {
     /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
     fn join(self) -> Read {
-        let mut read = Read { workloads: Vec::new(), passed_over: self.passed_over };
+        let mut read = Read { workloads: Vec::new(), passed_over: self.passed_over, notes: self.notes };
         let names: Vec<(&str, String, String)> = self
             .workloads
             .iter()

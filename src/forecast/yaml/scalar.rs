@@ -30,7 +30,7 @@ impl<'t> Scanner<'t> {
             b'*' => return self.fail(refused!("an alias (*)")),
             b'!' => return self.fail(refused!("a tag (!)")),
             b'%' if self.column() == 0 => return self.fail(refused!("a directive (%)")),
-            b'?' if is_blank_or_end(next) => return self.fail(refused!("a complex key (?)")),
+            b'?' if is_blank_or_end(next) || in_flow => return self.fail(refused!("a complex key (?)")),
             b':' if is_blank_or_end(next) || in_flow => {
                 return self.fail("got a \":\" without a key, expected a key or a value");
             }
@@ -96,7 +96,7 @@ impl<'t> Scanner<'t> {
                 }
                 b':' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => break,
                 b'#' if self.at() > end => break,
-                _ if in_flow && is_flow_indicator(byte) => break,
+                _ if in_flow && (is_flow_indicator(byte) || byte == b'?') => break,
                 _ => {}
             }
             self.step();

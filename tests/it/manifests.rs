@@ -1,0 +1,157 @@
+//! Manifests of every kind that people have: the project's own, those of tutorials, and public workloads of many styles
+//! (tests/manifests, written after their projects' public descriptions and shortened), as kubectl, kustomize and helm
+//! print them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use probeserver::forecast::manifest::{self, Read};
+use probeserver::forecast::workload::{Controller, Handler, Share, Strategy, Workload};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn read(file: &str) -> Read {
+    let text = std::fs::read(root().join("tests/manifests").join(file)).expect("a file can be read");
+    manifest::read(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What is most easily read wrongly, in few words.
+fn summary(workload: &Workload) -> String {
+    let pod = &workload.pod;
+    let mut out = match &workload.controller {
+        Controller::Pod => String::from("pod"),
+        Controller::ReplicaSet => String::from("replicas"),
+        Controller::Deployment { strategy: Strategy::Recreate, .. } => String::from("recreate"),
+        Controller::Deployment { strategy: Strategy::RollingUpdate { max_unavailable, max_surge }, .. } => {
+            format!("rolling {}/{}", share(*max_unavailable), share(*max_surge))
+        }
+        Controller::StatefulSet { is_parallel, is_on_delete, partition } => {
+            let (parallel, on_delete) = (if *is_parallel { "parallel" } else { "ordered" }, is_on_delete);
+            format!("stateful {parallel} {partition}{}", if *on_delete { " by hand" } else { "" })
+        }
+        Controller::DaemonSet { max_unavailable, max_surge, .. } => {
+            format!("daemon {}/{}", share(*max_unavailable), share(*max_surge))
+        }
+    };
+    out += &format!(" x{} {}/{} grace {}", workload.replicas, workload.namespace, workload.name, pod.grace);
+    for (container, mark) in pod.init.iter().map(|one| (one, "init ")).chain(pod.containers.iter().map(|one| (one, "")))
+    {
+        let mark = if container.is_sidecar { "sidecar " } else { mark };
+        out += &format!("; {mark}{}", container.name);
+        for (letter, probe) in [('S', &container.startup), ('L', &container.liveness), ('R', &container.readiness)] {
+            if let Some(probe) = probe {
+                let numbers = [probe.initial_delay, probe.period, probe.timeout, probe.failures, probe.successes];
+                out += &format!(" {letter} {} {numbers:?}", handler(&probe.handler));
+            }
+        }
+        for (name, hook) in [("start", &container.post_start), ("stop", &container.pre_stop)] {
+            out += &hook.as_ref().map_or(String::new(), |hook| format!(" {name} {}", handler(hook)));
+        }
+        out += &container.memory_limit.map_or(String::new(), |bytes| format!(" {bytes}B"));
+    }
+    for service in &workload.services {
+        out += &format!("; service {}{}", service.name, if service.is_headless { " headless" } else { "" });
+    }
+    for budget in &workload.budgets {
+        out += &format!("; budget {}", budget.name);
+    }
+    out
+}
+
+fn share(share: Share) -> String {
+    match share {
+        Share::Pods(pods) => pods.to_string(),
+        Share::Percent(percent) => format!("{percent}%"),
+    }
+}
+
+fn handler(handler: &Handler) -> String {
+    let number = |port: &Option<u16>| port.map_or(String::from("?"), |port| port.to_string());
+    match handler {
+        Handler::Http { path, port, is_https } => {
+            format!("http{}:{}{path}", if *is_https { "s" } else { "" }, number(port))
+        }
+        Handler::Tcp { port } => format!("tcp:{}", number(port)),
+        Handler::Exec { command } => format!("exec {}", command[0]),
+        Handler::Grpc { port, service } => format!("grpc:{port}/{service}"),
+        Handler::Sleep { seconds } => format!("sleep {seconds}"),
+    }
+}
+
+#[test]
+fn public_workloads_mean_what_a_cluster_makes_of_them() {
+    let table = include_str!("../manifests/expected");
+    let mut got = String::new();
+    let mut names: Vec<_> = std::fs::read_dir(root().join("tests/manifests"))
+        .expect("a folder can be read")
+        .map(|entry| entry.expect("an entry can be read").file_name().into_string().expect("a name is text"))
+        .filter(|name| name != "expected")
+        .collect();
+    names.sort();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        let read = read(&name);
+        got += &format!("{name}\n");
+        for workload in &read.workloads {
+            got += &format!("  {}\n", summary(workload));
+        }
+        for note in &read.notes {
+            got += &format!("  note: {note}\n");
+        }
+        if !read.passed_over.is_empty() {
+            got += &format!("  passed over: {}\n", read.passed_over.join(", "));
+        }
+    }
+    if got != table {
+        let path = root().join("target/manifests.expected");
+        std::fs::write(&path, &got).expect("target can be written");
+        let differ = got.lines().zip(table.lines()).find(|(got, want)| got != want);
+        panic!("tests/manifests/expected says something else, see {}: {differ:?}", path.display());
+    }
+}
+
+/// Every folder below `k8s` that has a kustomization.
+fn kustomizations(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            kustomizations(&path, found);
+        } else if path.ends_with("kustomization.yaml") {
+            found.push(folder.to_owned());
+        }
+    }
+}
+
+#[test]
+fn our_own_manifests_are_read() {
+    for file in ["base/deployment.yaml", "original/deployment-crash.yaml", "original/deployment-flaky.yaml"] {
+        let text = std::fs::read(root().join("k8s").join(file)).expect("a file can be read");
+        let read = manifest::read(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(read.workloads.len(), 1, "{file}");
+    }
+    // A Service may stand in another file than what it selects.
+    let files = ["base/service.yaml", "base/deployment.yaml", "base/pdb.yaml"];
+    let texts = files.map(|file| std::fs::read(root().join("k8s").join(file)).expect("a file can be read"));
+    let inputs: Vec<(&str, &[u8])> = files.iter().zip(&texts).map(|(name, text)| (*name, text.as_slice())).collect();
+    let read = manifest::read(&inputs).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((read.workloads[0].services.len(), read.workloads[0].budgets.len()), (1, 1));
+
+    let mut folders = Vec::new();
+    kustomizations(&root().join("k8s"), &mut folders);
+    assert!(folders.len() > 20, "{folders:?}");
+    let mut workloads = 0;
+    for folder in folders {
+        // Without kubectl there is no kustomize; scripts/setup names it among what the manifests need.
+        let Ok(output) = Command::new("kubectl").arg("kustomize").arg(&folder).output() else { return };
+        assert!(output.status.success(), "{}: {output:?}", folder.display());
+        let name = folder.to_string_lossy();
+        match manifest::read(&[(&name, &output.stdout)]) {
+            Ok(read) => workloads += read.workloads.len(),
+            Err(error) => assert!(error.to_string().contains("expected a Deployment"), "{error}"),
+        }
+    }
+    assert!(workloads > 20, "{workloads}");
+}
