@@ -135,7 +135,8 @@ impl Asked {
             if !self.probes.is_empty() {
                 return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());
             }
-            let Read { workloads, passed_over } = manifest::read(inputs).map_err(|error| error.to_string())?;
+            let Read { workloads, passed_over, notes } = manifest::read(inputs).map_err(|error| error.to_string())?;
+            assumed.extend(notes);
             if !passed_over.is_empty() {
                 assumed.push(text::joined(&["not read: ", &passed_over.join(", ")]));
             }
