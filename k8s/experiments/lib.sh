@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # what seems unused here is for those who source this
 # What the expect scripts share: a name for the namespace, waiting with a deadline, looking, asking pods over HTTP, and comparing
-# what was predicted with what is observed. Sourced by k8s/experiments/NAME/expect, never run. It needs bash, kubectl, curl and
-# GNU date, and the cluster of KUBECONFIG. Nothing but kubectl's own proxy is used to reach a pod, so it works wherever kubectl does.
+# what was predicted with what is observed. Sourced by k8s/experiments/NAME/expect, never run. It needs bash, kubectl, curl,
+# GNU date and the cluster of KUBECONFIG; for predictions python3 and probeserver itself: the program that PROBESERVER names, else
+# target/dist's for this machine. Nothing but kubectl's own proxy is used to reach a pod, so it works wherever kubectl does.
 # No `grep -q` and no `head` behind a pipe: they leave early, and what still writes would fail the pipe.
 set -euo pipefail
 # Without this, a command that fails unexpectedly ends the script without a word.
@@ -39,6 +40,15 @@ within() {
     printf '%s: predicted %s to %s%s, observed %s%s\n' "$1" "$2" "$3" "$unit" "$4" "$unit"
     awk -v low="$2" -v high="$3" -v x="$4" 'BEGIN { exit !(x != "" && x + 0 >= low + 0 && x + 0 <= high + 0) }' || fail "$1: not as predicted"
 }
+# foretold KEY OBSERVED [LABEL]: the prediction is the forecast's, for the objects as they are applied now; KEY is a line of the
+# experiment's predictions. scripts/predictions says by how much an observation may be early or late.
+foretold() {
+    local window low high what
+    if [ ! -s "$work/applied" ]; then k get deployments,statefulsets,services -o json >"$work/applied"; fi
+    window=$("$here/../../../scripts/predictions" --window "${here##*/}" "$1" <"$work/applied") || fail "$1: no prediction"
+    IFS='|' read -r low high what <<<"$window"
+    if [ -n "$low" ]; then within "${3:-$what}" "$low" "$high" "$2" s; else same "${3:-$what}" never "$2"; fi
+}
 same() { # LABEL PREDICTED OBSERVED
     if [ "$2" != "$3" ]; then
         printf '%s: predicted %s, observed %s\n' "$1" "$2" "$3"
@@ -66,6 +76,7 @@ pods() { k get pods -l "${1:-$app}" --sort-by=.metadata.name -o 'jsonpath={range
 first_pod() { pods "$@" | sed -n 1p; }
 count() { "$@" | grep -c . || true; } # COMMAND...: how many lines
 restarts() { field "pod/$1" '{.status.containerStatuses[0].restartCount}'; }
+times_restarted() { case $(restarts "$1") in 0) echo never ;; *) echo "$(restarts "$1") times" ;; esac; }
 total_restarts() { k get pods -l "$app" -o 'jsonpath={range .items[*]}{.status.containerStatuses[0].restartCount}{"\n"}{end}' | awk '{ n += $1 } END { print n + 0 }'; }
 waiting() { field "pod/$1" '{.status.containerStatuses[0].state.waiting.reason}'; }
 ready() { field "pod/$1" '{.status.conditions[?(@.type=="Ready")].status}'; } # True or False
