@@ -17,7 +17,7 @@ use crate::process::ending::{FAILED, USAGE};
 use crate::resolve::call::{self, PassedOn, Rules};
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
-use crate::server::{listener, run};
+use crate::server::{life, listener};
 use crate::{quantity, sys, text};
 
 const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
@@ -49,7 +49,7 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
             print(&["probeserver ", OWN_VERSION, "\n"]);
             0
         }
-        [] | ["serve"] => with_config(lookup, run::serve),
+        [] | ["serve"] => with_config(lookup, life::serve),
         ["healthcheck", rest @ ..] => match healthcheck_arguments(rest) {
             Some((path, timeout)) => with_config(lookup, |config| healthcheck(&config, path, timeout)),
             None => bad_usage("healthcheck", rest, "[PATH] [--timeout D], PATH beginning with a slash"),

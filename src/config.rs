@@ -61,6 +61,7 @@ variables! {
     "CONTROL_TOKEN_FILE", "a readable file with a token in its one line, and no token in CONTROL", "", "file with that SECRET";
     "DRAIN_SECS", "seconds or a duration, at most 30 days", "0", "after SIGTERM, serve on so long with /readyz failing";
     "SHUTDOWN_SECS", "seconds or a duration, at most 30 days", "20", "after that, requests in progress have so long";
+    "IDLE_TIMEOUT", "a duration from 1s to 1h", "75s", "idle connections close after that; longer than the load balancer's";
     "MAX_CONNECTIONS", "a number, 1 to 1000000", "4096", "connections held at once";
     "MAX_WORKERS", "a number, 2 to 1024", "64", "worker threads at most";
     "MEM_MAX", "a size such as 64Mi", "256Mi", "memory that all /mem calls may hold together";
@@ -110,6 +111,8 @@ pub struct Config {
     pub shutdown: Duration,
     /// Connections held at once.
     pub max_connections: usize,
+    /// How long a connection may be idle between requests, and before the first.
+    pub idle_timeout: Duration,
     /// Worker threads at most.
     pub max_workers: usize,
     /// Bytes that all `/mem` calls may hold together.
@@ -272,6 +275,13 @@ impl Reader<'_> {
         self.parsed(name, quantity::parse_seconds)
     }
 
+    fn idle_timeout(&mut self) -> Duration {
+        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+        let parsed =
+            self.parsed("IDLE_TIMEOUT", |value| quantity::parse_duration(value).filter(|given| range.contains(given)));
+        parsed.unwrap_or(Duration::from_secs(75))
+    }
+
     /// A number with an optional `%`; above 100 it counts as 100.
     fn factor(&mut self, name: &'static str, target: Target, effect: Effect) -> Option<Rule> {
         let (percent, capped) =
@@ -352,6 +362,7 @@ impl Config {
             seed: read.number("SEED", 0, u64::MAX),
             drain: read.seconds("DRAIN_SECS").unwrap_or_default(),
             shutdown: read.seconds("SHUTDOWN_SECS").unwrap_or(Duration::from_secs(20)),
+            idle_timeout: read.idle_timeout(),
             max_connections: read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize,
             max_workers: read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize,
             mem_max: read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20),

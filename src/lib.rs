@@ -13,7 +13,7 @@
 //!
 //! # Layout, in reading order; nothing imports from further down
 //!
-//! - [`text`], [`quantity`]: numbers, strings and units as bytes
+//! - [`text`], [`quantity`], [`sync`]: numbers, strings and units as bytes; locks
 //! - [`sys`]: the kernel as safe functions; the only unsafe code
 //! - [`http`]: messages as bytes and values
 //! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words, and a kubelet's view of it
@@ -48,5 +48,6 @@ pub mod quantity;
 pub mod resolve;
 pub mod routes;
 pub mod server;
+pub mod sync;
 pub mod sys;
 pub mod text;

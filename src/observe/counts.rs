@@ -77,6 +77,30 @@ impl Called {
     pub const NAMES: [&str; 8] = ["ok", "status", "name", "refused", "reset", "timeout", "not_http", "denied"];
 }
 
+/// Why a connection was closed or refused, or a request not kept waiting: to make room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TurnedAway {
+    /// There were too many connections: one that waited was closed for a new one.
+    Full,
+    /// The same, but none could go: the new one was closed.
+    Refused,
+    /// Those that waited held too many bytes.
+    Bytes,
+    /// There was no descriptor, or no memory in the kernel.
+    Files,
+    /// Too many waited for an answer that is to come later: 503.
+    Delay,
+}
+
+impl TurnedAway {
+    /// Their names, in the order of their numbers.
+    pub const NAMES: [&str; 5] = ["full", "refused", "bytes", "files", "delay"];
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 /// The counts of one server.
 #[derive(Default)]
 pub struct Counts {
@@ -87,6 +111,7 @@ pub struct Counts {
     /// Nanoseconds.
     duration_sum: AtomicU64,
     calls: [AtomicU64; Called::NAMES.len()],
+    turned_away: [AtomicU64; TurnedAway::NAMES.len()],
 }
 
 impl Counts {
@@ -129,6 +154,15 @@ impl Counts {
     /// The calls that came to each of [`Called::NAMES`].
     pub fn calls(&self) -> [u64; Called::NAMES.len()] {
         self.calls.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    pub fn turned_away(&self, why: TurnedAway) {
+        self.turned_away[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were turned away for each of [`TurnedAway::NAMES`].
+    pub fn all_turned_away(&self) -> [u64; TurnedAway::NAMES.len()] {
+        self.turned_away.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Notes what a check answered, and says whether its last answer was another one, or none.

@@ -9,7 +9,7 @@ use crate::faults::{Check, engine};
 use crate::http::date;
 use crate::http::response::{Body, Response};
 use crate::identity::OWN_VERSION;
-use crate::observe::counts::{self, BOUNDS, Called};
+use crate::observe::counts::{self, BOUNDS, Called, TurnedAway};
 use crate::resolve::lookup;
 use crate::{sys, text};
 
@@ -21,7 +21,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     page.family("probeserver_faults_total", "counter", "Hits of fault rules.");
     engine::each_hit(|target, effect, hits| page.sample(&[("target", target), ("effect", effect)], hits));
     page.family("probeserver_connections", "gauge", "Open connections.");
-    page.samples("state", &STATES, &surroundings.connections());
+    page.samples("state", &STATES, &surroundings.connections);
     page.family("probeserver_check", "gauge", "Last answer: 1 for 200 to 399, else 0.");
     for check in Check::ALL {
         if let Some(status) = state.counts.last_answer(check) {
@@ -30,6 +30,9 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     }
     page.family("probeserver_resolve_total", "counter", "Calls made for /resolve.");
     page.samples("result", &Called::NAMES, &state.counts.calls());
+    let help = "Connections closed or refused, and requests not kept waiting, to make room.";
+    page.family("probeserver_turned_away_total", "counter", help);
+    page.samples("why", &TurnedAway::NAMES, &state.counts.all_turned_away());
     let (lookups, abandoned) = lookup::counts();
     page.family("probeserver_lookups", "gauge", "Lookups of names under way, abandoned ones included; at most 8.");
     page.sample(&[], lookups);
@@ -37,7 +40,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     page.family("probeserver_lookups_abandoned_total", "counter", help);
     page.sample(&[], abandoned);
     page.family("probeserver_log_dropped_total", "counter", "Log lines that found no room or could not be written.");
-    page.sample(&[], surroundings.log_dropped());
+    page.sample(&[], surroundings.log_dropped);
     page.family("probeserver_build_info", "gauge", "What runs; always 1.");
     page.sample(&[("version", OWN_VERSION), ("app_version", &state.identity.version)], 1);
     process(&mut page, state);

@@ -87,6 +87,8 @@ struct Row {
     is_slow: bool,
     /// Whether the connection ends with each of its answers, so that a Service balances every poll.
     closes: bool,
+    /// Whether it asks for what is around its request.
+    looks_around: bool,
     handler: Handler,
 }
 
@@ -111,6 +113,7 @@ const fn below(prefix: &'static str, name: &'static str) -> Row {
         max_body: MAX_BODY,
         is_slow: false,
         closes: false,
+        looks_around: false,
         handler: |_, _| Outcome::Respond(Response::status_page(404)),
     }
 }
@@ -134,8 +137,8 @@ static ROUTES: [Row; counts::ROUTES] = [
     check(Check::Ready, |request, state| checks::answer(Check::Ready, request, state)),
     check(Check::Startup, |request, state| checks::answer(Check::Startup, request, state)),
     Row { options: Options::AsGet, handler: values::index, ..at(&["/"]) },
-    Row { closes: true, handler: whoami::answer, ..at(&["/whoami"]) },
-    Row { is_protected: true, handler: metrics::answer, ..at(&["/metrics"]) },
+    Row { closes: true, looks_around: true, handler: whoami::answer, ..at(&["/whoami"]) },
+    Row { is_protected: true, looks_around: true, handler: metrics::answer, ..at(&["/metrics"]) },
     Row { is_protected: true, handler: page::answer, ..at(&["/ui"]) },
     Row {
         methods: PLAN,
@@ -221,6 +224,11 @@ impl Route {
     /// Whether it may keep a thread for long.
     pub fn is_slow(self) -> bool {
         self.row().is_slow
+    }
+
+    /// Whether its handler asks for what is around the request.
+    pub fn looks_around(self) -> bool {
+        self.row().looks_around
     }
 
     /// The check it is, if it is one.
@@ -349,6 +357,7 @@ mod tests {
         assert_eq!(names(|route| route.guarded() == Guard::ControlButLook), ["/faults"]);
         assert_eq!(names(Route::is_slow), ["/cpu", "/mem", "/resolve"]);
         assert_eq!(names(|route| route.row().closes), ["/whoami"]);
+        assert_eq!(names(Route::looks_around), ["/whoami", "/metrics"]);
         assert_eq!(
             names(|route| route.row().options == Options::AsGet),
             ["/healthz", "/livez", "/readyz", "/startupz", "/"]

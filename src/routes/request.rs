@@ -40,21 +40,23 @@ pub struct Request<'r> {
     pub body: &'r [u8],
     /// What the rules made of it.
     pub decision: &'r Decision,
-    /// What few handlers ask for.
-    pub surroundings: &'r dyn Surroundings,
+    /// Empty, unless the route looks around.
+    pub surroundings: &'r Surroundings,
 }
 
 /// What connections can be doing, as metrics name it.
 pub const STATES: [&str; 7] = ["idle", "head", "write", "linger", "hang", "delay", "active"];
 
-/// The server around a request.
-pub trait Surroundings {
-    /// The ends of its connection, peer first.
-    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>);
+/// The server around a request, for routes that look around.
+#[derive(Default)]
+pub struct Surroundings {
+    /// The ends of its connection.
+    pub peer: Option<SocketAddr>,
+    pub local: Option<SocketAddr>,
     /// How many connections there are in each of [`STATES`].
-    fn connections(&self) -> [u64; STATES.len()];
+    pub connections: [u64; STATES.len()],
     /// Lines that the log has dropped.
-    fn log_dropped(&self) -> u64;
+    pub log_dropped: u64,
 }
 
 /// What should happen to a request; nothing of it has happened yet.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Outcome, Request, State};
+use super::{Outcome, Request, State, Surroundings};
 use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
@@ -36,7 +36,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let uptime = text::written(|out| text::thousandths(out, state.started.elapsed().as_millis() as u64));
     let requests = text::written(|out| text::json_number(out, state.counts.requests()));
     text::put_all(&mut out, &[",\"uptime_seconds\":", &uptime, ",\"requests\":", &requests]);
-    let (peer, local) = request.surroundings.addresses();
+    let &Surroundings { peer, local, .. } = request.surroundings;
     for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {
         text::put(&mut out, name.as_bytes());
         json_address(&mut out, address);

@@ -7,9 +7,11 @@ use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lot::Connection;
+use super::paused::Paused;
+use super::queues::{Admitted, Connection};
 use super::{Server, connection};
 use crate::faults::clock::Listening;
+use crate::observe::counts::TurnedAway;
 use crate::sys;
 
 /// Connections that the kernel keeps ready for us; it cuts this to net.core.somaxconn.
@@ -134,7 +136,7 @@ impl Listener {
     }
 
     /// Takes one connection from the queue and arms the listener again, so that another worker takes the next.
-    pub fn accept(&self, server: &'static Server) -> Option<Connection> {
+    pub fn accept(&self, server: &'static Server) -> Option<Connection<TcpStream>> {
         let mut socket = self.lock();
         let listener = socket.listener.as_ref()?;
         let fd = listener.as_raw_fd();
@@ -146,9 +148,9 @@ impl Listener {
                 socket.is_starved = false;
                 let _ = server.lot.arm_listener(fd);
                 // Before the lock goes: who closes the listener next must find this one in the lot.
-                let (connection, to_close) = server.lot.open(accepted);
-                drop((socket, to_close));
-                connection
+                let admitted = server.lot.admit(accepted);
+                drop(socket);
+                take_in(admitted, server)
             }
             Err(error) => {
                 if sys::is_starvation(&error) {
@@ -168,8 +170,9 @@ impl Listener {
             server.log.write(server.log.line("accept_failed").text("error", sys::error_text(error).as_bytes()));
         }
         match (server.lot.evict(), &socket.listener) {
-            (Some(victim), Some(fd)) => {
-                drop(victim);
+            (Some(gone), Some(fd)) => {
+                server.turned_away(TurnedAway::Files);
+                drop(gone);
                 let _ = server.lot.arm_listener(fd.as_raw_fd());
             }
             _ => server.lot.alarm_at(Instant::now() + STARVED_PAUSE),
@@ -237,12 +240,19 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A new connection, where it has found room. Who had to go for that goes here.
+fn take_in(admitted: Admitted<TcpStream, Paused>, server: &Server) -> Option<Connection<TcpStream>> {
+    let Admitted { connection, gone } = admitted;
+    if gone.is_some() {
+        server.turned_away(if connection.is_some() { TurnedAway::Full } else { TurnedAway::Refused });
+    }
+    connection
+}
+
 /// Takes in every connection that the kernel has already accepted.
 fn empty_queue(listener: &TcpListener, server: &'static Server) {
     while let Ok(accepted) = accept(listener) {
-        let (connection, to_close) = server.lot.open(accepted);
-        drop(to_close);
-        if let Some(connection) = connection {
+        if let Some(connection) = take_in(server.lot.admit(accepted), server) {
             connection::park_new(server, connection);
         }
     }

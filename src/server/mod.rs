@@ -1,28 +1,37 @@
 //! Threads and sockets: the listener, the workers, their connections, the lot where connections wait, and drain.
 
-mod clock;
 pub mod connection;
 mod content;
+pub mod crew;
 pub mod desk;
+mod drain;
+mod enforcer;
+mod exchange;
+mod input;
+pub mod life;
 pub mod listener;
 pub mod lot;
 mod paused;
+mod places;
+pub mod queues;
 pub mod reason;
 mod request_log;
-pub mod run;
 mod sending;
 #[cfg(test)]
 mod tests;
-pub mod worker;
+mod turned_away;
+mod worker;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use crate::observe::log::Log;
-use crate::routes::{STATES, State, Surroundings};
+use crate::routes::State;
+use crew::Crew;
 use listener::Listener;
 use lot::Lot;
 use paused::Paused;
-use worker::Crew;
+use places::Places;
+use turned_away::Episodes;
 
 /// Everything the threads share, for the whole life of the process.
 pub struct Server {
@@ -31,29 +40,12 @@ pub struct Server {
     /// The log.
     pub log: &'static Log,
     /// Where connections wait.
-    pub lot: Lot<Paused>,
+    pub lot: Lot<TcpStream, Paused>,
     /// Where connections come from.
     pub listener: Listener,
     /// Who does the work.
     pub crew: Crew,
-}
-
-/// What handlers see of the server around a request.
-struct Around<'c> {
-    server: &'static Server,
-    stream: &'c TcpStream,
-}
-
-impl Surroundings for Around<'_> {
-    fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        sending::addresses(self.stream)
-    }
-
-    fn connections(&self) -> [u64; STATES.len()] {
-        self.server.lot.census()
-    }
-
-    fn log_dropped(&self) -> u64 {
-        self.server.log.dropped_total()
-    }
+    /// Room for those that wait for an answer, which nobody closes.
+    delays: Places,
+    episodes: Episodes,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::places::Place;
 use super::sending::Output;
 use crate::faults::engine::Decision;
 use crate::http::response::Response;
@@ -21,9 +22,9 @@ impl Paused {
     pub(super) fn held(&self) -> usize {
         self.input.len()
             + match &self.then {
-                Then::Answer(response, _) => response.body.held(),
+                Then::Answer(response, ..) => response.body.held(),
                 Then::Send(output) => output.held(),
-                Then::Read | Then::CarryOut(_) => 0,
+                Then::Read | Then::Handle(..) => 0,
             }
     }
 }
@@ -32,10 +33,10 @@ impl Paused {
 pub(super) enum Then {
     /// Reads the rest of the head.
     Read,
-    /// Carries out what the rules decided for the request at the start of its input.
-    CarryOut(Decision),
+    /// Handles the request at the start of its input, for which the rules have decided.
+    Handle(Decision, Place),
     /// Sends the answer to that request, and lets go of what was held meanwhile.
-    Answer(Response, Option<Held>),
+    Answer(Response, Option<Held>, Place),
     /// Sends the rest of an answer.
     Send(Output),
 }

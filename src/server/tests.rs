@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 use super::connection;
 use super::desk::Desk;
 use super::lot::Event;
-use super::{Server, listener, run};
+use super::{Server, life, listener};
 use crate::config::Config;
 use crate::faults::engine::Engine;
 use crate::observe::log::{Format, Log};
@@ -46,13 +46,13 @@ fn server() -> &'static Server {
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
     let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
-    run::build(Box::leak(Box::new(config)), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
+    life::build(Box::leak(Box::new(config)), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 
 #[test]
 fn checks_and_the_index_allocate_nothing() {
     let server = server();
-    let mut desk = Desk::new();
+    let mut desk = Desk::default();
     let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
     let accepted = loop {
         if let Some(connection) = server.listener.accept(server) {

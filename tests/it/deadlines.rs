@@ -12,13 +12,13 @@ use crate::harness::{PATIENCE, Server, eventually, get};
 const HEAD: Range<u64> = 9..15; // seconds; 10 is meant
 const BODY: Range<u64> = 9..15;
 const WRITE: Range<u64> = 9..18; // and the answer lies in several buffers before it is stuck
-const IDLE: Range<u64> = 29..36; // 30 is meant
+const IDLE: Range<u64> = 19..26; // as IDLE_TIMEOUT says
 
 type Check<'a> = Box<dyn Fn() + Send + Sync + 'a>;
 
 #[test]
 fn every_phase_has_a_deadline_of_its_own() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[("IDLE_TIMEOUT", "20s")]);
     let post = "POST /echo HTTP/1.1\r\nHost: a\r\n";
     thread::scope(|scope| {
         let checks: Vec<(&str, Check<'_>)> = vec![

@@ -151,6 +151,8 @@ fn the_oldest_idle_connection_makes_room() {
     });
     // An answer is out a moment before its connection counts as idle, so neighbours may have changed places.
     assert!(matches!(closed[..], [1..=3]), "{closed:?}\n{server}");
+    let metrics = clients[0].ask(get("/metrics")).text();
+    assert!(metrics.contains("probeserver_turned_away_total{why=\"full\"} 1\n"), "{metrics}");
     clients[closed[0]].expect_end();
     assert_eq!(clients[0].ask(get("/version")).status, 200);
 }
@@ -175,6 +177,39 @@ fn waiting_delayed_requests_are_not_closed_to_make_room() {
     for client in &mut delayed {
         assert_eq!(client.response().status, 200);
     }
+}
+
+/// Nobody closes a delayed request to make room, so a share of the connections is kept from them; otherwise a plan that slows
+/// the app would have the kubelet restart the pod.
+#[test]
+fn delayed_requests_leave_room_for_checks() {
+    let server = Server::start(&[("MAX_CONNECTIONS", "16"), ("FAULTS", "app delay 1h")]);
+    let delayed: Vec<Client<'_>> = (0..14)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(get("/version"));
+            client
+        })
+        .collect();
+    let state = |name: &str| format!("probeserver_connections{{state=\"{name}\"}} 14\n");
+    eventually("14 wait", &server, || server.get("/metrics").text().contains(&state("delay")));
+    let refuses = |path: &str| {
+        let refused = server.get(path);
+        assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")), "{path}: {refused:#?}");
+    };
+    refuses("/version"); // which the rule would delay
+    assert_eq!(server.ask("DELETE /faults HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+    refuses("/delay/5");
+    refuses("/mem?size=1Mi&for=5s");
+    for _ in 0..20 {
+        assert_checks_are_answered(&server);
+    }
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains("probeserver_turned_away_total{why=\"delay\"} 3\n"), "{metrics}");
+    assert!(metrics.contains("probeserver_turned_away_total{why=\"refused\"} 0\n"), "{metrics}");
+    server.wait_for_log("event=turned_away why=delay");
+    assert_eq!(server.log().iter().filter(|line| line.contains("event=turned_away")).count(), 1, "{server}");
+    drop(delayed);
 }
 
 /// Probes come one after the other; the one before must not be in the way of the next, however full it is.

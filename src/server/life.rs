@@ -3,12 +3,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::clock::{Clock, named};
+use super::crew::Crew;
+use super::drain::{Act, Drain};
+use super::enforcer::{Enforcer, named};
 use super::listener::{self, Listener};
 use super::lot::Lot;
+use super::places::Places;
 use super::reason::Reason;
-use super::worker::Crew;
-use super::{Server, connection};
+use super::turned_away::Episodes;
+use super::{Server, worker};
 use crate::config::Config;
 use crate::config::VARIABLES;
 use crate::faults::clock::Termination;
@@ -26,12 +29,6 @@ use crate::text;
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
 const RESERVED_FILES: u64 = 48;
-/// A connection that came, or had its answer, no longer ago than this when the listener closes may have a request on its
-/// way: it is given the rest of this time.
-const CLOSING_GRACE: Duration = Duration::from_millis(100);
-/// How long handshakes that have begun may take when the listener closes: a few round trips inside a cluster, and more
-/// than a busy machine holds back a packet.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 /// How long the last log lines may take.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -72,17 +69,20 @@ pub fn serve(mut config: Config) -> i32 {
     let begun = build(config, log, engine, opened.listener, started, started_at).and_then(|server| {
         announce(server, opened.is_fallback);
         // Nobody gets in before the rules of this moment hold.
-        let mut clock = Clock::new();
-        clock.tick(server);
+        let mut enforcer = Enforcer::default();
+        enforcer.tick(server);
         server.listener.watch(server)?;
-        server.crew.start(server)?;
+        if let Some(error) = server.crew.start(&|| worker::spawn(server))? {
+            log.write(log.line("thread_failed").text("error", sys::error_text(&error).as_bytes()));
+        }
         // What the first answer need not wait for.
         log.start();
         server.state.identity.ip();
-        Ok((server, clock))
+        server.crew.set_cpus(sys::cpu_count());
+        Ok((server, enforcer))
     });
     match begun {
-        Ok((server, clock)) => watch(server, clock),
+        Ok((server, enforcer)) => watch(server, enforcer),
         Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
@@ -167,7 +167,7 @@ fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
                     continue;
                 }
                 log.write(log.line("stopped").text("reason", b"SIGTERM while waiting"));
-                linger(termination.delay, log);
+                stay(termination.delay, log);
                 return Some(end_status(&termination));
             }
             Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
@@ -182,7 +182,7 @@ fn log_ignored(log: &Log) {
 }
 
 /// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
-fn linger(delay: Duration, log: &'static Log) {
+fn stay(delay: Duration, log: &'static Log) {
     let deadline = Instant::now() + delay;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -202,6 +202,12 @@ fn end_status(termination: &Termination) -> i32 {
         ending::write_termination_message(&text::joined(&["SIGTERM: term exit ", &code]));
     }
     termination.exit.map_or(0, i32::from)
+}
+
+/// How many of so many connections may wait for an answer that is to come later, since nobody closes them to make room: the
+/// rest is for checks, and for whoever lifts the rule.
+fn may_be_delayed(connections: usize) -> usize {
+    (connections - connections.div_ceil(8)).max(1)
 }
 
 pub(super) fn build(
@@ -227,8 +233,10 @@ pub(super) fn build(
         memory_held: Default::default(),
         calls: Default::default(),
     }));
-    let crew = Crew::new(config.max_workers, sys::cpu_count());
-    Ok(Box::leak(Box::new(Server { state, log, lot: Lot::new(most)?, listener, crew })))
+    let crew = Crew::new(config.max_workers);
+    let delays = Places::new(may_be_delayed(most));
+    let (lot, episodes) = (Lot::new(most, config.idle_timeout)?, Episodes::default());
+    Ok(Box::leak(Box::new(Server { state, log, lot, listener, crew, delays, episodes })))
 }
 
 fn announce(server: &'static Server, is_fallback: bool) {
@@ -248,13 +256,12 @@ fn announce(server: &'static Server, is_fallback: bool) {
 }
 
 /// Watches signals and the clock until the server is done.
-fn watch(server: &'static Server, mut clock: Clock) -> i32 {
+fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
     let (state, log) = (server.state, server.log);
-    let phase = &state.phase;
-    let mut termination = Termination::default();
-    let mut deadline: Option<Instant> = None;
+    let mut draining: Option<(Drain, Termination)> = None;
     loop {
-        let next = clock.tick(server);
+        let next = enforcer.tick(server);
+        let deadline = draining.as_ref().map(|(drain, _)| drain.deadline());
         let until = [deadline, next].into_iter().flatten().min();
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         match sys::wait_signal(left) {
@@ -262,40 +269,41 @@ fn watch(server: &'static Server, mut clock: Clock) -> i32 {
                 let answer = state.engine.terminate(Instant::now());
                 if answer.is_ignored {
                     log_ignored(log);
-                } else if phase.get() > Phase::Listening {
+                } else if draining.is_some() {
                     ending::end_by_signal(log, ending::TERMINATED, "second SIGTERM");
                 } else {
-                    phase.set(Phase::Draining);
-                    deadline = Some(Instant::now() + state.config.drain);
+                    let config = state.config;
+                    state.phase.set(Phase::Draining);
+                    draining = Some((Drain::new(Instant::now(), config.drain, config.shutdown, answer.delay), answer));
                     let line = log.line("draining").text("signal", b"SIGTERM");
-                    log.write(line.thousandths("seconds", state.config.drain.as_millis() as u64));
-                    termination = answer;
+                    log.write(line.thousandths("seconds", config.drain.as_millis() as u64));
                 }
             }
             Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
             Some(Signal::Wake) | None => {}
         }
-        let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if phase.get() == Phase::Draining && is_over {
-            // What the kernel has accepted is served, what is idle or hung is closed.
-            server.listener.refuse_new_handshakes();
-            linger(HANDSHAKE_TIMEOUT, log);
-            server.listener.close(server);
-            phase.set(Phase::Closing);
-            server.lot.start_closing(connection::IDLE_TIMEOUT - CLOSING_GRACE);
-            deadline = Some(Instant::now() + state.config.shutdown);
-        }
-        if phase.get() == Phase::Closing {
-            // Those that only linger have their answer.
-            let census = server.lot.census();
-            let unfinished = census.iter().sum::<u64>() - census[Reason::Linger as usize];
-            if unfinished == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                linger(termination.delay, log);
-                stop(server, unfinished);
-                return finish(log, end_status(&termination));
+        let Some((drain, termination)) = &mut draining else { continue };
+        while let Some(act) = drain.next(Instant::now(), unfinished(server)) {
+            match act {
+                Act::RefuseHandshakes => server.listener.refuse_new_handshakes(),
+                Act::Close { idle_grace } => {
+                    server.listener.close(server);
+                    state.phase.set(Phase::Closing);
+                    server.lot.start_closing(idle_grace);
+                }
+                Act::Stop { unfinished } => {
+                    stop(server, unfinished);
+                    return finish(log, end_status(termination));
+                }
             }
         }
     }
+}
+
+/// Connections with something in progress. Those that only linger have their answer.
+fn unfinished(server: &Server) -> u64 {
+    let census = server.lot.census();
+    census.iter().sum::<u64>() - census[Reason::Linger as usize]
 }
 
 fn stop(server: &Server, unfinished: u64) {

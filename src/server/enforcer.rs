@@ -1,4 +1,4 @@
-//! Carries out the rules that go by the clock: on the listener, on the process, and its end.
+//! Enforces the rules that go by the clock: on the listener, on the process, and its end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,19 +14,15 @@ use crate::{sys, text};
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The loads that are at work, each with its rule.
-pub(super) struct Clock(Vec<(Arc<LiveRule>, Load)>);
+#[derive(Default)]
+pub(super) struct Enforcer(Vec<(Arc<LiveRule>, Load)>);
 
 /// How a rule is named where it ends something: `rule 1: process exit 3`.
 pub(super) fn named(live: &LiveRule) -> String {
     text::joined(&["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()])
 }
 
-impl Clock {
-    /// No load yet.
-    pub(super) fn new() -> Self {
-        Self(Vec::new())
-    }
-
+impl Enforcer {
     /// Does what the rules say now; returns when to look again.
     pub(super) fn tick(&mut self, server: &'static Server) -> Option<Instant> {
         let (log, now) = (server.log, Instant::now());

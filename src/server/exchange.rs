@@ -1,0 +1,266 @@
+//! One request and its answer: decide, handle, carry out.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::connection::{Step, Visit};
+use super::content::{Content, Unread};
+use super::crew::SlowPermit;
+use super::desk::Desk;
+use super::paused::{Paused, Then};
+use super::places::Place;
+use super::queues::Until;
+use super::reason::Reason;
+use super::request_log::Done;
+use super::sending::{self, After, finish_sending};
+use super::{Server, worker};
+use crate::faults::engine::Decision;
+use crate::faults::rule::Effect;
+use crate::http::date::since_epoch;
+use crate::http::head::Head;
+use crate::http::response::{Body, Persistence, Response};
+use crate::http::{MAX_HEAD, Method, RequestError};
+use crate::observe::counts::{self, TurnedAway};
+use crate::process::ending::{self, Ending};
+use crate::process::phase::Phase;
+use crate::routes::{self, Outcome, Request, Route, Surroundings};
+use crate::text;
+
+/// How long a client may take to take an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What makes a client try again soon: too much is going on.
+const RETRY_AFTER: &str = "Retry-After: 1\r\n";
+
+/// What becomes of a request before anything answers it.
+enum Verdict {
+    /// This.
+    Refused(Response),
+    /// It waits first.
+    Delayed(Duration, Decision, Place),
+    /// What the rules have decided.
+    Decided(Decision),
+}
+
+impl Visit<'_> {
+    /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
+    pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], decided: Option<Decision>) -> Step {
+        let route = Route::find(head.target.path);
+        let mut content = match Content::new(head, route.max_body(), &bytes[head.length..]) {
+            Ok(content) => content,
+            Err(error) => return self.refuse(error),
+        };
+        let mut body = std::mem::take(&mut self.desk.body);
+        let (decision, outcome) = match self.decide(head, route, decided) {
+            Verdict::Delayed(delay, decision, place) => {
+                self.desk.body = body;
+                let until = Until::Deadline(self.since + delay);
+                return Step::Park(Reason::Delay, until, Some(self.paused(bytes, Then::Handle(decision, place))));
+            }
+            Verdict::Refused(response) => (Decision::default(), Outcome::Respond(response)),
+            Verdict::Decided(decision) => {
+                let outcome = self.handle(head, &bytes[..head.length], route, &decision, &mut content, &mut body);
+                (decision, outcome)
+            }
+        };
+        // Where it is wrong the connection closes, since it is then not read.
+        let _ = content.take_received(&mut body);
+        body.clear();
+        body.shrink_to(MAX_HEAD); // An echo does not keep its memory for ever.
+        self.desk.body = body;
+        Done { server: self.server, stream: self.stream, head, route, decision: &decision, outcome: &outcome }.note();
+        self.used = bytes.len() - content.rest.len();
+        self.carry_out(head, &bytes[..head.length], &decision, outcome, &content)
+    }
+
+    /// Guard and rules.
+    fn decide(&mut self, head: &Head<'_, '_>, route: Route, decided: Option<Decision>) -> Verdict {
+        let state = self.server.state;
+        if decided.is_none() {
+            self.since = Instant::now();
+        }
+        let verdict = match (decided, route.guard(head, state)) {
+            (_, Some(refusal)) => Verdict::Refused(refusal),
+            (Some(decision), None) => Verdict::Decided(decision),
+            (None, None) => {
+                let decision = state.engine.decide(route.subject(head.target.path), self.since);
+                match decision.delay {
+                    Duration::ZERO => Verdict::Decided(decision),
+                    delay => match self.place_to_wait() {
+                        Ok(place) => return Verdict::Delayed(delay, decision, place),
+                        Err(busy) => Verdict::Refused(busy),
+                    },
+                }
+            }
+        };
+        state.counts.request(state.phase.get() >= Phase::Draining);
+        verdict
+    }
+
+    /// What the deciding rule makes of a request, or else its route's handler, which has the content for it.
+    fn handle(
+        &mut self,
+        head: &Head<'_, '_>,
+        head_bytes: &[u8],
+        route: Route,
+        decision: &Decision,
+        content: &mut Content<'_>,
+        body: &mut Vec<u8>,
+    ) -> Outcome {
+        let state = self.server.state;
+        let surroundings = if route.looks_around() { self.look_around() } else { Surroundings::default() };
+        let request = |body| Request { head, head_bytes, body, decision, surroundings: &surroundings };
+        let outcome = match decision.deciding().map(|live| &live.rule.effect) {
+            Some(Effect::Fail(status)) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
+            Some(Effect::Hang) => Outcome::Hang,
+            Some(Effect::Drop) => Outcome::Drop,
+            Some(Effect::Reset) => Outcome::Reset,
+            Some(Effect::Exit(code)) => Outcome::End(Ending::Exit(*code)),
+            Some(Effect::Crash(kind)) => Outcome::End(Ending::Crash(*kind)),
+            _ => match route.refuses(head.method) {
+                Some(refusal) => Outcome::Respond(refusal),
+                None => match self.read(content, body) {
+                    None => routes::answer(route, &request(body), state),
+                    Some(outcome) => outcome,
+                },
+            },
+        };
+        let outcome = match outcome {
+            Outcome::Work(work) => match begin_slow(self.server) {
+                Some(_permit) => work.run(state),
+                None => Outcome::Respond(busy()),
+            },
+            outcome => outcome,
+        };
+        match outcome {
+            Outcome::Wait(..) => match self.place_to_wait() {
+                Ok(place) => {
+                    self.place = Some(place);
+                    outcome
+                }
+                Err(busy) => Outcome::Respond(busy),
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// Reads all of the content, waiting for the client where needed; otherwise what comes of it instead.
+    fn read(&mut self, content: &mut Content<'_>, body: &mut Vec<u8>) -> Option<Outcome> {
+        let refused = |error: RequestError| Some(Outcome::Respond(Response::status_page(error.status())));
+        if let Err(error) = content.take_received(body) {
+            return refused(error);
+        }
+        if content.is_read() {
+            return None;
+        }
+        let Some(_permit) = begin_slow(self.server) else { return Some(Outcome::Respond(busy())) };
+        match content.receive(self.stream, &mut self.desk.behind, body) {
+            Ok(()) => None,
+            Err(Unread::Refused(error)) => refused(error),
+            Err(Unread::Gone) => Some(Outcome::Drop),
+        }
+    }
+
+    fn look_around(&self) -> Surroundings {
+        let Server { lot, log, .. } = self.server;
+        let (peer, local) = sending::addresses(self.stream);
+        Surroundings { peer, local, connections: lot.census(), log_dropped: log.dropped_total() }
+    }
+
+    /// A place among those that wait for an answer; otherwise what is answered instead.
+    fn place_to_wait(&self) -> Result<Place, Response> {
+        self.server.delays.take().ok_or_else(|| {
+            self.server.turned_away(TurnedAway::Delay);
+            busy()
+        })
+    }
+
+    /// Does what has been decided. `content` has the rest of what has been received.
+    fn carry_out(
+        &mut self,
+        head: &Head<'_, '_>,
+        head_bytes: &[u8],
+        decision: &Decision,
+        outcome: Outcome,
+        content: &Content<'_>,
+    ) -> Step {
+        let closes = |response: Response| Response { close: response.close || !content.is_read(), ..response };
+        match (outcome, self.place.take()) {
+            (Outcome::Respond(response), _) => self.answer(head, closes(response), content.rest),
+            // The head is met again when the wait is over; its content has been read.
+            (Outcome::Wait(delay, response, held), Some(place)) => {
+                let until = Until::Deadline(Instant::now() + delay);
+                let input = [head_bytes, content.rest, self.desk.behind.unused()].concat();
+                let then = Then::Answer(closes(response), held, place);
+                Step::Park(Reason::Delay, until, Some(Paused { input, since: self.since, then }))
+            }
+            (Outcome::Hang, _) => Step::Park(Reason::Hang, Until::ItCloses, None),
+            (Outcome::Drop, _) => Step::Linger,
+            (Outcome::Reset, _) => Step::Reset,
+            (Outcome::End(ending), _) => self.end_process(ending, head, decision),
+            // Cannot fail: who waits has a place, and work never leads to more work.
+            (Outcome::Wait(..) | Outcome::Work(_), _) => Step::Close,
+        }
+    }
+
+    /// Sends an answer; `rest` is what has been received behind its request.
+    pub(super) fn answer(&mut self, head: &Head<'_, '_>, response: Response, rest: &[u8]) -> Step {
+        let keep = head.keep_alive && !response.close && self.server.state.phase.get() < Phase::Draining;
+        let (persistence, after) = match keep {
+            true if head.is_http10 => (Persistence::KeepAlive, After::Next),
+            true => (Persistence::Default, After::Next),
+            // A client that asked for the end has nothing more to say; another one may be saying it already.
+            false if !head.keep_alive && !response.close && rest.is_empty() => (Persistence::Close, After::Close),
+            false => (Persistence::Close, After::Linger),
+        };
+        let with_content = head.method != Method::Head && response.has_content();
+        self.write_head(&response, persistence);
+        let body = if with_content { response.body } else { Body::Static(b"") };
+        let sent = sending::send(self.stream, &mut self.desk.output, body, after);
+        self.server.state.counts.took(self.since.elapsed());
+        match sent {
+            Ok(None) => after.into(),
+            Ok(Some(output)) => {
+                let input = [rest, self.desk.behind.unused()].concat();
+                let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
+                Step::Park(Reason::Write, until, Some(Paused { input, since: self.since, then: Then::Send(output) }))
+            }
+            Err(_) => Step::Close,
+        }
+    }
+
+    /// Refuses a request; nothing of the connection is parsed after it.
+    pub(super) fn refuse(&mut self, error: RequestError) -> Step {
+        self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
+        counts::answered(Route::OTHER.number(), Some(error.status()));
+        let response = Response::status_page(error.status());
+        self.write_head(&response, Persistence::Close);
+        // A client that takes not even this gets no more.
+        let _ = sending::send(self.stream, &mut self.desk.output, response.body, After::Linger);
+        Step::Linger
+    }
+
+    fn write_head(&mut self, response: &Response, persistence: Persistence) {
+        let Desk { output, date, .. } = &mut *self.desk;
+        let second = since_epoch(SystemTime::now()).as_secs();
+        output.clear();
+        response.write_head(output, date.get(second), &self.server.state.identity.field_lines, persistence);
+    }
+
+    /// Ends the process. The client sees its connection end without a byte, not broken off.
+    fn end_process(&mut self, ending: Ending, head: &Head<'_, '_>, decision: &Decision) -> ! {
+        finish_sending(self.stream);
+        self.discard(Until::AsBefore);
+        let why = match decision.deciding() {
+            Some(live) => super::enforcer::named(live),
+            None => text::joined(&[head.method.name(), " ", &text::lossy(head.target.path)]),
+        };
+        ending::end(self.server.log, ending, &why)
+    }
+}
+
+fn begin_slow(server: &'static Server) -> Option<SlowPermit<'static>> {
+    server.crew.begin_slow(&|| worker::spawn(server))
+}
+
+fn busy() -> Response {
+    Response::status_page(503).with_fields(RETRY_AFTER)
+}
