@@ -3,6 +3,7 @@
 
 mod controller;
 mod field;
+mod known;
 mod pod;
 mod probe;
 mod selector;
@@ -174,6 +175,11 @@ fn add_object(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str)
             objects.budgets.extend(value.map(|value| Object { namespace, value }));
         }
         _ => {
+            for mark in known::unknown(node, kind) {
+                let (line, path) = (text::to_decimal(mark.line.into()), node.path_to(mark));
+                let note = [kind, "/", &name, ", line ", &line, ": Kubernetes has no field ", &path];
+                objects.notes.push(text::joined(&note));
+            }
             let workload = controller::workload(node, kind, name, namespace)?;
             objects.workloads.push(Found { workload, kind, owner: owner(metadata)? });
         }

@@ -54,3 +54,253 @@ fn faults_name_file_place_and_field() {
         "f.yaml: got nothing, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"
     );
 }
+
+/// What is wrong with the shop when a piece of it is replaced.
+fn fault(from: &str, to: &str) -> String {
+    let input = SHOP.replacen(from, to, 1);
+    assert_ne!(input, SHOP, "{from}");
+    match one(&input) {
+        Err(fault) => fault,
+        Ok(workload) => panic!("{to}: {workload:?}"),
+    }
+}
+
+#[test]
+fn what_the_api_server_refuses_is_refused() {
+    const PROBE: &str = "periodSeconds: 5";
+    const IMAGE: &str = "image: shop:1";
+    const SPEC: &str = "selector: {matchLabels: {app: shop}}";
+    const POD: &str = "      containers:";
+    const GET: &str = "httpGet: {path: /livez, port: http}";
+    for (from, to, want) in [
+        (PROBE, "periodSeconds: -1", "livenessProbe.periodSeconds: got -1, expected a whole number of at least 0"),
+        (PROBE, "periodSeconds: 1.5", "periodSeconds: got 1.5, expected a whole number"),
+        (PROBE, "periodSeconds: \"5\"", "periodSeconds: got \"5\", expected a whole number"),
+        (PROBE, "periodSeconds: 3000000000", "got 3000000000, expected a whole number of at least 0 to 2147483647"),
+        (PROBE, "terminationGracePeriodSeconds: 0", "got 0, expected a whole number of at least 1"),
+        (PROBE, "tcpSocket: {port: 80}", "livenessProbe: got httpGet and tcpSocket, expected one handler"),
+        (GET, "failureThreshold: 1", "livenessProbe: got no handler, expected one of httpGet, tcpSocket, exec, grpc"),
+        (GET, "sleep: {seconds: 1}", "livenessProbe: got no handler"),
+        (GET, "httpGet: {path: /}", "livenessProbe.httpGet: got no port, expected one"),
+        (GET, "httpGet: {port: 0}", "httpGet.port: got 0, expected a whole number from 1 to 65535"),
+        (GET, "httpGet: {port: 70000}", "httpGet.port: got 70000, expected a whole number from 1 to 65535"),
+        (GET, "httpGet: {port: \"80\"}", "httpGet.port: got \"80\", expected a number without quotes"),
+        (GET, "httpGet: {port: HTTP}", "httpGet.port: got \"HTTP\", expected a port's number, or a name of at most 15"),
+        (GET, "httpGet: {port: 80, scheme: https}", "scheme: got \"https\", expected HTTP or HTTPS"),
+        (GET, "httpGet: 80", "livenessProbe.httpGet: got 80, expected a mapping"),
+        (GET, "exec: {command: []}", "exec: got no command, expected one"),
+        (GET, "exec: {command: ls}", "exec.command: got \"ls\", expected a list"),
+        (GET, "exec: {command: [sleep, 5]}", "exec.command[1]: got 5, expected text: put it in quotes"),
+        (GET, "grpc: {port: http}", "grpc.port: got \"http\", expected a whole number"),
+        (
+            "livenessProbe:",
+            "readinessProbe:\n          terminationGracePeriodSeconds: 5",
+            "expected none: a readiness probe",
+        ),
+        (IMAGE, "image: \"\"", "containers[0].image: got \"\", expected a text that is not empty"),
+        (IMAGE, "args: [a]", "containers[0]: got no image, expected one"),
+        (IMAGE, "image: 1.5", "containers[0].image: got 1.5, expected text: put it in quotes"),
+        (IMAGE, "image: a\n        restartPolicy: Always", "expected restartPolicy of init containers alone"),
+        (
+            IMAGE,
+            "image: a\n        env: [{name: A, value: 8080}]",
+            "env[0].value: got 8080, expected text: put it in quotes",
+        ),
+        (
+            IMAGE,
+            "image: a\n        env: [{name: A, value: yes}]",
+            "env[0].value: got true, expected text: put it in quotes",
+        ),
+        (IMAGE, "image: a\n        env: [{value: b}]", "env[0]: got no name, expected one"),
+        (
+            IMAGE,
+            "image: a\n        env: [{name: A, value: b, valueFrom: {fieldRef: {}}}]",
+            "got valueFrom beside a value",
+        ),
+        (IMAGE, "image: a\n        env: [{name: A, valueFrom: {}}]", "expected one of fieldRef"),
+        (IMAGE, "image: a\n        resources: {limits: {memory: 64MB}}", "memory: got \"64MB\", expected a quantity"),
+        (
+            IMAGE,
+            "image: a\n        resources: {limits: {memory: 1}, requests: {memory: 2}}",
+            "at most the memory limit",
+        ),
+        (
+            IMAGE,
+            "image: a\n        lifecycle: {preStop: {sleep: {seconds: 31}}}",
+            "got 31, expected 0 to terminationGrace",
+        ),
+        (IMAGE, "image: a\n        lifecycle: {preStop: {grpc: {port: 1}}}", "preStop: got no handler"),
+        ("containerPort: 8080", "containerPort: 0", "ports[0].containerPort: got 0, expected a whole number from 1 to"),
+        (
+            "containerPort: 8080}",
+            "containerPort: 1}, {name: http, containerPort: 2}",
+            "ports[1].name: got \"http\", expected",
+        ),
+        ("containerPort: 8080", "containerPort: 8080, protocol: tcp", "got \"tcp\", expected TCP or UDP or SCTP"),
+        ("name: app", "name: App", "containers[0].name: got \"App\", expected a name of at most 63"),
+        ("name: app", "name: a-", "got \"a-\", expected a name of at most 63"),
+        (POD, "      restartPolicy: Never\n      containers:", "spec.restartPolicy: got \"Never\", expected Always"),
+        (
+            POD,
+            "      restartPolicy: Sometimes\n      containers:",
+            "got \"Sometimes\", expected Always or OnFailure or Never",
+        ),
+        (POD, "      activeDeadlineSeconds: 5\n      containers:", "expected none in a pod with a controller"),
+        (
+            POD,
+            "      initContainers: [{name: app, image: a}]\n      containers:",
+            "initContainers[0].name: got \"app\"",
+        ),
+        (
+            POD,
+            "      initContainers: [{name: i, image: a, lifecycle: {}}]\n      containers:",
+            "restartPolicy is Always",
+        ),
+        (POD, "      initContainers: [{name: i, image: a, restartPolicy: Never}]\n      containers:", "got \"Never\""),
+        (POD, "      containers: []\n      x:", "spec.containers: got a list, expected at least one container"),
+        (POD, "      x:", "spec.template.spec: got no containers, expected one"),
+        (SPEC, "selector: {matchLabels: {app: shop2}}", "spec.selector: got a selector that does not match"),
+        (SPEC, "selector: {matchExpressions: [{key: tier, operator: NotIn, values: [web]}]}", "does not match"),
+        (SPEC, "selector: {matchExpressions: [{key: app, operator: In}]}", "expected some for In and NotIn alone"),
+        (
+            SPEC,
+            "selector: {matchExpressions: [{key: app, operator: Is}]}",
+            "expected In or NotIn or Exists or DoesNotExist",
+        ),
+        (SPEC, "selector: {}", "spec.selector: got an empty selector"),
+        (SPEC, "replicas: 3", "spec: got no selector, expected one"),
+        (SPEC, "selector: {matchLabels: {app: shop}}\n  replicas: -1", "spec.replicas: got -1"),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  minReadySeconds: 600",
+            "spec.minReadySeconds: got 600, expected",
+        ),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  strategy: {type: Rolling}",
+            "expected RollingUpdate or Recreate",
+        ),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  strategy: {type: Recreate, rollingUpdate: {}}",
+            "beside another type",
+        ),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}}",
+            "spec.strategy.rollingUpdate: got 0 for both maxUnavailable and maxSurge",
+        ),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  strategy: {rollingUpdate: {maxUnavailable: 101%}}",
+            "maxUnavailable: got \"101%\", expected at most 100%",
+        ),
+        (
+            SPEC,
+            "selector: {matchLabels: {app: shop}}\n  strategy: {rollingUpdate: {maxSurge: half}}",
+            "maxSurge: got \"half\", expected a whole number or a percentage",
+        ),
+        ("metadata: {name: shop}", "metadata: {}", "metadata: got no name, expected one"),
+        (
+            "metadata: {labels: {app: shop, tier: web}}",
+            "metadata: {labels: {app: shop, tier: 1}}",
+            "got 1, expected text",
+        ),
+        ("kind: Deployment", "kynd: Deployment", "f.yaml:1:1: got no kind, expected one"),
+        ("    spec:\n", "    spec:\n\t", "f.yaml:9:1: got a tab, expected spaces"),
+    ] {
+        let got = fault(from, to);
+        assert!(got.starts_with("f.yaml:") && got.contains(want), "{to}: {got}");
+    }
+}
+
+#[test]
+fn what_the_api_server_takes_is_taken() {
+    let with = |from: &str, to: &str| one(&SHOP.replacen(from, to, 1)).unwrap_or_else(|fault| panic!("{to}: {fault}"));
+    let probe = |to: &str| with("periodSeconds: 5", to).pod.containers[0].liveness.clone().expect("it has one");
+    // 0 and null are as good as nothing; what is whole may be written as a decimal number.
+    for to in ["periodSeconds: 0", "periodSeconds: null", "timeoutSeconds: 1.0", "successThreshold: 1e0"] {
+        assert_eq!((probe(to).period, probe(to).timeout, probe(to).successes), (10, 1, 1), "{to}");
+    }
+    for (memory, bytes) in [
+        ("64Mi", 64 << 20),
+        ("0.5Gi", 512 << 20),
+        ("1e3", 1000),
+        ("\"1e3\"", 1000),
+        ("1E", 1_000_000_000_000_000_000),
+        ("128974848", 128_974_848),
+        ("129e6", 129_000_000),
+        ("1500m", 2),
+        ("123Ki", 125_952),
+        ("1.1Ki", 1127),
+        (".5k", 500),
+        ("+1k", 1000),
+        ("100Ei", i64::MAX as u64),
+    ] {
+        let to = format!("image: a\n        resources: {{limits: {{memory: {memory}}}}}");
+        assert_eq!(with("image: shop:1", &to).pod.containers[0].memory_limit, Some(bytes), "{memory}");
+    }
+    let grace =
+        |to: &str| with("      containers:", &format!("      terminationGracePeriodSeconds: {to}\n      containers:"));
+    for (to, want) in [("0", 0), ("-5", 1), ("604800", 604_800), ("null", 30)] {
+        assert_eq!(grace(to).pod.grace, want, "{to}");
+    }
+    // A port's name that no port has makes a probe an error each time, which the API server does not see.
+    let handler = with("port: http}", "port: web}").pod.containers[0].liveness.clone().expect("it has one").handler;
+    assert_eq!(handler, Handler::Http { path: String::from("/livez"), port: None, is_https: false });
+    let selector =
+        "selector: {matchExpressions: [{key: app, operator: Exists}, {key: x, operator: NotIn, values: [z]}]}";
+    assert_eq!(with("selector: {matchLabels: {app: shop}}", selector).name, "shop");
+    let sidecar = "      initContainers: [{name: i, image: a, restartPolicy: Always, startupProbe: {exec: {command: [a]}}}]\n      containers:";
+    assert!(with("      containers:", sidecar).pod.init[0].is_sidecar);
+}
+
+#[test]
+fn what_stands_beside_a_workload_is_found_in_any_input() {
+    let service = |namespace: &str, spec: &str| {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: {namespace}}}\nspec: {spec}\n")
+    };
+    let count = |service: &str| {
+        let inputs = [("a.yaml", service.as_bytes()), ("b.yaml", SHOP.as_bytes())];
+        read(&inputs).unwrap_or_else(|error| panic!("{error}")).workloads[0].services.len()
+    };
+    assert_eq!(count(&service("default", "{selector: {app: shop}}")), 1);
+    assert_eq!(count(&service("default", "{selector: {app: shop, tier: db}}")), 0);
+    assert_eq!(count(&service("other", "{selector: {app: shop}}")), 0);
+    assert_eq!(count(&service("default", "{selector: {}}")), 0);
+    assert_eq!(count(&service("default", "{}")), 0);
+    assert_eq!(count(&service("default", "{selector: {app: shop}, type: ExternalName}")), 0);
+    let budget = |spec: &str| {
+        format!("{SHOP}---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: b}}\nspec: {spec}\n")
+    };
+    for (spec, want) in
+        [("{selector: {}, minAvailable: 1}", 1), ("{minAvailable: 1}", 0), ("{selector: {matchLabels: {app: x}}}", 0)]
+    {
+        assert_eq!(one(&budget(spec)).expect("it is right").budgets.len(), want, "{spec}");
+    }
+    assert!(
+        one(&budget("{selector: {}, minAvailable: 1, maxUnavailable: 1}"))
+            .expect_err("both")
+            .contains("expected one of them")
+    );
+}
+
+#[test]
+fn what_is_passed_over_or_odd_is_said() {
+    let odd = SHOP.replace("livenessProbe", "livenesProbe").replace("kind: Deployment", "kind: Deployment\nx: 1");
+    let read = read(&[("f.yaml", odd.as_bytes())]).expect("it is read");
+    assert_eq!(
+        read.notes,
+        [
+            "Deployment/shop, line 3: Kubernetes has no field x",
+            "Deployment/shop, line 15: Kubernetes has no field spec.template.spec.containers[0].livenesProbe"
+        ]
+    );
+    let old = SHOP.replace("apps/v1", "extensions/v1beta1");
+    let read = super::read(&[("f.yaml", old.as_bytes())]).expect("it is read");
+    assert_eq!(read.notes, ["Deployment/shop: extensions/v1beta1 is read as apps/v1"]);
+    // Another group's kind of that name is something else.
+    let other =
+        format!("{SHOP}---\napiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {{name: k}}\nspec: 1\n");
+    assert_eq!(super::read(&[("f.yaml", other.as_bytes())]).expect("it is read").passed_over, ["Service/k"]);
+}
