@@ -8,7 +8,7 @@ use crate::forecast::asked::{Asked, COMMAND};
 use crate::forecast::manifest::MAX_INPUT;
 use crate::forecast::play::{Inquiry, Play};
 use crate::forecast::tally::Tally;
-use crate::forecast::tell::json;
+use crate::forecast::tell::{self, json};
 use crate::process::ending::{FAILED, USAGE};
 use crate::{sys, text};
 
@@ -127,7 +127,11 @@ fn answer(options: Options) -> Result<i32, String> {
     for inquiry in options.asked.inquiries(&inputs)? {
         let forecast = forecast(&inquiry);
         let mut out = Vec::new();
-        json::write(&mut out, &forecast);
+        if options.is_json {
+            json::write(&mut out, &forecast)
+        } else {
+            tell::text::write(&mut out, &forecast)
+        }
         sys::write_all(1, &out);
         is_met |= options.fail_on.iter().any(|outcome| forecast.comes_to(outcome));
     }

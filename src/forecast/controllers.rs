@@ -1,10 +1,18 @@
 //! What controllers make of pods whose lives are known: when they create the next one, when a rollout is complete or
-//! called failed, how many are available meanwhile.
+//! called failed, how many are available meanwhile. A rollout replaces old pods that are all available by new ones.
 
-use super::Millis;
+use super::chance::Chance;
+use super::life::Life;
+use super::workload::{Controller, Share, Strategy, Workload};
+use super::{Millis, NEVER};
+
+/// From one act of a controller to the next.
+const STEP: (Millis, Millis) = (50, 100);
+/// From the end of the last container to the phase that says so.
+const PHASE: Millis = 250;
 
 /// What a rollout came to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rollout {
     /// When every pod was new and available.
     pub complete: Option<Millis>,
@@ -12,4 +20,315 @@ pub struct Rollout {
     pub failed: Option<Millis>,
     /// Fewest pods available at a time.
     pub fewest: u32,
+}
+
+/// A pod of a rollout: its life, and when that began.
+struct Made<'l> {
+    life: &'l Life,
+    at: Millis,
+}
+
+impl Made<'_> {
+    /// Ready and available at a moment, and when the one or other changes next.
+    fn look(&self, now: Millis, min_ready: Millis) -> (bool, bool, Millis) {
+        let age = now - self.at;
+        let turn = self.life.turns.partition_point(|&turn| turn <= age);
+        let next = self.life.turns.get(turn).map_or(NEVER, |next| next + self.at);
+        if turn % 2 == 0 {
+            return (false, false, next);
+        }
+        let available = self.at + available_at(self.life.turns[turn - 1], min_ready);
+        (true, available <= now, if available > now { next.min(available) } else { next })
+    }
+}
+
+/// When a pod that turned Ready at a moment is available: that moment is kept in whole seconds (replica_set.go:507).
+fn available_at(turn: Millis, min_ready: Millis) -> Millis {
+    if min_ready == 0 { turn } else { turn.max(turn / 1000 * 1000 + min_ready) }
+}
+
+/// When a pod is first available from `from` on, in its own time; `None`: not as long as it is known.
+fn first_available(life: &Life, from: Millis, min_ready: Millis) -> Option<Millis> {
+    let turns = &life.turns;
+    (0..turns.len()).step_by(2).find_map(|turn| {
+        let until = turns.get(turn + 1).copied().unwrap_or(NEVER);
+        let at = available_at(turns[turn], min_ready).max(from);
+        (at < until).then_some(at)
+    })
+}
+
+/// So many of the replicas.
+fn pods(share: Share, replicas: u32, rounds_up: bool) -> u32 {
+    match share {
+        Share::Pods(pods) => pods,
+        Share::Percent(percent) => {
+            let product = u64::from(percent) * u64::from(replicas);
+            (if rounds_up { product.div_ceil(100) } else { product / 100 }) as u32
+        }
+    }
+}
+
+/// When a StatefulSet that makes one pod after the other makes the next, given those it has made; `None`: not before
+/// `end`.
+pub(super) fn next_created(
+    made: &[(Millis, Life)],
+    min_ready: Millis,
+    end: Millis,
+    chance: &mut Chance,
+) -> Option<Millis> {
+    let mut now = made.last()?.0;
+    while now < end {
+        let pod = |(at, life)| Made { life, at };
+        let looks = made.iter().map(|(at, life)| pod((*at, life)).look(now, min_ready));
+        let (all, next) = looks.fold((true, NEVER), |(all, next), look| (all && look.1, next.min(look.2)));
+        if all {
+            return Some(now + chance.between(STEP.0, STEP.1)).filter(|at| *at < end);
+        }
+        now = next;
+    }
+    None
+}
+
+/// Rolls a change of the template out over these pods; `None` where the controller does not.
+pub(super) fn rollout(workload: &Workload, lives: &[&Life], end: Millis, chance: &mut Chance) -> Option<Rollout> {
+    let min_ready = Millis::from(workload.min_ready) * 1000;
+    let replicas = lives.len() as u32;
+    match workload.controller {
+        Controller::Deployment { is_paused: true, .. } | Controller::Pod | Controller::ReplicaSet => None,
+        Controller::Deployment { strategy, progress_deadline, .. } => {
+            // The API takes this for "never": there is no condition then.
+            let deadline = if progress_deadline == i32::MAX as u32 { NEVER } else { progress_deadline.into() };
+            let deadline = deadline.saturating_mul(1000).min(NEVER);
+            let mut rolling = Rolling::new(lives, min_ready, deadline, chance);
+            let (mut surge, mut unavailable) = (0, replicas);
+            if let Strategy::RollingUpdate { max_unavailable, max_surge } = strategy {
+                surge = pods(max_surge, replicas, true);
+                unavailable = pods(max_unavailable, replicas, false).min(replicas);
+                if surge == 0 && unavailable == 0 {
+                    unavailable = 1;
+                }
+            } else {
+                rolling.recreate();
+            }
+            Some(rolling.run(surge, unavailable, end))
+        }
+        Controller::StatefulSet { is_on_delete: true, .. } | Controller::DaemonSet { is_on_delete: true, .. } => None,
+        Controller::StatefulSet { partition, .. } => {
+            let skipped = partition.min(replicas) as usize;
+            Some(one_by_one(&lives[skipped..], min_ready, 1, false, end, chance).with(skipped as u32))
+        }
+        Controller::DaemonSet { max_unavailable, max_surge, .. } => {
+            let surge = pods(max_surge, replicas, true);
+            let at_once = if surge > 0 { surge } else { pods(max_unavailable, replicas, true).max(1) };
+            Some(one_by_one(lives, min_ready, at_once as usize, surge > 0, end, chance))
+        }
+    }
+}
+
+impl Rollout {
+    /// With so many pods beside it that do not change.
+    fn with(self, others: u32) -> Self {
+        Self { fewest: self.fewest + others, ..self }
+    }
+}
+
+/// A Deployment's rollout (controller/deployment/rolling.go).
+struct Rolling<'l, 'c> {
+    lives: &'l [&'l Life],
+    min_ready: Millis,
+    deadline: Millis,
+    chance: &'c mut Chance,
+    now: Millis,
+    old: u32,
+    new: Vec<Made<'l>>,
+    counts: (u32, u32),
+    progress: Millis,
+    rollout: Rollout,
+}
+
+impl<'l, 'c> Rolling<'l, 'c> {
+    fn new(lives: &'l [&'l Life], min_ready: Millis, deadline: Millis, chance: &'c mut Chance) -> Self {
+        let replicas = lives.len() as u32;
+        let rollout = Rollout { complete: None, failed: None, fewest: replicas };
+        let new = Vec::with_capacity(lives.len());
+        Self { lives, min_ready, deadline, chance, now: 0, old: replicas, new, counts: (0, 0), progress: 0, rollout }
+    }
+
+    /// All old pods end first.
+    fn recreate(&mut self) {
+        let last = self.lives.iter().map(|life| life.deletion.ended.saturating_sub(life.deletion.at)).max();
+        self.old = 0;
+        self.rollout.fewest = 0;
+        self.now = last.unwrap_or(0) + PHASE;
+    }
+
+    fn run(mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
+        let replicas = self.lives.len() as u32;
+        let least = replicas - unavailable;
+        while self.now <= end {
+            let next = self.count();
+            let (new, available) = (self.new.len() as u32, self.counts.1);
+            if self.old == 0 && new == replicas && available == replicas {
+                self.rollout.complete = Some(self.now);
+                break;
+            }
+            let room = (replicas + surge).saturating_sub(self.old + new).min(replicas - new);
+            let spare = (self.old + new).saturating_sub(least + (new - available));
+            let spare = spare.min(self.old).min((self.old + available).saturating_sub(least));
+            if room > 0 {
+                let lives = self.lives[self.new.len()..].iter().take(room as usize);
+                let now = self.now;
+                self.new.extend(lives.map(|life| Made { life, at: now }));
+            } else if spare > 0 {
+                self.old -= spare;
+            }
+            if room > 0 || spare > 0 {
+                self.progress = self.now;
+                self.now += self.chance.between(STEP.0, STEP.1);
+                continue;
+            }
+            // The condition keeps whole seconds, and is looked at one second after the deadline.
+            let failed = self.progress / 1000 * 1000 + self.deadline + 1000;
+            if self.rollout.failed.is_none() && failed <= next.min(end) {
+                self.rollout.failed = Some(failed);
+            }
+            self.now = next;
+        }
+        self.rollout
+    }
+
+    /// Counts ready and available pods, and says when that changes next.
+    fn count(&mut self) -> Millis {
+        let (mut ready, mut available, mut next) = (0, 0, NEVER);
+        for pod in &self.new {
+            let (is_ready, is_available, change) = pod.look(self.now, self.min_ready);
+            ready += u32::from(is_ready);
+            available += u32::from(is_available);
+            next = next.min(change);
+        }
+        if ready > self.counts.0 || available > self.counts.1 {
+            self.progress = self.now;
+        }
+        self.counts = (ready, available);
+        self.rollout.fewest = self.rollout.fewest.min(self.old + available);
+        next
+    }
+}
+
+/// The rollouts of StatefulSets and DaemonSets: an old pod is deleted, its object gone, the new one created and
+/// available, and then it is the next one's turn; with a surge the new one comes first.
+fn one_by_one(
+    lives: &[&Life],
+    min_ready: Millis,
+    at_once: usize,
+    surges: bool,
+    end: Millis,
+    chance: &mut Chance,
+) -> Rollout {
+    let replicas = lives.len() as u32;
+    let mut turns = vec![0; at_once.clamp(1, lives.len().max(1))];
+    for life in lives.iter().rev() {
+        let turn = turns.iter_mut().min();
+        let gone = life.deletion.gone.saturating_sub(life.deletion.at);
+        let lag = chance.between(STEP.0, STEP.1);
+        if let Some(turn) = turn {
+            *turn += match first_available(life, 0, min_ready) {
+                Some(at) => lag + at + if surges { 0 } else { gone },
+                None => NEVER,
+            };
+        }
+    }
+    let last = turns.iter().copied().max().unwrap_or(0);
+    let missing = if surges { 0 } else { turns.len() as u32 };
+    Rollout { complete: (last <= end).then_some(last), failed: None, fewest: replicas - missing.min(replicas) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forecast::sketch;
+
+    /// A pod that turns Ready, and not, at these moments, and takes 2 s to go.
+    fn life(turns: &[Millis]) -> Life {
+        let mut life = Life::new(false);
+        life.turns = turns.to_vec();
+        life.deletion.at = 0;
+        life.deletion.ended = 1500;
+        life.deletion.gone = 2000;
+        life
+    }
+
+    fn deployment(strategy: Strategy, min_ready: u32) -> Workload {
+        let controller = Controller::Deployment { strategy, progress_deadline: 60, is_paused: false };
+        Workload { controller, min_ready, replicas: 4, ..sketch::workload(Vec::new()) }
+    }
+
+    fn rolled(workload: &Workload, turns: &[&[Millis]]) -> Rollout {
+        let lives: Vec<Life> = turns.iter().map(|turns| life(turns)).collect();
+        let lives: Vec<&Life> = lives.iter().collect();
+        rollout(workload, &lives, 600_000, &mut Chance::new(1, 1)).expect("it rolls")
+    }
+
+    const ROLLING: Strategy =
+        Strategy::RollingUpdate { max_unavailable: Share::Percent(25), max_surge: Share::Percent(25) };
+    const READY: &[Millis] = &[7000];
+
+    #[test]
+    fn a_deployment_of_four_takes_two_waves() {
+        // One more and one fewer: two new pods at once, and again when they are available.
+        let rolled = rolled(&deployment(ROLLING, 0), &[READY; 4]);
+        assert!(rolled.complete.is_some_and(|at| (14_000..15_000).contains(&at)), "{rolled:?}");
+        assert_eq!((rolled.failed, rolled.fewest), (None, 3));
+    }
+
+    #[test]
+    fn min_ready_seconds_come_on_top_of_each_wave() {
+        let rolled = rolled(&deployment(ROLLING, 5), &[&[7600][..]; 4]);
+        assert!(rolled.complete.is_some_and(|at| (24_000..25_000).contains(&at)), "{rolled:?}");
+    }
+
+    #[test]
+    fn a_rollout_without_progress_is_called_failed_a_second_after_its_deadline() {
+        let stuck = rolled(&deployment(ROLLING, 0), &[&[], &[], &[], &[]]);
+        assert!(stuck.complete.is_none() && stuck.failed.is_some_and(|at| (60_000..62_000).contains(&at)), "{stuck:?}");
+        assert_eq!(stuck.fewest, 3, "what is not there yet cannot be missed");
+        let late = rolled(&deployment(ROLLING, 0), &[&[100_000][..]; 4]);
+        assert!(late.failed.is_some() && late.complete.is_some(), "a label only: {late:?}");
+        // Each time a pod is ready is progress.
+        let flaps: Vec<Millis> = (1..40).map(|turn| turn * 15_000).collect();
+        let flapping = rolled(&deployment(ROLLING, 30), &[flaps.as_slice(); 4]);
+        assert_eq!((flapping.failed, flapping.complete), (None, None));
+    }
+
+    #[test]
+    fn recreate_has_nobody_for_a_while() {
+        let rolled = rolled(&deployment(Strategy::Recreate, 0), &[READY; 4]);
+        assert!(rolled.complete.is_some_and(|at| (8750..9000).contains(&at)), "{rolled:?}");
+        assert_eq!(rolled.fewest, 0);
+    }
+
+    #[test]
+    fn a_stateful_set_goes_one_by_one_and_waits_for_the_object_to_be_gone() {
+        let controller = Controller::StatefulSet { is_parallel: false, is_on_delete: false, partition: 1 };
+        let set = Workload { controller, replicas: 3, ..sketch::workload(Vec::new()) };
+        let done = rolled(&set, &[READY; 3]);
+        assert!(done.complete.is_some_and(|at| (18_000..18_300).contains(&at)), "two of three: {done:?}");
+        assert_eq!(done.fewest, 2);
+        assert_eq!(rolled(&set, &[READY, &[], READY]).complete, None, "one that never gets ready blocks for good");
+        let made = [(0, life(READY)), (7100, life(&[5000]))];
+        let next = next_created(&made, 0, 60_000, &mut Chance::new(1, 1));
+        assert!(next.is_some_and(|at| (12_150..12_201).contains(&at)), "{next:?}");
+    }
+
+    #[test]
+    fn a_daemon_set_with_a_surge_misses_nobody() {
+        let set = |surge| {
+            let max_surge = Share::Pods(surge);
+            let max_unavailable = Share::Pods(1 - surge);
+            let controller = Controller::DaemonSet { is_on_delete: false, max_unavailable, max_surge };
+            rolled(&Workload { controller, ..sketch::workload(Vec::new()) }, &[READY; 2])
+        };
+        assert_eq!((set(0).fewest, set(1).fewest), (1, 2));
+        assert!(set(0).complete > set(1).complete);
+    }
 }

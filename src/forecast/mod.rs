@@ -1,6 +1,7 @@
 //! What Kubernetes will do with a workload, and when: manifest, behaviour, kubelet, controllers, play, tell. Pure: no
 //! socket, no clock, no file; the same input and seed give the same forecast everywhere.
 
+pub mod advice;
 pub mod asked;
 pub mod assume;
 pub mod behaviour;
@@ -49,9 +50,45 @@ pub struct Forecast {
     pub moments: Vec<Millis>,
     /// What the play came to.
     pub tally: tally::Tally,
+    /// What to change.
+    pub advice: Vec<advice::Advice>,
 }
 
+/// What no play has.
+const LEFT_OUT: [&str; 9] = [
+    "image pulls and scheduling (add their time to the start)",
+    "nodes that are busy, full, drained or lost",
+    "evictions and disruption budgets",
+    "autoscaling",
+    "admission and quotas",
+    "network policies, ingresses and meshes",
+    "kubelet restarts",
+    "redirects of probes",
+    "calls do not use up counts of rules",
+];
+
 impl Forecast {
+    /// How long was played, and how many milliseconds of pods there are in the second half of it.
+    pub fn late(&self) -> (Millis, Millis) {
+        let end = self.moments.last().copied().unwrap_or(0);
+        (end / 2, ((end - end / 2) * self.tally.pods).max(1))
+    }
+
+    /// All milliseconds of pods.
+    pub fn played(&self) -> Millis {
+        (self.moments.last().copied().unwrap_or(0) * self.tally.pods).max(1)
+    }
+
+    /// What no play has, and what this one has not had.
+    pub fn left_out(&self) -> Vec<String> {
+        let mut left_out: Vec<String> = LEFT_OUT.iter().map(|line| (*line).to_owned()).collect();
+        if self.tally.cut > 0 {
+            let cut = crate::text::to_decimal(self.tally.cut);
+            left_out.push(crate::text::joined(&["the rest of ", &cut, " pods that did more than a play may"]));
+        }
+        left_out
+    }
+
     /// Whether it comes to what is to be avoided: `never-ready`, `restarts`, `lost-calls` or `rollout-failed`.
     pub fn comes_to(&self, outcome: &str) -> bool {
         let tally = &self.tally;

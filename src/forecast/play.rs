@@ -1,15 +1,21 @@
 //! The play: many pods, one after the other, each by its own dice.
 
+use super::advice;
+use super::chance::Chance;
+use super::controllers;
 use super::kubelet::{self, Terms};
-use super::life::Life;
+use super::life::{Life, Word};
 use super::pod::Plan;
 use super::tally::Tally;
-use super::workload::Workload;
+use super::workload::{Controller, Workload};
 use super::{Behaviour, Forecast, Millis};
 use crate::text;
 
 /// Moments at which STATUS is looked at, in seconds, as far as the play goes; its end is one more.
 const MOMENTS: [Millis; 12] = [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 10_800, 21_600, 43_200];
+
+/// What the ends of pods' names are made of.
+const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -75,37 +81,84 @@ impl<'i> Play<'i> {
     pub fn run(&self, groups: std::ops::Range<u64>) -> Tally {
         let mut tally = Tally::new(self.plan.parts.len(), self.moments.len());
         for group in groups {
-            for number in group * self.size()..((group + 1) * self.size()).min(self.inquiry.pods) {
-                let life = self.life(number, false);
-                tally.add(&life, number, 0, self.end);
-            }
+            self.group(group, &mut tally);
         }
         tally
     }
 
-    /// What the play came to.
-    pub fn told(&self, tally: Tally) -> Forecast {
-        Forecast { inquiry: self.inquiry.clone(), moments: self.moments.clone(), tally }
+    /// Plays the pods of a group, one of each that the workload has, and a rollout over them.
+    fn group(&self, group: u64, tally: &mut Tally) {
+        let workload = &self.inquiry.workload;
+        let one_by_one = matches!(workload.controller, Controller::StatefulSet { is_parallel: false, .. });
+        let min_ready = Millis::from(workload.min_ready) * 1000;
+        let first = group * self.size();
+        let last = (first + self.size()).min(self.inquiry.pods);
+        // Of its own, so that it changes no pod.
+        let mut chance = Chance::new(self.inquiry.seed, !group);
+        let mut made: Vec<(Millis, Life)> = Vec::new();
+        for number in first..last {
+            let created = match one_by_one && number > first {
+                true => controllers::next_created(&made, min_ready, self.end, &mut chance),
+                false => Some(0),
+            };
+            match created {
+                Some(created) => {
+                    let life = self.life(number, created, false);
+                    tally.add(&life, number, created, self.end);
+                    made.push((created, life));
+                }
+                None => tally.add_missing(number, self.end),
+            }
+        }
+        let is_whole = made.len() as u64 == self.size() || made.len() as u64 == self.inquiry.pods;
+        if self.inquiry.delete_at.is_none() && is_whole {
+            let lives: Vec<&Life> = made.iter().map(|(_, life)| life).collect();
+            if let Some(rollout) = controllers::rollout(workload, &lives, self.end, &mut chance) {
+                tally.add_rollout(&rollout);
+            }
+        }
     }
 
-    /// One pod's life.
-    pub fn life(&self, number: u64, draws: bool) -> Life {
+    /// What the play came to.
+    pub fn told(&self, tally: Tally) -> Forecast {
+        let advice = advice::advise(self.inquiry, &tally);
+        Forecast { inquiry: self.inquiry.clone(), moments: self.moments.clone(), tally, advice }
+    }
+
+    /// The life of a pod that is created at a moment.
+    pub fn life(&self, number: u64, created: Millis, draws: bool) -> Life {
         let inquiry = self.inquiry;
+        let moments: Vec<Millis> = self.moments.iter().filter_map(|at| at.checked_sub(created)).collect();
         let terms = Terms {
             seed: inquiry.seed,
             number,
-            end: self.end,
-            deleted_at: self.end,
-            moments: &self.moments,
+            end: self.end - created,
+            deleted_at: self.end - created,
+            moments: &moments,
             draws,
             max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / inquiry.pods.max(1)),
         };
-        kubelet::play(&self.plan, &self.name(number), &terms)
+        let mut life = kubelet::play(&self.plan, &self.name(number), &terms);
+        let missed = self.moments.len() - life.words.len();
+        life.words.splice(0..0, std::iter::repeat_n(Word::Absent, missed));
+        life
     }
 
     /// What a pod of that number may be called.
     fn name(&self, number: u64) -> String {
+        let workload = &self.inquiry.workload;
+        let mut name = workload.name.clone();
         let at = number % self.size();
-        text::joined(&[&self.inquiry.workload.name, "-", &text::to_decimal(at)])
+        match workload.controller {
+            Controller::Pod => return name,
+            Controller::StatefulSet { .. } => name.push_str(&text::joined(&["-", &text::to_decimal(at)])),
+            _ => {
+                let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
+                let is_deployment = matches!(workload.controller, Controller::Deployment { .. });
+                name.push_str(if is_deployment { "-7d4b9c6f58-" } else { "-" });
+                name.extend((0..5).map(|_| char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize])));
+            }
+        }
+        name
     }
 }

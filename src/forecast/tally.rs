@@ -143,6 +143,15 @@ impl Tally {
         }
     }
 
+    /// Counts a pod that has not been created.
+    pub fn add_missing(&mut self, number: u64, end: Millis) {
+        self.pods += 1;
+        self.words.iter_mut().for_each(|counts| counts[Word::Absent as usize] += 1);
+        if number < SAMPLE {
+            self.sample.push((end, number));
+        }
+    }
+
     /// Counts a rollout.
     pub fn add_rollout(&mut self, rollout: &Rollout) {
         self.rollouts += 1;
@@ -194,6 +203,11 @@ impl Tally {
         self.sample.extend(&other.sample);
     }
 
+    /// How many pods SIGKILL has ended when they were deleted.
+    pub fn sigkilled(&self) -> u64 {
+        self.exits.iter().filter(|((exit, _), _)| *exit == Exit::KILLED).map(|(_, count)| count).sum()
+    }
+
     /// How many pods something has happened to.
     pub fn share(&self, what: What) -> f64 {
         self.first[what as usize].total() as f64 / self.pods.max(1) as f64
@@ -203,4 +217,13 @@ impl Tally {
 /// The most common of some ends: those that were counted most, and of those the least.
 pub fn most_common(ends: &Ends) -> Option<(Exit, By)> {
     ends.iter().max_by(|(a, m), (b, n)| m.cmp(n).then(b.cmp(a))).map(|(end, _)| *end)
+}
+
+/// A share in thousandths, that is 0 or 1000 only where it is none or all.
+pub fn share(part: u64, whole: u64) -> u64 {
+    match (part, whole) {
+        (0, _) | (_, 0) => 0,
+        (part, whole) if part >= whole => 1000,
+        (part, whole) => ((u128::from(part) * 1000 + u128::from(whole) / 2) / u128::from(whole)).clamp(1, 999) as u64,
+    }
 }

@@ -1,9 +1,10 @@
 //! The forecast as JSON; the shape is documented in docs/reference.md and does not change.
 
+use crate::forecast::advice::Outcome;
 use crate::forecast::behaviour::Exit;
 use crate::forecast::life::{By, What, Word};
 use crate::forecast::spread::Spread;
-use crate::forecast::tally::{Ends, most_common};
+use crate::forecast::tally::{Ends, most_common, share};
 use crate::forecast::{Forecast, Millis};
 use crate::text;
 
@@ -39,6 +40,10 @@ impl<'o> Writer<'o> {
         text::decimal(self.key(key), value);
     }
 
+    fn flag(&mut self, key: &str, value: bool) {
+        text::put(self.key(key), if value { b"true" } else { b"false" });
+    }
+
     /// Seconds with three decimals at most.
     fn time(&mut self, key: &str, value: Millis) {
         text::thousandths(self.key(key), value);
@@ -57,7 +62,6 @@ impl<'o> Writer<'o> {
         self.out.push(b'}');
     }
 
-    #[allow(dead_code)]
     fn object(&mut self, key: &str, write: impl FnOnce(&mut Writer<'_>)) {
         let out = self.key(key);
         out.push(b'{');
@@ -87,17 +91,10 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A share in thousandths, that is 0 or 1000 only where it is none or all.
-pub(super) fn share(part: u64, whole: u64) -> u64 {
-    match (part, whole) {
-        (0, _) | (_, 0) => 0,
-        (part, whole) if part >= whole => 1000,
-        (part, whole) => ((u128::from(part) * 1000 + u128::from(whole) / 2) / u128::from(whole)).clamp(1, 999) as u64,
-    }
-}
+const PERCENTILES: [(&str, u64); 3] = [("p5", 5), ("p50", 50), ("p95", 95)];
 
 fn percentiles(to: &mut Writer<'_>, spread: &Spread) {
-    for (key, percent) in [("p5", 5), ("p50", 50), ("p95", 95)] {
+    for (key, percent) in PERCENTILES {
         if let Some(time) = spread.percentile(percent) {
             to.time(key, time);
         }
@@ -126,7 +123,20 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
     }
     to.number("pods", tally.pods);
     to.time("for", inquiry.length);
+    to.text("kubernetes", &text::joined(&["1.", &text::to_decimal(inquiry.minor)]));
     to.texts("assumed", &inquiry.assumed);
+    to.object("workload", |to| {
+        let workload = &inquiry.workload;
+        to.text("kind", workload.controller.kind());
+        to.text("name", &workload.name);
+        to.text("namespace", &workload.namespace);
+        to.number("replicas", workload.replicas.into());
+        to.number("min_ready_seconds", workload.min_ready.into());
+        let names = inquiry.containers().into_iter().map(str::to_owned);
+        to.texts("containers", &names.collect::<Vec<_>>());
+        let services = workload.services.iter().map(|service| service.name.clone());
+        to.texts("services", &services.collect::<Vec<_>>());
+    });
     let whats = What::NAMES.iter().zip(&tally.first).filter(|(_, spread)| spread.total() > 0);
     to.array("events", whats, |to, ((what, kind), spread)| {
         to.text("what", what);
@@ -155,5 +165,62 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
             to.share(name, *count, tally.pods);
         }
     });
+    to.object("steady", |to| {
+        let (half, hours) = forecast.late();
+        to.time("from", half);
+        to.time("restarts_per_hour", (u128::from(tally.late_restarts) * 3_600_000_000 / u128::from(hours)) as u64);
+        to.share("ready", tally.late_ready, hours);
+    });
+    let [served, unanswered, failing] = tally.service;
+    to.object("service", |to| {
+        to.flag("assumed", inquiry.workload.services.is_empty());
+        to.share("in_service", served, forecast.played());
+        to.share("lost", unanswered + failing, served);
+        to.share("unanswered", unanswered, served);
+        to.share("failing", failing, served);
+    });
+    if tally.rollouts > 0 {
+        to.object("rollout", |to| {
+            to.number("rollouts", tally.rollouts);
+            for (key, spread) in [("complete", &tally.complete), ("failed", &tally.failed)] {
+                to.object(key, |to| {
+                    to.share("share", spread.total(), tally.rollouts);
+                    percentiles(to, spread);
+                });
+            }
+            to.object("fewest_available", |to| {
+                for (key, percent) in PERCENTILES {
+                    to.number(key, tally.fewest.percentile(percent).unwrap_or(0));
+                }
+            });
+        });
+    }
+    to.object("deletion", |to| {
+        to.time("at", forecast.moments.last().copied().unwrap_or(0));
+        to.spread("ended", &tally.ended);
+        to.spread("gone", &tally.gone);
+        end(to, &tally.exits);
+        to.share("killed", tally.sigkilled(), tally.pods);
+        to.object("unanswered", |to| {
+            to.share("share", tally.unanswered.total(), tally.served);
+            percentiles(to, &tally.unanswered);
+        });
+    });
+    to.array("advice", &forecast.advice, |to, advice| {
+        to.text("field", &advice.field);
+        to.text("set", &advice.set);
+        to.text("why", &advice.why);
+        to.object("now", |to| outcome(to, &advice.now));
+        to.object("then", |to| outcome(to, &advice.then));
+    });
+    to.texts("left_out", &forecast.left_out());
     text::put(out, b"}\n");
+}
+
+fn outcome(to: &mut Writer<'_>, outcome: &Outcome) {
+    for (key, value) in Outcome::NAMES.iter().zip(outcome.0) {
+        if let Some(thousandths) = value {
+            to.time(key, thousandths);
+        }
+    }
 }
