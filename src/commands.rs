@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start};
 use crate::faults::explain::explain;
-use crate::faults::forecast::{PROBE_FORM, Probe};
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::http::response::reason;
 use crate::identity::{self, Identity, OWN_VERSION};
@@ -27,10 +26,9 @@ Usage:
   probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
   probeserver resolve SERVICE [--count N]       call HOST[:PORT][/PATH], once or often, and say who answered
   probeserver sleep D                           wait that long (5 or 5s), for preStop
-  probeserver check-faults [PLAN or -] [--pod NAME] [--probe KIND:period=10,timeout=1,failures=3]...
-                                                explain a plan (- standard input; none: the environment), and what the
-                                                kubelet would do to such a pod
-  probeserver forecast [PLAN] [-f FILE]... [OPTION]...
+  probeserver check-faults [PLAN or -] [--pod NAME]
+                                                explain a plan (- standard input; none: the environment)
+  probeserver forecast [PLAN] [-f FILE or -]... [OPTION]...
                                                 what Kubernetes will do with such pods, and when (forecast --help)
   probeserver --help | --version
 
@@ -250,25 +248,24 @@ fn read_plan() -> Option<Vec<u8>> {
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
 #[inline(never)]
 fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
-    let (mut plan, mut pod, mut probes) = (None, None, Vec::new());
+    let (mut plan, mut pod) = (None, None);
     while let Some((&word, after)) = rest.split_first() {
         rest = match (word, after) {
             ("--pod", [name, after @ ..]) if pod.is_none() => {
                 pod = Some(*name);
                 after
             }
-            ("--probe", [probe, after @ ..]) => match Probe::parse(probe.as_bytes()) {
-                Some(parsed) => {
-                    probes.push(parsed);
-                    after
-                }
-                None => return bad_usage("--probe", &[probe], PROBE_FORM),
-            },
             (word, after) if plan.is_none() && (word == "-" || !word.starts_with('-')) => {
                 plan = Some(word);
                 after
             }
-            _ => return bad_usage("check-faults", &[word], "[PLAN or -] [--pod NAME] [--probe KIND:...]"),
+            _ => {
+                return bad_usage(
+                    "check-faults",
+                    &[word],
+                    "[PLAN or -] [--pod NAME]; probes are the business of forecast",
+                );
+            }
         };
     }
     with_config(lookup, |config| {
@@ -283,7 +280,7 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
         };
         match rules {
             Ok(rules) => {
-                print(&[&explain(&rules, &pod, &probes)]);
+                print(&[&explain(&rules, &pod)]);
                 if config.seed.is_some() && has_seeded_start(&rules) {
                     print(&["warning: ", SEEDED_START, "\n"]);
                 }

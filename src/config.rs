@@ -57,7 +57,7 @@ variables! {
     "RESPONSE_DELAY", "a duration such as 50ms, or a range such as 50ms..1s", "0s", "delay of each request that is no check";
     "FAULTS", "a fault plan", "", "fault rules, behind those that the variables above stand for";
     "SEED", "a whole number below 2^64", "", "seed of all dice; unset: from the kernel; the log tells it";
-    "CONTROL", "open, off or token:SECRET", "open", "who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem";
+    "CONTROL", "open, off or token:SECRET", "open", "who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem, /forecast";
     "CONTROL_TOKEN_FILE", "a readable file with a token in its one line, and no token in CONTROL", "", "file with that SECRET";
     "DRAIN_SECS", "seconds or a duration, at most 30 days", "0", "after SIGTERM, serve on so long with /readyz failing";
     "SHUTDOWN_SECS", "seconds or a duration, at most 30 days", "20", "after that, requests in progress have so long";

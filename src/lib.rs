@@ -16,7 +16,7 @@
 //! - [`text`], [`quantity`], [`sync`]: numbers, strings and units as bytes; locks
 //! - [`sys`]: the kernel as safe functions; the only unsafe code
 //! - [`http`]: messages as bytes and values
-//! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words, and a kubelet's view of it
+//! - [`faults`]: the language, the decision for a request, the clock, the dice; a plan in words
 //! - [`grpc`]: health over HTTP/2: frames, HPACK, streams and the health service, as bytes and values
 //! - [`resolve`]: calling a service and saying who answered
 //! - [`observe`]: the log and the counts

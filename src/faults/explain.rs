@@ -1,15 +1,12 @@
-//! A plan in plain words: what each rule does, when, and on which pods. What a kubelet makes of it is in
-//! [`super::forecast`].
+//! A plan in plain words: what each rule does, when, and on which pods. What a kubelet makes of it is the business of
+//! the forecast.
 
-use std::time::Duration;
-
-use super::forecast::{self, Probe};
 use super::rule::{CrashKind, Effect, Pods, Rule, Target};
 use super::{Check, rule};
 use crate::{quantity, text};
 
-/// Explains a plan on the pod of that name, and what the probes would do to it.
-pub fn explain(rules: &[Rule], pod: &str, probes: &[Probe]) -> String {
+/// Explains a plan on the pod of that name.
+pub fn explain(rules: &[Rule], pod: &str) -> String {
     let mut out = Vec::new();
     if rules.is_empty() {
         text::put(&mut out, b"no rules: nothing goes wrong on purpose\n");
@@ -30,14 +27,6 @@ pub fn explain(rules: &[Rule], pod: &str, probes: &[Probe]) -> String {
         if is_request && rules[..number as usize - 1].iter().any(ends_all) {
             text::put(&mut out, b"   never reached: an earlier rule ends every such request\n");
         }
-    }
-    let here: Vec<&Rule> =
-        rules.iter().filter(|rule| rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()))).collect();
-    for probe in probes {
-        forecast::forecast(&mut out, &here, probe);
-    }
-    if !probes.is_empty() {
-        text::put(&mut out, forecast::ASSUMPTIONS.as_bytes());
     }
     text::into_string(out)
 }
@@ -145,11 +134,11 @@ fn explain_window(out: &mut Vec<u8>, rule: &Rule) {
     let after = rule.after.unwrap_or_default();
     match (rule.length, rule.every) {
         (None, None) if rule.after.is_none() => {
-            let at_once: &[u8] = if forecast::is_end(rule) { b" as soon as it listens" } else { b"" };
+            let at_once: &[u8] = if is_end(rule) { b" as soon as it listens" } else { b"" };
             return text::put(out, if rule.target == Target::Process { at_once } else { b"" });
         }
         (None, None) => {
-            text::put(out, if forecast::is_end(rule) { b" " } else { b" from " });
+            text::put(out, if is_end(rule) { b" " } else { b" from " });
             quantity::write_duration(out, after);
         }
         (Some(length), None) => {
@@ -186,15 +175,9 @@ fn explain_pods(out: &mut Vec<u8>, rule: &rule::Rule, pod: &str) {
     text::put_all(out, &[" (", pod, if is_in { " is one)" } else { " is not one)" }]);
 }
 
-/// Whether a duration is what a probe's timeout does not wait for.
-pub(super) fn outlasts(shortest: Duration, longest: Duration, timeout: Duration) -> f64 {
-    if shortest >= timeout {
-        1.0
-    } else if longest <= timeout {
-        0.0
-    } else {
-        (longest - timeout).as_secs_f64() / (longest - shortest).as_secs_f64()
-    }
+/// Whether a rule ends the process by the clock.
+fn is_end(rule: &Rule) -> bool {
+    rule.target == Target::Process && matches!(rule.effect, Effect::Exit(_) | Effect::Crash(_))
 }
 
 #[cfg(test)]
@@ -203,7 +186,7 @@ mod tests {
     use crate::faults::plan;
 
     fn explained(plan: &str) -> String {
-        explain(&plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{}", error.line())), "web-0", &[])
+        explain(&plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{}", error.line())), "web-0")
     }
 
     #[test]

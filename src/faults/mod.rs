@@ -5,7 +5,6 @@ pub mod clock;
 pub mod dice;
 pub mod engine;
 pub mod explain;
-pub mod forecast;
 pub mod plan;
 pub mod rule;
 

@@ -128,8 +128,9 @@ pub(super) fn advise(inquiry: &Inquiry, tally: &Tally) -> Vec<Advice> {
     let now = Outcome::of(tally);
     let mut adviser = Adviser { inquiry, tally, now, advice: Vec::new() };
     for at in 0..inquiry.workload.pod.containers.len() {
-        adviser.starting(at);
-        adviser.living(at);
+        if !adviser.starting(at) {
+            adviser.living(at);
+        }
         adviser.readiness(at);
         adviser.deletion(at);
     }
@@ -165,8 +166,8 @@ impl Adviser<'_> {
         text::joined(&["containers[", &self.container(at).name, "].", field])
     }
 
-    /// A start that is slower than its probes' patience.
-    fn starting(&mut self, at: usize) {
+    /// A start that is slower than its probes' patience. Whether that is what is wrong.
+    fn starting(&mut self, at: usize) -> bool {
         let (startup, liveness) = (self.container(at).startup.clone(), self.container(at).liveness.clone());
         let started_late = |tally: &Tally, period: u32| {
             let latest = tally.first[What::Started as usize].percentile(100)?;
@@ -193,16 +194,15 @@ impl Adviser<'_> {
                         text::to_decimal(failures.into()),
                         text::joined(&why),
                     );
-                    self.note(words, Measure::Restarted, &then);
+                    return self.note(words, Measure::Restarted, &then);
                 }
                 None => {
                     let then = again(self.inquiry, |inquiry| *probe(inquiry, at, Kind::Startup) = None);
                     let why = "it never passes, however long it is given".to_owned();
                     let words = (self.field(at, "startupProbe"), "what the program answers".to_owned(), why);
-                    self.note(words, Measure::Restarted, &then);
+                    return self.note(words, Measure::Restarted, &then);
                 }
             }
-            return;
         }
         // Killed by liveness without ever having passed it.
         let never_passed = self.tally.first[What::FailingLiveness as usize].total() * 2
@@ -219,9 +219,10 @@ impl Adviser<'_> {
                 let then = with(failures);
                 let set = ["as livenessProbe, with failureThreshold ", &text::to_decimal(failures.into())];
                 let why = "liveness kills it before it has started".to_owned();
-                self.note((self.field(at, "startupProbe"), text::joined(&set), why), Measure::Restarted, &then);
+                return self.note((self.field(at, "startupProbe"), text::joined(&set), why), Measure::Restarted, &then);
             }
         }
+        false
     }
 
     /// Liveness that kills what lives.

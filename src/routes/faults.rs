@@ -88,10 +88,8 @@ fn changed(request: &Request<'_>, engine: &Engine) -> Outcome {
 /// The rules: a plan in canonical spelling with the counts as comments, or JSON.
 fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
     let rules = engine.rules();
-    let accept = request.head.field("accept").unwrap_or_default();
-    let wants_json = accept.windows(16).any(|part| text::is_same(part, b"application/json"));
     let mut out = Vec::new();
-    if !wants_json {
+    if !super::wants_json(request) {
         rules.iter().for_each(|live| write_line(&mut out, live));
         return Outcome::Respond(Response::text(out));
     }

@@ -6,6 +6,7 @@ pub mod basics;
 pub mod checks;
 pub mod crash;
 pub mod faults;
+pub mod forecast;
 mod guard;
 pub mod load;
 mod metrics;
@@ -160,6 +161,14 @@ static ROUTES: [Row; counts::ROUTES] = [
     Row { methods: ACT, handler: crash::answer, ..control(&["/crash"]) },
     Row { methods: ACT, guard: Guard::Control, is_slow: true, handler: load::cpu, ..at(&["/cpu"]) },
     Row { methods: ACT, guard: Guard::Control, is_slow: true, handler: load::memory, ..at(&["/mem"]) },
+    Row {
+        methods: POST,
+        guard: Guard::Control,
+        is_slow: true,
+        max_body: forecast::MAX_MANIFESTS,
+        handler: forecast::answer,
+        ..at(&["/forecast"])
+    },
     Row { guard: Guard::Origin, is_slow: true, handler: resolve::answer, ..at(&["/resolve"]) },
     Row { handler: values::ip, ..at(&["/ip"]) },
     Row { handler: values::hostname, ..at(&["/hostname"]) },
@@ -301,6 +310,12 @@ pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Out
     }
 }
 
+/// Whether the client asks for JSON.
+fn wants_json(request: &Request<'_>) -> bool {
+    let accept = request.head.field("accept").unwrap_or_default();
+    accept.windows(16).any(|part| crate::text::is_same(part, b"application/json"))
+}
+
 /// What `fail` makes of a request: a check's error body, elsewhere the status and its phrase.
 pub fn failed(route: Route, status: u16, request: &Request<'_>) -> Response {
     let response = match route.check() {
@@ -351,11 +366,15 @@ mod tests {
         );
         assert_eq!(
             names(|route| !matches!(route.guarded(), Guard::Free | Guard::Origin)),
-            ["/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash", "/cpu", "/mem"]
+            ["/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash", "/cpu", "/mem", "/forecast"]
         );
         assert_eq!(names(|route| route.guarded() == Guard::Origin), ["/resolve"]);
+        for route in Route::all().filter(|route| *route != Route::OTHER) {
+            let path = route.name().replace("/N", "/1");
+            assert_eq!(crate::faults::is_protected(path.as_bytes()), route.row().is_protected, "{path}");
+        }
         assert_eq!(names(|route| route.guarded() == Guard::ControlButLook), ["/faults"]);
-        assert_eq!(names(Route::is_slow), ["/cpu", "/mem", "/resolve"]);
+        assert_eq!(names(Route::is_slow), ["/cpu", "/mem", "/forecast", "/resolve"]);
         assert_eq!(names(|route| route.row().closes), ["/whoami"]);
         assert_eq!(names(Route::looks_around), ["/whoami", "/metrics"]);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{load, resolve};
+use super::{forecast, load, resolve};
 use crate::config::Config;
 use crate::faults::engine::{Decision, Engine};
 use crate::http::head::Head;
@@ -83,6 +83,8 @@ pub enum Work {
     Cpu(Duration),
     /// Touch so many bytes, and then hold them so long.
     Memory(u64, Duration),
+    /// Make a forecast.
+    Forecast(Box<forecast::Forecast>),
     /// Call a service.
     Call(Box<resolve::Call>),
 }
@@ -93,6 +95,7 @@ impl Work {
         match self {
             Self::Cpu(duration) => load::burn(duration),
             Self::Memory(size, duration) => load::hold(size, duration, state),
+            Self::Forecast(forecast) => forecast::run(&forecast),
             Self::Call(call) => Outcome::Respond(resolve::run(*call, state)),
         }
     }

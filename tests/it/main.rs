@@ -13,6 +13,7 @@ mod table;
 
 // The promise to the program this one replaces, and the routes.
 mod compat;
+mod forecast;
 mod many;
 mod metrics;
 mod page;

@@ -137,6 +137,33 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
         let services = workload.services.iter().map(|service| service.name.clone());
         to.texts("services", &services.collect::<Vec<_>>());
     });
+    events(to, forecast);
+    to.array("status", forecast.moments.iter().zip(&tally.words), |to, (at, words)| {
+        to.time("at", *at);
+        for (name, count) in Word::NAMES.iter().zip(words).filter(|(_, count)| **count > 0) {
+            to.share(name, *count, tally.pods);
+        }
+    });
+    to.object("steady", |to| {
+        let (half, hours) = forecast.late();
+        to.time("from", half);
+        to.time("restarts_per_hour", (u128::from(tally.late_restarts) * 3_600_000_000 / u128::from(hours)) as u64);
+        to.share("ready", tally.late_ready, hours);
+    });
+    outcomes(to, forecast);
+    to.array("advice", &forecast.advice, |to, advice| {
+        to.text("field", &advice.field);
+        to.text("set", &advice.set);
+        to.text("why", &advice.why);
+        to.object("now", |to| outcome(to, &advice.now));
+        to.object("then", |to| outcome(to, &advice.then));
+    });
+    to.texts("left_out", &forecast.left_out());
+    text::put(out, b"}\n");
+}
+
+fn events(to: &mut Writer<'_>, forecast: &Forecast) {
+    let (inquiry, tally) = (&forecast.inquiry, &forecast.tally);
     let whats = What::NAMES.iter().zip(&tally.first).filter(|(_, spread)| spread.total() > 0);
     to.array("events", whats, |to, ((what, kind), spread)| {
         to.text("what", what);
@@ -159,18 +186,10 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
         end(to, &restart.ends);
         to.text("by", most_common(&restart.ends).map_or(By::Itself, |(_, by)| by).name());
     });
-    to.array("status", forecast.moments.iter().zip(&tally.words), |to, (at, words)| {
-        to.time("at", *at);
-        for (name, count) in Word::NAMES.iter().zip(words).filter(|(_, count)| **count > 0) {
-            to.share(name, *count, tally.pods);
-        }
-    });
-    to.object("steady", |to| {
-        let (half, hours) = forecast.late();
-        to.time("from", half);
-        to.time("restarts_per_hour", (u128::from(tally.late_restarts) * 3_600_000_000 / u128::from(hours)) as u64);
-        to.share("ready", tally.late_ready, hours);
-    });
+}
+
+fn outcomes(to: &mut Writer<'_>, forecast: &Forecast) {
+    let (inquiry, tally) = (&forecast.inquiry, &forecast.tally);
     let [served, unanswered, failing] = tally.service;
     to.object("service", |to| {
         to.flag("assumed", inquiry.workload.services.is_empty());
@@ -206,15 +225,6 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast) {
             percentiles(to, &tally.unanswered);
         });
     });
-    to.array("advice", &forecast.advice, |to, advice| {
-        to.text("field", &advice.field);
-        to.text("set", &advice.set);
-        to.text("why", &advice.why);
-        to.object("now", |to| outcome(to, &advice.now));
-        to.object("then", |to| outcome(to, &advice.then));
-    });
-    to.texts("left_out", &forecast.left_out());
-    text::put(out, b"}\n");
 }
 
 fn outcome(to: &mut Writer<'_>, outcome: &Outcome) {

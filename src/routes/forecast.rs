@@ -1,0 +1,63 @@
+//! `POST /forecast`: what Kubernetes will do with the workloads of the content, or with one container and the probes of
+//! the query, when they behave by the plan of the query.
+
+use super::{Outcome, Request, State, Work, wants_json};
+use crate::forecast::asked::{Asked, REQUEST};
+use crate::forecast::play::Inquiry;
+use crate::forecast::{play, tell};
+use crate::http::response::Response;
+use crate::http::target;
+
+/// Most content: more than any one object that the API server takes has of its own, and room for a few.
+pub(super) const MAX_MANIFESTS: u64 = 256 * 1024;
+
+/// A forecast to be made.
+pub struct Forecast {
+    inquiries: Vec<Inquiry>,
+    is_json: bool,
+}
+
+/// Checks what is asked; the play itself is work.
+pub(super) fn answer(request: &Request<'_>, _: &'static State) -> Outcome {
+    match asked(request) {
+        Ok(forecast) => Outcome::Work(Work::Forecast(Box::new(forecast))),
+        Err(line) => Outcome::Respond(Response::error(400, &line)),
+    }
+}
+
+fn asked(request: &Request<'_>) -> Result<Forecast, String> {
+    let (mut asked, mut is_json) = (Asked::new(REQUEST), wants_json(request));
+    let query = request.head.target.query;
+    for pair in query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+        let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+        let value = pair.get(equals + 1..).unwrap_or_default();
+        // As forms are sent, where a space is a plus.
+        let spaced: Vec<u8> = value.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        let value = target::decode(&spaced).and_then(|value| String::from_utf8(value).ok());
+        let (Some(value), Ok(name)) = (value, str::from_utf8(&pair[..equals])) else {
+            return Err("query: expected UTF-8".to_owned());
+        };
+        match name {
+            "format" if value == "json" || value == "text" => is_json = value == "json",
+            "format" => return Err("format: expected text or json".to_owned()),
+            _ => asked.set(name, &value).unwrap_or_else(|| {
+                let known = "plan, container, probe, only, pods, for, delete-at, seed, kubernetes or format";
+                Err(crate::text::joined(&["query: expected one of ", known]))
+            })?,
+        }
+    }
+    let content = [("content", request.body)];
+    let inputs = if request.body.is_empty() { &content[..0] } else { &content[..] };
+    Ok(Forecast { inquiries: asked.inquiries(inputs)?, is_json })
+}
+
+/// Plays, and tells.
+pub(super) fn run(forecast: &Forecast) -> Outcome {
+    let mut out = Vec::new();
+    for inquiry in &forecast.inquiries {
+        let play = play::Play::new(inquiry);
+        let told = play.told(play.run(0..play.groups()));
+        if forecast.is_json { tell::json::write(&mut out, &told) } else { tell::text::write(&mut out, &told) }
+    }
+    Outcome::Respond(if forecast.is_json { Response::json(out) } else { Response::text(out) })
+}

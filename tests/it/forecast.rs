@@ -1,0 +1,229 @@
+//! What Kubernetes will do: the command line, the route, and that one seed has one forecast.
+
+#![allow(clippy::unwrap_used)] // Its helpers are tests too.
+
+use std::fs;
+use std::path::Path;
+
+use probeserver::forecast::asked::{Asked, COMMAND};
+use probeserver::forecast::play::{Inquiry, Play};
+use probeserver::forecast::tell;
+use probeserver::forecast::yaml::{Documents, Node, Value, prepare};
+
+use crate::harness::{Server, run};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The output of a forecast that is told, and its exit status.
+fn forecast(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let ended = run(&[&["forecast"], arguments].concat(), &[]);
+    (ended.code, ended.stdout, ended.stderr)
+}
+
+/// The keys of every object in a JSON text, as paths.
+fn keys(json: &str) -> Vec<String> {
+    fn walk(node: &Node<'_>, path: &str, keys: &mut Vec<String>) {
+        match &node.value {
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    let path = format!("{path}.{key}");
+                    if !keys.contains(&path) {
+                        keys.push(path.clone());
+                    }
+                    walk(value, &path, keys);
+                }
+            }
+            Value::Sequence(items) => items.iter().for_each(|item| walk(item, path, keys)),
+            _ => {}
+        }
+    }
+    let text = prepare(json.as_bytes()).unwrap();
+    let node = Documents::new(&text).next_document().unwrap().unwrap();
+    let mut keys = Vec::new();
+    walk(&node, "", &mut keys);
+    keys
+}
+
+fn inquiry(options: &[(&str, &str)], manifest: Option<&str>) -> Inquiry {
+    let mut asked = Asked::new(COMMAND);
+    for (name, value) in options {
+        asked.set(name, value).unwrap_or_else(|| panic!("{name}")).unwrap_or_else(|line| panic!("{line}"));
+    }
+    let inputs: Vec<(&str, &[u8])> = manifest.iter().map(|text| ("m", text.as_bytes())).collect();
+    asked.inquiries(&inputs).unwrap_or_else(|line| panic!("{line}")).remove(0)
+}
+
+fn json(inquiry: &Inquiry, parts: u64) -> String {
+    let play = Play::new(inquiry);
+    let groups = play.groups();
+    let mut sum = play.run(0..groups / parts);
+    for part in 1..parts {
+        sum.merge(&play.run(groups * part / parts..groups * (part + 1) / parts));
+    }
+    let mut out = Vec::new();
+    tell::json::write(&mut out, &play.told(sum));
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_readme_shows_what_it_prints() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, example) = readme.split_once("    probeserver forecast \"start delay 45s\" --probe").expect("the example");
+    let mut lines = example.split("\n\n").next().unwrap().lines();
+    let probes: Vec<&str> = lines.next().unwrap().split_whitespace().filter(|word| *word != "--probe").collect();
+    let (code, stdout, _) = forecast(&["start delay 45s", "--probe", probes[0], "--probe", probes[1]]);
+    assert_eq!(code, Some(0));
+    let mut printed = stdout.lines();
+    for line in lines.map(|line| &line[4..]) {
+        assert!(printed.any(|printed| printed == line), "not printed, or not there: {line:?} of\n{stdout}");
+    }
+}
+
+#[test]
+fn every_bad_input_is_one_line_and_exit_2() {
+    let empty = root().join("target/empty.yaml");
+    fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    let base = root().join("k8s/base/deployment.yaml");
+    let base = base.to_str().unwrap();
+    for (arguments, want) in [
+        (&["app fial"][..], "plan: line 1, column 5: got \"fial\", expected an effect"),
+        (&["app fail", "app fail"], "plan: got \"app fail\", expected one plan"),
+        (&["--pods", "0"], "--pods: got \"0\", expected a number, 1 to 1000000"),
+        (&["--for", "25h"], "--for: got \"25h\", expected a duration such as 15m, 1s to 24h"),
+        (&["--for", "0s"], "--for: got \"0s\""),
+        (&["--seed", "x"], "--seed: got \"x\", expected a whole number below 2^64"),
+        (&["--kubernetes", "1.20"], "--kubernetes: got \"1.20\", expected 1.29 to 1.36"),
+        (&["--probe", "live"], "--probe: got \"live\", expected liveness, readiness or startup"),
+        (&["--probe", "liveness", "--probe", "liveness:tcp"], "expected one probe of each kind"),
+        (&["--delete-at", "20m"], "delete-at: expected a time before the end of the play"),
+        (&["--container", "x"], "--container: got \"x\", expected NAME=PLAN"),
+        (&["--container", "x=app fail"], "--container: got \"x\", expected one of app"),
+        (&["--format", "xml"], "--format: expected text or json"),
+        (&["--fail-on", "rain"], "--fail-on: got \"rain\", expected never-ready, restarts, lost-calls, rollout-failed"),
+        (&["--nonsense", "x"], "got \"--nonsense\", expected an option of forecast --help"),
+        (&["--pods"], "--pods: expected a value"),
+        (&["-f", "no-such-file"], "no-such-file: "),
+        (&["-f", empty], "got nothing, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"),
+        (&["-f", base, "--only", "x"], "only: got \"x\", expected one of Deployment/probeserver"),
+        (&["-f", base, "--probe", "liveness"], "probe: a manifest has probes of its own"),
+    ] {
+        let (code, stdout, stderr) = forecast(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(stderr.starts_with("forecast: ") && stderr.contains(want), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+    }
+    let (code, help, _) = forecast(&["--help"]);
+    assert_eq!(code, Some(0));
+    let options = ["--probe", "--container", "--pods", "--for", "--seed", "--delete-at", "--kubernetes", "--fail-on"];
+    assert!(options.iter().all(|option| help.contains(option)), "{help}");
+}
+
+#[test]
+fn what_is_to_be_avoided_is_exit_1() {
+    for (plan, outcome, want) in [
+        ("ready fail", "never-ready", 1),
+        ("ready fail for 20s", "never-ready", 0),
+        ("process exit 1 after 5m", "restarts", 1),
+        ("", "restarts,never-ready", 0),
+        ("app fail 10%", "lost-calls", 1),
+    ] {
+        let arguments = [plan, "--probe", "readiness", "--pods", "30", "--fail-on", outcome];
+        assert_eq!(forecast(&arguments).0, Some(want), "{plan} {outcome}");
+    }
+    let base = root().join("k8s/base/deployment.yaml");
+    let arguments = ["ready fail", "-f", base.to_str().unwrap(), "--pods", "30", "--fail-on", "rollout-failed"];
+    assert_eq!(forecast(&arguments).0, Some(1));
+}
+
+#[test]
+fn a_seed_has_one_forecast_however_the_pods_are_shared_out() {
+    let base = fs::read_to_string(root().join("k8s/base/deployment.yaml")).unwrap();
+    let options = [("plan", "start delay 1s..9s; live fail after 1m 20%; process exit 3 5% every 30s"), ("pods", "99")];
+    let known = inquiry(&options, Some(&base));
+    assert_eq!(json(&known, 1), json(&known, 3));
+    assert_ne!(json(&known, 1), json(&Inquiry { seed: 2, ..known.clone() }, 1));
+}
+
+#[test]
+fn the_json_has_the_fields_that_the_reference_names() {
+    let reference = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let section = reference.split("\n## Forecast\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let base = fs::read_to_string(root().join("k8s/base/deployment.yaml")).unwrap();
+    let options = [("plan", "start delay 70s; live fail after 1m; term ignore"), ("pods", "30")];
+    let found = keys(&json(&inquiry(&options, Some(&base)), 1));
+    for key in &found {
+        let last = key.rsplit('.').next().unwrap();
+        let is_word = key.starts_with(".status.") || ["p5", "p50", "p95"].contains(&last);
+        assert!(is_word || section.contains(&format!("`{last}`")), "{key} is not in the reference");
+    }
+    let top = [
+        "seed",
+        "pods",
+        "for",
+        "kubernetes",
+        "assumed",
+        "workload",
+        "events",
+        "restarts",
+        "status",
+        "steady",
+        "service",
+        "rollout",
+        "deletion",
+        "advice",
+        "left_out",
+    ];
+    let tops: Vec<&str> =
+        found.iter().filter_map(|key| key.strip_prefix('.')).filter(|key| !key.contains('.')).collect();
+    assert_eq!(tops, top, "and in this order");
+}
+
+#[test]
+fn a_play_without_end_is_cut_and_says_so() {
+    let known = inquiry(&[("plan", "listen close for 1ms every 2ms"), ("pods", "2"), ("for", "2h")], None);
+    let told = json(&Inquiry { max_events: 20_000, ..known }, 1);
+    assert!(told.contains("the rest of 2 pods that did more than a play may"), "{told}");
+}
+
+fn post(server: &Server, query: &str, fields: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let head = format!("POST /forecast{query} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\n\r\n");
+    let response = server.ask(head + body);
+    (response.status, response.text())
+}
+
+#[test]
+fn forecasts_are_made_over_http_too() {
+    let server = Server::start(&[]);
+    let base = fs::read_to_string(root().join("k8s/base/deployment.yaml")).unwrap();
+    let (status, told) = post(&server, "?plan=start+delay+45s&pods=30", "Accept: application/json\r\n", &base);
+    assert_eq!(status, 200, "{told}");
+    let known = inquiry(&[("plan", "start delay 45s"), ("pods", "30")], Some(&base));
+    assert_eq!(told, json(&known, 1), "the same as on the command line");
+    let (status, told) = post(&server, "?probe=liveness:period=5&plan=live%20fail&pods=10", "", "");
+    assert!(status == 200 && told.contains("killed by the liveness probe"), "{status} {told}");
+    for (query, body, status, want) in [
+        ("?pods=1001", "", 400, "pods: got \"1001\", expected a number, 1 to 1000\n"),
+        ("?for=2h", "", 400, "for: got \"2h\", expected a duration such as 15m, 1s to 1h\n"),
+        ("?rain=1", "", 400, "query: expected one of plan, container"),
+        ("?format=xml", "", 400, "format: expected text or json\n"),
+        ("?plan=%ff", "", 400, "query: expected UTF-8\n"),
+        (
+            "",
+            "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n",
+            400,
+            "content: got ConfigMap/a, expected a Deployment",
+        ),
+        ("", "a:\n\tb: c\n", 400, "content:2:1: "),
+    ] {
+        let (got, line) = post(&server, query, "", body);
+        assert!(got == status && line.starts_with(want) && line.lines().count() == 1, "{query} {body}: {got} {line}");
+    }
+    assert_eq!(post(&server, "", "", &" ".repeat(256 * 1024 + 1)).0, 413);
+    assert_eq!(server.get("/forecast").status, 405);
+    let closed = Server::start(&[("CONTROL", "off")]);
+    assert_eq!(post(&closed, "", "", "").0, 404);
+}
