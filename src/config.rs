@@ -346,7 +346,7 @@ impl Config {
         });
         let config = Self {
             port: read.number("PORT", 0, 65535).map(|port| port as u16),
-            bind: read.parsed("BIND", text::parse_ip),
+            bind: read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical()),
             content,
             content_type: read.field_value("CONTENT_TYPE").unwrap_or_else(|| crate::http::response::TEXT.to_owned()),
             hostname: read.text("HOSTNAME"),

@@ -86,8 +86,14 @@ impl Log {
     /// Starts the thread that writes, if it does not run yet. Without a thread to be had, lines are kept until the
     /// next try, or until [`Log::flush`].
     pub fn start(&'static self) {
-        if !self.has_writer.swap(true, Ordering::Relaxed) && sys::spawn("log", STACK, || self.write_forever()).is_err()
-        {
+        if self.has_writer.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let work = || {
+            sys::forget_low_ports(); // Where it is started before there is a port, the first thread still needs it.
+            self.write_forever()
+        };
+        if sys::spawn("log", STACK, work).is_err() {
             self.has_writer.store(false, Ordering::Relaxed);
         }
     }

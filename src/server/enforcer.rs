@@ -1,5 +1,6 @@
 //! Enforces the rules that go by the clock: on the listener, on the process, and its end.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,15 +8,16 @@ use super::Server;
 use crate::faults::engine::LiveRule;
 use crate::faults::rule::Effect;
 use crate::process::ending::{self, Ending};
-use crate::process::load::Load;
+use crate::process::strain::Load;
 use crate::{sys, text};
 
 /// The clock is not looked at more often than this, however small the windows of a rule.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The loads that are at work, each with its rule.
+/// The rules whose load should be at work, each with it; without it where it could not be had, so that it is tried once in a
+/// window and not at each look at the clock.
 #[derive(Default)]
-pub(super) struct Enforcer(Vec<(Arc<LiveRule>, Load)>);
+pub(super) struct Enforcer(Vec<(Arc<LiveRule>, Option<Load>)>);
 
 /// How a rule is named where it ends something: `rule 1: process exit 3`.
 pub(super) fn named(live: &LiveRule) -> String {
@@ -36,19 +38,10 @@ impl Enforcer {
                 None => line,
             });
         }
-        self.0.retain(|(live, _)| tick.loads.iter().any(|at_work| Arc::ptr_eq(live, at_work)));
-        for live in &tick.loads {
-            if self.0.iter().any(|(known, _)| Arc::ptr_eq(known, live)) {
-                continue;
-            }
-            match start(live) {
-                Ok(load) => self.0.push((Arc::clone(live), load)),
-                Err(error) => {
-                    let line = log.line("fault_failed").text("rule", live.rule.spelled().as_bytes());
-                    log.write(line.text("error", sys::error_text(&error).as_bytes()));
-                }
-            }
-        }
+        self.put_to_work(&tick.loads, start, |live, error| {
+            let line = log.line("fault_failed").text("rule", live.rule.spelled().as_bytes());
+            log.write(line.text("error", sys::error_text(&error).as_bytes()));
+        });
         if let Some(live) = tick.end {
             match live.rule.effect {
                 Effect::Exit(code) => ending::end(log, Ending::Exit(code), &named(&live)),
@@ -58,12 +51,53 @@ impl Enforcer {
         }
         tick.next.map(|next| next.max(now + SHORTEST))
     }
+
+    /// Ends the loads whose window has shut, and starts those whose window has opened.
+    fn put_to_work(
+        &mut self,
+        wanted: &[Arc<LiveRule>],
+        start: impl Fn(&LiveRule) -> io::Result<Load>,
+        failed: impl Fn(&LiveRule, io::Error),
+    ) {
+        self.0.retain(|(live, _)| wanted.iter().any(|at_work| Arc::ptr_eq(live, at_work)));
+        for live in wanted {
+            if !self.0.iter().any(|(known, _)| Arc::ptr_eq(known, live)) {
+                let load = start(live).map_err(|error| failed(live, error)).ok();
+                self.0.push((Arc::clone(live), load));
+            }
+        }
+    }
 }
 
-fn start(live: &LiveRule) -> std::io::Result<Load> {
+fn start(live: &LiveRule) -> io::Result<Load> {
     match live.rule.effect {
         Effect::Mem(bytes) => Load::hold(bytes),
         Effect::Cpu(percent) => Load::burn(percent),
-        _ => Err(std::io::ErrorKind::InvalidInput.into()), // Cannot fail: no other effect is a load.
+        _ => Err(io::ErrorKind::InvalidInput.into()), // Cannot fail: no other effect is a load.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::engine::Engine;
+    use crate::faults::plan;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_load_that_cannot_be_had_is_tried_once_a_window() {
+        let rules = plan::parse(b"process mem 4000000Gi").unwrap_or_else(|error| panic!("{}", error.line()));
+        let rules = Engine::new(1, "web-0", rules, Instant::now()).rules();
+        let (tries, failures) = (Cell::new(0), Cell::new(0));
+        let start = |live: &LiveRule| {
+            tries.set(tries.get() + 1);
+            start(live)
+        };
+        let mut enforcer = Enforcer::default();
+        for (open, want) in [(true, 1), (true, 1), (false, 1), (true, 2), (true, 2)] {
+            let wanted = if open { &rules[..] } else { &[] };
+            enforcer.put_to_work(wanted, start, |_, _| failures.set(failures.get() + 1));
+            assert_eq!((tries.get(), failures.get()), (want, want));
+        }
     }
 }

@@ -66,6 +66,8 @@ pub fn serve(mut config: Config) -> i32 {
             );
         }
     };
+    // Before there are workers, which have what this thread has.
+    sys::forget_low_ports();
     let begun = build(config, log, engine, opened.listener, started, started_at).and_then(|server| {
         announce(server, opened.is_fallback);
         // Nobody gets in before the rules of this moment hold.

@@ -72,11 +72,7 @@ fn bind_port(address: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenEr
     let wanted = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
     let attempt = |address: SocketAddr| {
         sys::bind(address).or_else(|error| match error.kind() {
-            ErrorKind::PermissionDenied if sys::allow_low_ports().is_ok() => {
-                let bound = sys::bind(address);
-                sys::forget_low_ports();
-                bound
-            }
+            ErrorKind::PermissionDenied if sys::allow_low_ports().is_ok() => sys::bind(address),
             _ => Err(error),
         })
     };

@@ -67,7 +67,7 @@ pub fn cpu_count() -> usize {
 }
 
 /// CAP_NET_BIND_SERVICE in capabilities(7).
-const NET_BIND_SERVICE: u32 = 10;
+const BIND_BIT: u32 = 1 << 10;
 
 /// One set of capabilities, as version 3 of capget(2) lays it out.
 #[repr(C)]
@@ -93,15 +93,18 @@ fn change_capabilities(change: impl FnOnce(&mut Capabilities)) -> Result<Capabil
 /// Makes the permitted CAP_NET_BIND_SERVICE effective. Fails where it is not permitted: the image's
 /// file capability is permitted only, since an effective one makes exec fail in a pod that drops it.
 pub fn allow_low_ports() -> Result<()> {
-    const BIT: u32 = 1 << NET_BIND_SERVICE;
-    let set = change_capabilities(|set| set.effective |= set.permitted & BIT)?;
-    if set.effective & BIT == 0 { Err(Error::from_raw_os_error(libc::EACCES)) } else { Ok(()) }
+    let set = change_capabilities(|set| set.effective |= set.permitted & BIND_BIT)?;
+    if set.effective & BIND_BIT == 0 { Err(Error::from_raw_os_error(libc::EACCES)) } else { Ok(()) }
 }
 
-/// Gives CAP_NET_BIND_SERVICE up for good: a bound port stays ours without it.
+/// Gives CAP_NET_BIND_SERVICE up for good: a bound port stays ours without it. For this thread, and for those that it starts
+/// from now on.
 pub fn forget_low_ports() {
     // Where it was never had there is nothing to give up.
-    let _ = change_capabilities(|set| (set.effective, set.permitted) = (0, 0));
+    let _ = change_capabilities(|set| {
+        set.effective &= !BIND_BIT;
+        set.permitted &= !BIND_BIT;
+    });
 }
 
 /// Gives /proc/self back to this user: an exec that gained a file capability left it to root.

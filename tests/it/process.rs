@@ -110,6 +110,34 @@ fn a_port_in_use_is_named_with_its_cause() {
 }
 
 #[test]
+fn an_ipv4_address_written_as_ipv6_is_the_ipv4_that_it_is() {
+    let server = Server::spawn(&[("BIND", "::ffff:127.0.0.1")]);
+    server.wait_until_listening();
+    assert!(server.address().is_ipv4(), "{server}");
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+/// Whoever runs the tests as root sees this fail where a thread keeps what it does not need any more: also the log's, which
+/// a start rule has writing before there is a port.
+#[test]
+fn no_thread_keeps_the_privilege_for_low_ports() {
+    const BIT: u64 = 1 << 10;
+    let server = Server::spawn(&[("START_WAIT_SECS", "0.1")]);
+    server.wait_until_listening();
+    assert_eq!(server.get("/healthz").status, 200);
+    let mut threads = 0;
+    for entry in std::fs::read_dir(format!("/proc/{}/task", server.pid)).unwrap() {
+        let status = std::fs::read_to_string(entry.unwrap().path().join("status")).unwrap();
+        for set in ["CapPrm:\t", "CapEff:\t"] {
+            let bits = status.lines().find_map(|line| line.strip_prefix(set)).expect("the kernel tells");
+            assert_eq!(u64::from_str_radix(bits, 16).expect("hexadecimal") & BIT, 0, "{status}");
+        }
+        threads += 1;
+    }
+    assert!(threads >= 4, "{threads}: the first, the log's, two workers");
+}
+
+#[test]
 fn port_0_is_a_free_port_on_every_address() {
     let server = Server::spawn(&[("BIND", "")]);
     server.wait_until_listening();
