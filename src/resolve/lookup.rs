@@ -10,7 +10,6 @@
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sys;
@@ -104,7 +103,7 @@ impl Lookup {
         lock(&self.progress).running += 1;
         let lookup = Arc::clone(self);
         let work = move || lookup.answer(family, ask_resolver(&lookup.host, family));
-        let is_asked = thread::Builder::new().name("lookup".to_owned()).stack_size(STACK).spawn(work).is_ok();
+        let is_asked = sys::spawn("lookup", STACK, work).is_ok();
         if !is_asked {
             lock(&self.progress).running -= 1;
         }

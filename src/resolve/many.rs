@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Service;
@@ -11,6 +10,7 @@ use super::call::{self, PassedOn, Rules};
 use super::error::{CallError, Cause};
 use super::link::{Answer, Link};
 use super::summary::Summary;
+use crate::sys;
 
 /// Most calls at a time.
 pub const AT_ONCE: usize = 4;
@@ -70,7 +70,7 @@ pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result
             theirs.work(&mut |_| {});
             theirs.leave();
         };
-        if thread::Builder::new().name("call".to_owned()).stack_size(STACK).spawn(help).is_err() {
+        if sys::spawn("call", STACK, help).is_err() {
             shared.leave(); // Fewer at a time, then.
         }
     }

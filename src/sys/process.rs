@@ -9,6 +9,8 @@ use crate::text;
 
 /// Starts a thread that nobody waits for. (`thread::spawn` panics where no thread is to be had, as at a limit of pids.)
 pub fn spawn(name: &str, stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    // Boxed, so that std's part of it is in the binary once, and not once for each kind of work.
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
     thread::Builder::new().name(name.to_owned()).stack_size(stack_size).spawn(work).map(drop)
 }
 
