@@ -39,11 +39,12 @@ pub(super) fn need<'a, 't>(node: &'a Node<'t>, name: &str) -> Result<&'a Node<'t
     }
 }
 
-/// A string.
+/// A string; null is an empty one.
 pub(super) fn as_text<'a>(node: &'a Node<'_>) -> Result<&'a str, Fault> {
     match &node.value {
         Value::Text(value) => Ok(value),
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) => unexpected(node, "text"),
+        Value::Null => Ok(""),
+        Value::Sequence(_) | Value::Mapping(_) => unexpected(node, "text"),
         _ => unexpected(node, "text: put it in quotes"),
     }
 }

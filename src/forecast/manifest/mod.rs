@@ -4,6 +4,7 @@
 mod controller;
 mod field;
 mod known;
+mod name;
 mod pod;
 mod probe;
 mod selector;
@@ -157,6 +158,12 @@ fn add_object(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str)
     };
     let metadata = field::need(node, "metadata")?;
     let namespace = String::from(text_or(metadata, "namespace", "default")?);
+    selector::labels(node)?;
+    for (field, check) in [("namespace", name::check_label as fn(&Node<'_>) -> _), ("name", name::check_subdomain)] {
+        if !text_or(metadata, field, "")?.is_empty() {
+            check(field::need(metadata, field)?)?;
+        }
+    }
     let name = String::from(match text_or(metadata, "name", "")? {
         "" => need_text(metadata, if get(metadata, "generateName")?.is_some() { "generateName" } else { "name" })?,
         name => name,

@@ -1,10 +1,11 @@
 //! The pod and its containers.
 
 use super::field::{
-    PORT, as_text, as_whole, choice, fail, get, list, need, need_text, quantity, text_or, texts, unexpected, whole,
+    PORT, as_text, as_whole, choice, fail, flag, get, list, need, need_text, quantity, text_or, texts, unexpected,
 };
+use super::name::{check_label, port_name};
 use super::probe::{self, Ports};
-use super::selector::{check_label, labels};
+use super::selector::labels;
 use crate::forecast::workload::{Container, Pod, RestartPolicy};
 use crate::forecast::yaml::{Fault, Node};
 
@@ -35,9 +36,11 @@ pub(super) fn pod(node: &Node<'_>) -> Result<Pod, Fault> {
     for gate in list(spec, "readinessGates")? {
         pod.readiness_gates.push(String::from(need_text(gate, "conditionType")?));
     }
+    // On the node's network a port is the node's port.
+    let is_host = flag(spec, "hostNetwork")?;
     need(spec, "containers")?;
     for at in list(spec, "containers")? {
-        let container = container(at, grace, false)?;
+        let container = container(at, grace, is_host, false)?;
         check_unique(at, &pod, &container)?;
         pod.containers.push(container);
     }
@@ -45,7 +48,7 @@ pub(super) fn pod(node: &Node<'_>) -> Result<Pod, Fault> {
         return unexpected(need(spec, "containers")?, "at least one container");
     }
     for at in list(spec, "initContainers")? {
-        let container = container(at, grace, true)?;
+        let container = container(at, grace, is_host, true)?;
         check_unique(at, &pod, &container)?;
         pod.init.push(container);
     }
@@ -59,7 +62,7 @@ fn check_unique(at: &Node<'_>, pod: &Pod, container: &Container) -> Result<(), F
     Ok(())
 }
 
-fn container(node: &Node<'_>, grace: u32, is_init: bool) -> Result<Container, Fault> {
+fn container(node: &Node<'_>, grace: u32, is_host: bool, is_init: bool) -> Result<Container, Fault> {
     need_text(node, "name")?;
     check_label(need(node, "name")?)?;
     let is_sidecar = match get(node, "restartPolicy")? {
@@ -68,7 +71,7 @@ fn container(node: &Node<'_>, grace: u32, is_init: bool) -> Result<Container, Fa
             choice(node, "restartPolicy", &["Always"])?;
             !as_text(at)?.is_empty()
         }
-        Some(at) => return unexpected(at, "restartPolicy of init containers alone"),
+        Some(at) => return unexpected(at, "none here: Kubernetes 1.34 has it for init containers alone"),
     };
     let mut container = Container {
         name: String::from(need_text(node, "name")?),
@@ -76,7 +79,7 @@ fn container(node: &Node<'_>, grace: u32, is_init: bool) -> Result<Container, Fa
         command: texts(node, "command")?,
         environment: environment(node)?,
         has_environment_from: !list(node, "envFrom")?.is_empty(),
-        ports: ports(node)?,
+        ports: ports(node, is_host)?,
         is_sidecar,
         startup: None,
         liveness: None,
@@ -120,7 +123,10 @@ fn environment(node: &Node<'_>) -> Result<Vec<(String, Option<String>)>, Fault> 
                 let sources = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
                 let mut known = 0;
                 for source in sources {
-                    known += usize::from(get(at, source)?.is_some());
+                    if let Some(source) = get(at, source)? {
+                        get(source, "name")?;
+                        known += 1;
+                    }
                 }
                 if known != 1 {
                     return fail(
@@ -136,17 +142,22 @@ fn environment(node: &Node<'_>) -> Result<Vec<(String, Option<String>)>, Fault> 
     Ok(environment)
 }
 
-fn ports(node: &Node<'_>) -> Result<Ports, Fault> {
+fn ports(node: &Node<'_>, is_host: bool) -> Result<Ports, Fault> {
     let mut ports = Ports::new();
     for port in list(node, "ports")? {
         let number = need(port, "containerPort")?;
         let number = as_whole(number, PORT)? as u16;
-        whole(port, "hostPort", 0..=*PORT.end())?;
+        if let Some(at) = get(port, "hostPort")? {
+            let host_port = as_whole(at, 0..=*PORT.end())?;
+            if is_host && host_port != 0 && host_port != number.into() {
+                return unexpected(at, "the containerPort, as hostNetwork is true");
+            }
+        }
         choice(port, "protocol", &["TCP", "UDP", "SCTP"])?;
         let name = match get(port, "name")?.filter(|_| text_or(port, "name", "") != Ok("")) {
             None => None,
             Some(at) => {
-                let name = Some(probe::port_name(at)?);
+                let name = Some(port_name(at)?);
                 if ports.iter().any(|(known, _)| *known == name) {
                     return unexpected(at, "a name that no other port of the container has");
                 }

@@ -1,8 +1,9 @@
 //! Probes and hooks, and what they ask.
 
 use super::field::{
-    NATURAL, PORT, as_text, as_whole, choice, fail, get, list, need, need_text, text_or, texts, unexpected, whole,
+    NATURAL, PORT, as_whole, choice, fail, get, list, need, need_text, text_or, texts, unexpected, whole,
 };
+use super::name::port_name;
 use crate::forecast::workload::{Handler, Probe};
 use crate::forecast::yaml::{Fault, Node, Value};
 
@@ -105,22 +106,4 @@ fn port(node: &Node<'_>, ports: &Ports) -> Result<Option<u16>, Fault> {
         }
         _ => Ok(Some(as_whole(at, PORT)? as u16)),
     }
-}
-
-/// A port's name (RFC 6335, as Kubernetes takes it).
-pub(super) fn port_name(node: &Node<'_>) -> Result<String, Fault> {
-    let name = as_text(node)?;
-    let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let has_letter = name.bytes().any(|byte| byte.is_ascii_lowercase());
-    let has_outer_dash = name.starts_with('-') || name.ends_with('-') || name.contains("--");
-    if name.len() > 15 || !name.bytes().all(is_inside) || !has_letter || has_outer_dash {
-        let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-        let expected = if is_number {
-            "a number without quotes, or a port's name"
-        } else {
-            "a port's number, or a name of at most 15 lower-case letters, digits and inner dashes"
-        };
-        return unexpected(node, expected);
-    }
-    Ok(String::from(name))
 }

@@ -1,6 +1,7 @@
 //! Label selectors, and the objects that are nothing but one with a few fields: Services and PodDisruptionBudgets.
 
-use super::field::{as_text, choice, fail, flag, get, list, need, need_text, pairs, share, text_or, texts, unexpected};
+use super::field::{choice, fail, flag, get, list, need, need_text, pairs, share, text_or, texts, unexpected};
+use super::name::is_name;
 use crate::forecast::workload::{Budget, Service};
 use crate::forecast::yaml::{Fault, Node};
 
@@ -26,7 +27,7 @@ impl Selector {
     /// Reads a `LabelSelector`.
     pub(super) fn read(node: &Node<'_>) -> Result<Self, Fault> {
         const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
-        let mut selector = Self::of_labels(pairs(node, "matchLabels")?);
+        let mut selector = Self::of_labels(label_pairs(node, "matchLabels")?);
         for expression in list(node, "matchExpressions")? {
             need_text(expression, "operator")?;
             let operator = choice(expression, "operator", &OPERATORS)?;
@@ -72,7 +73,7 @@ pub(super) fn service(node: &Node<'_>, name: String) -> Result<Option<(Selector,
 
 /// A PodDisruptionBudget with its selector; `None` for one that selects no pods. An empty selector selects all.
 pub(super) fn budget(node: &Node<'_>, name: String) -> Result<Option<(Selector, Budget)>, Fault> {
-    let spec = need(node, "spec")?;
+    let Some(spec) = get(node, "spec")? else { return Ok(None) };
     let (min_available, max_unavailable) = (share(spec, "minAvailable", 100)?, share(spec, "maxUnavailable", 100)?);
     if min_available.is_some() && max_unavailable.is_some() {
         return fail(spec, "got minAvailable and maxUnavailable, expected one of them");
@@ -85,17 +86,18 @@ pub(super) fn budget(node: &Node<'_>, name: String) -> Result<Option<(Selector, 
 pub(super) fn labels(object: &Node<'_>) -> Result<Vec<(String, String)>, Fault> {
     match get(object, "metadata")? {
         None => Ok(Vec::new()),
-        Some(metadata) => pairs(metadata, "labels"),
+        Some(metadata) => label_pairs(metadata, "labels"),
     }
 }
 
-/// Refuses what is no name of a container (RFC 1123 label).
-pub(super) fn check_label(node: &Node<'_>) -> Result<(), Fault> {
-    let name = as_text(node)?.as_bytes();
-    let is_inside = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    let ends = [name.first(), name.last()];
-    if name.len() > 63 || !name.iter().all(is_inside) || ends.iter().any(|end| end.is_none_or(|&end| end == b'-')) {
-        return unexpected(node, "a name of at most 63 lower-case letters, digits and inner dashes");
+/// A field that holds labels.
+fn label_pairs(node: &Node<'_>, name: &str) -> Result<Vec<(String, String)>, Fault> {
+    let labels = pairs(node, name)?;
+    match labels.iter().find(|(_, value)| !value.is_empty() && !is_name(value, 63, "-_.", true)) {
+        None => Ok(labels),
+        Some((key, _)) => unexpected(
+            need(need(node, name)?, key)?,
+            "at most 63 letters and digits, with inner dashes, dots and underscores",
+        ),
     }
-    Ok(())
 }

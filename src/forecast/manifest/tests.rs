@@ -100,7 +100,7 @@ fn what_the_api_server_refuses_is_refused() {
         (IMAGE, "image: \"\"", "containers[0].image: got \"\", expected a text that is not empty"),
         (IMAGE, "args: [a]", "containers[0]: got no image, expected one"),
         (IMAGE, "image: 1.5", "containers[0].image: got 1.5, expected text: put it in quotes"),
-        (IMAGE, "image: a\n        restartPolicy: Always", "expected restartPolicy of init containers alone"),
+        (IMAGE, "image: a\n        restartPolicy: Always", "got \"Always\", expected none here"),
         (
             IMAGE,
             "image: a\n        env: [{name: A, value: 8080}]",
@@ -200,6 +200,23 @@ fn what_the_api_server_refuses_is_refused() {
             "selector: {matchLabels: {app: shop}}\n  strategy: {rollingUpdate: {maxSurge: half}}",
             "maxSurge: got \"half\", expected a whole number or a percentage",
         ),
+        (
+            POD,
+            "      hostNetwork: yes please\n      containers:",
+            "hostNetwork: got \"yes please\", expected true or false",
+        ),
+        (
+            "    spec:\n      containers:\n      - name: app\n        image: shop:1\n        ports: [{name: http, ",
+            "    spec:\n      hostNetwork: true\n      containers:\n      - name: app\n        image: shop:1\n        ports: [{hostPort: 1, ",
+            "ports[0].hostPort: got 1, expected the containerPort",
+        ),
+        (
+            "metadata: {name: shop}",
+            "metadata: {name: Shop}",
+            "metadata.name: got \"Shop\", expected a name of at most 253",
+        ),
+        ("metadata: {name: shop}", "metadata: {name: s, namespace: a.b}", "metadata.namespace: got \"a.b\", expected"),
+        ("tier: web", "tier: a b", "metadata.labels.tier: got \"a b\", expected at most 63 letters"),
         ("metadata: {name: shop}", "metadata: {}", "metadata: got no name, expected one"),
         (
             "metadata: {labels: {app: shop, tier: web}}",
