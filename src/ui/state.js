@@ -1,0 +1,3 @@
+// Which pod is looked at.
+
+export const state = { selected: null };
