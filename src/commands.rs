@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start};
+use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start, termination_message_path};
 use crate::faults::explain::explain;
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::http::response::reason;
 use crate::identity::{self, Identity, OWN_VERSION};
-use crate::process::ending::{FAILED, USAGE};
+use crate::process::ending::{self, FAILED, USAGE};
 use crate::resolve::call::{self, PassedOn, Rules};
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
@@ -113,13 +113,14 @@ fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
 }
 
 fn with_config(lookup: Lookup<'_>, work: impl FnOnce(Config) -> i32) -> i32 {
+    ending::leave_message_at(termination_message_path(lookup));
     match Config::from_lookup(lookup) {
         Ok(config) => work(config),
         Err(ConfigError(lines)) => {
             for line in &lines {
                 complain(&[line, "\n"]);
             }
-            crate::process::ending::write_termination_message(&lines.join("; "));
+            ending::write_termination_message(&lines.join("; "));
             USAGE
         }
     }
@@ -270,20 +271,29 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
     }
     with_config(lookup, |config| {
         let pod = pod.map_or_else(|| identity::pod_name(&config), str::to_owned);
-        let rules = match plan {
-            None => Ok(config.rules),
+        let plan = match plan {
+            None => None,
             Some("-") => match read_plan() {
-                Some(plan) => plan::parse(&plan),
+                Some(plan) => Some(plan),
                 None => return bad_usage("standard input", &[], "a plan of at most 16 KiB"),
             },
-            Some(plan) => plan::parse(plan.as_bytes()),
+            Some(plan) => Some(plan.as_bytes().to_vec()),
+        };
+        let rules = match &plan {
+            None => Ok(config.rules),
+            Some(plan) => plan::parse(plan),
         };
         match rules {
             Ok(rules) => {
                 print(&[&explain(&rules, &pod)]);
-                if config.seed.is_some() && has_seeded_start(&rules) {
-                    print(&["warning: ", SEEDED_START, "\n"]);
+                let mut warnings = config.warnings;
+                if let Some(plan) = plan {
+                    warnings.clear();
+                    let is_seeded = config.seed.is_some() && has_seeded_start(&rules);
+                    warnings.extend(is_seeded.then(|| SEEDED_START.to_owned()));
+                    warnings.extend((rules.is_empty() && !plan.is_empty()).then(|| plan::NO_RULE.to_owned()));
                 }
+                warnings.iter().for_each(|warning| print(&["warning: ", warning, "\n"]));
                 0
             }
             Err(error) => {

@@ -68,6 +68,7 @@ variables! {
     "RESOLVE_ALLOW", "a comma list of *, names, *.suffix and CIDR networks", "*", "what /resolve may call";
     "RESOLVE_TIMEOUT", "a duration above 0 such as 5s", "5s", "time for one /resolve call, everything included";
     "RESOLVE_MAX_HOPS", "a number, 0 to 100", "3", "probeservers that a /resolve request may have passed";
+    "TERMINATION_MESSAGE_PATH", "a path", "/dev/termination-log", "where an end that is no clean drain leaves its line, if that file is there";
     "LOG_FORMAT", "text or json", "text", "form of the log on stdout";
     "LOG_REQUESTS", "none, faults or all", "faults", "requests to log; faults: touched by a rule, and checks that changed";
 }
@@ -123,6 +124,8 @@ pub struct Config {
     pub resolve_timeout: Duration,
     /// Probeservers that a request may have passed.
     pub resolve_max_hops: u32,
+    /// Where the kubelet looks for the reason of an end.
+    pub termination_message_path: String,
     /// Form of the log.
     pub log_format: Format,
     /// Requests to log.
@@ -144,6 +147,27 @@ pub enum Control {
     Token(Vec<u8>),
 }
 
+impl Control {
+    /// Reads it as it is set. An error says what is wrong with its form, and nothing of what it holds: it may be a secret
+    /// with a slip of the pen. One final newline is cut, as files and here-documents leave it.
+    fn parse(value: &[u8]) -> Result<Self, &'static str> {
+        let value = value.strip_suffix(b"\n").unwrap_or(value);
+        match value {
+            b"open" => return Ok(Self::Open),
+            b"off" => return Ok(Self::Off),
+            _ => {}
+        }
+        match value.strip_prefix(TOKEN) {
+            Some([]) => Err("the secret is empty"),
+            Some(token) if token.len() > MAX_TOKEN => Err("the secret is longer than 4096 octets"),
+            Some(token) if is_token(token) => Ok(Self::Token(token.to_vec())),
+            Some(_) => Err("the secret has an octet that is not visible ASCII, such as a space or a newline"),
+            None if value.starts_with(b"token") => Err("behind token has to come a colon"),
+            None => Err("it begins with none of these"),
+        }
+    }
+}
+
 impl std::fmt::Debug for Control {
     /// Without the secret.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -162,6 +186,9 @@ pub struct ConfigError(pub Vec<String>);
 /// Looks a variable up: its raw bytes, `None` when it is not set.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 
+/// The kubelet's own default for `terminationMessagePath`.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+const TERMINATION_MESSAGE_PATH: &str = "TERMINATION_MESSAGE_PATH";
 /// What CONTROL begins with when a secret follows.
 const TOKEN: &[u8] = b"token:";
 /// Longest token.
@@ -179,8 +206,7 @@ impl Reader<'_> {
     /// The raw value; an empty one counts as unset.
     fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        let is_secret = name == "CONTROL" && value.contains(&b':');
-        self.given.push((name, if is_secret { "token:***".to_owned() } else { text::lossy(&value) }));
+        self.given.push((name, shown(name, &value)));
         Some(value)
     }
 
@@ -233,19 +259,27 @@ impl Reader<'_> {
             self.errors.push("FAULTS: longer than 16 KiB".to_owned());
             return Vec::new();
         }
-        plan::parse(&plan).unwrap_or_else(|error| {
+        let rules = plan::parse(&plan).unwrap_or_else(|error| {
             self.errors.push(text::joined(&["FAULTS: ", &error.line()]));
-            Vec::new()
-        })
+            vec![]
+        });
+        if self.errors.is_empty() && rules.is_empty() {
+            self.warnings.push(text::joined(&["FAULTS: ", plan::NO_RULE]));
+        }
+        rules
     }
 
     /// CONTROL, and the file that can hold its token instead.
     fn control(&mut self) -> Control {
-        let control = self.parsed("CONTROL", |value| match value {
-            b"open" => Some(Control::Open),
-            b"off" => Some(Control::Off),
-            _ => value.strip_prefix(TOKEN).filter(|token| is_token(token)).map(|token| Control::Token(token.to_vec())),
-        });
+        let control = match self.raw("CONTROL").map(|value| Control::parse(&value)) {
+            None => None,
+            Some(Ok(control)) => Some(control),
+            Some(Err(problem)) => {
+                let expected = "CONTROL: expected open, off or token:SECRET (the value is not shown): ";
+                self.errors.push(text::joined(&[expected, problem]));
+                None
+            }
+        };
         let Some(file) = self.raw("CONTROL_TOKEN_FILE") else { return control.unwrap_or(Control::Open) };
         let content = sys::read_file(&text::lossy(&file), MAX_TOKEN + 1).unwrap_or_default();
         let token = content.strip_suffix(b"\n").unwrap_or(&content);
@@ -311,6 +345,16 @@ fn is_token(token: &[u8]) -> bool {
     !token.is_empty() && token.len() <= MAX_TOKEN && token.iter().all(u8::is_ascii_graphic)
 }
 
+/// A value as the log and errors may show it. A secret may be in CONTROL in any form, and where a file with one is meant.
+fn shown(name: &str, value: &[u8]) -> String {
+    let is_shown = match name {
+        "CONTROL" => matches!(value.trim_ascii(), b"open" | b"off"),
+        "CONTROL_TOKEN_FILE" => value.starts_with(b"/"),
+        _ => true,
+    };
+    if is_shown { text::lossy(value) } else { "***".to_owned() }
+}
+
 fn got_expected(name: &str, value: &[u8], form: &str) -> String {
     let mut line = name.as_bytes().to_vec();
     text::put(&mut line, b": got ");
@@ -325,6 +369,12 @@ fn is_field_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic())
         && value.trim_ascii().len() == value.len()
         && !value.windows(2).any(|pair| pair == b"  ")
+}
+
+/// Where the last line goes: for those errors too that leave no configuration.
+pub fn termination_message_path(lookup: Lookup<'_>) -> String {
+    let path = lookup(TERMINATION_MESSAGE_PATH).filter(|path| !path.is_empty());
+    path.map_or_else(|| TERMINATION_LOG.to_owned(), |path| text::lossy(&path))
 }
 
 impl Config {
@@ -346,6 +396,7 @@ impl Config {
         });
         let config = Self {
             port: read.number("PORT", 0, 65535).map(|port| port as u16),
+            // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
             bind: read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical()),
             content,
             content_type: read.field_value("CONTENT_TYPE").unwrap_or_else(|| crate::http::response::TEXT.to_owned()),
@@ -371,6 +422,7 @@ impl Config {
                 .parsed("RESOLVE_TIMEOUT", |value| quantity::parse_duration(value).filter(|time| !time.is_zero()))
                 .unwrap_or(Duration::from_secs(5)),
             resolve_max_hops: read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32,
+            termination_message_path: read.text(TERMINATION_MESSAGE_PATH).unwrap_or_else(|| TERMINATION_LOG.to_owned()),
             log_format: read
                 .parsed("LOG_FORMAT", |value| match value {
                     b"text" => Some(Format::Text),
@@ -468,6 +520,56 @@ mod tests {
         assert_eq!(config.warnings, ["CRASH_FACTOR: above 100, counts as 100"]);
         let both = read(&[("START_WAIT_SECONDS", "15"), ("START_WAIT_SECS", "2.5")]).unwrap();
         assert_eq!(rules(&both), ["start delay 2.5s"]);
+    }
+
+    /// Whatever somebody who means to set a secret may write: no output has any of it.
+    #[test]
+    fn a_secret_with_a_slip_of_the_pen_is_not_shown() {
+        for (value, problem) in [
+            ("token=hunter2", "behind token has to come a colon"),
+            ("token hunter2", "behind token has to come a colon"),
+            ("Token:hunter2", "it begins with none of these"),
+            ("hunter2", "it begins with none of these"),
+            ("open hunter2", "it begins with none of these"),
+            ("token:hunter2 ", "the secret has an octet that is not visible ASCII"),
+            ("token:hunter2\n\n", "the secret has an octet that is not visible ASCII"),
+            ("token:hunter2\r\n", "the secret has an octet that is not visible ASCII"),
+            ("token:", "the secret is empty"),
+            ("token:\n", "the secret is empty"),
+            (&format!("token:{}", "hunter2".repeat(1000)), "the secret is longer than 4096 octets"),
+        ] {
+            let ConfigError(lines) = read(&[("CONTROL", value), ("PORT", "x")]).expect_err(value);
+            assert_eq!(lines.len(), 2, "{lines:?}");
+            assert!(lines.iter().any(|line| line.starts_with("CONTROL: expected open") && line.contains(problem)));
+            assert!(!lines.concat().contains("hunter"), "{lines:?}");
+        }
+        let ConfigError(lines) = read(&[("CONTROL_TOKEN_FILE", "hunter2")]).expect_err("no such file");
+        assert!(!lines.concat().contains("hunter"), "{lines:?}");
+        for good in ["token:hunter2", "token:hunter2\n"] {
+            let config = read(&[("CONTROL", good)]).unwrap();
+            assert!(config.control == Control::Token(b"hunter2".to_vec()));
+            assert!(!format!("{config:?}").contains("hunter"), "{config:?}");
+        }
+        assert!(read(&[("CONTROL", "off\n")]).unwrap().control == Control::Off);
+    }
+
+    #[test]
+    fn a_plan_without_a_rule_is_told_of() {
+        for plan in ["# x health fail 40%", ";", " ", "\n# app fail\n"] {
+            let config = read(&[("FAULTS", plan)]).unwrap();
+            assert!(matches!(&config.warnings[..], [warning] if warning.starts_with("FAULTS: no rule")), "{plan:?}");
+        }
+        assert!(read(&[("FAULTS", "# x\nhealth fail 40%")]).unwrap().warnings.is_empty());
+        assert!(read(&[("FAULTS", "")]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_mapped_address_is_bound_as_the_one_it_holds() {
+        for (value, address) in
+            [("::ffff:127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "::"), ("0.0.0.0", "0.0.0.0")]
+        {
+            assert_eq!(read(&[("BIND", value)]).unwrap().bind, address.parse().ok());
+        }
     }
 
     #[test]

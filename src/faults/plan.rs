@@ -50,6 +50,8 @@ const TARGETS: [&str; 10] =
     ["start", "health", "live", "ready", "startup", "app", "listen", "process", "term", "a path such as /api*"];
 const KINDS: [&str; 4] = ["abort", "segv", "trap", "oom"];
 const DURATION: &str = "a duration such as 1.5s or 1m30s, at most 30 days";
+/// What is odd about a plan that is not empty and has no rule: most likely its newlines were lost on the way.
+pub const NO_RULE: &str = "no rule in it: a # drops the rest of its line (are its newlines still there?)";
 /// A rule here would take away the cure.
 const CURES: [&[u8]; 3] = [b"/faults", b"/infect", b"/cure"];
 

@@ -34,6 +34,10 @@ fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
         Ok(rules) => rules,
         Err(error) => return Some(Response::error(400, &error.line())),
     };
+    if rules.is_empty() && !request.body.is_empty() {
+        let why = text::joined(&[plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"]);
+        return Some(Response::error(400, &why));
+    }
     if rules.iter().any(|rule| rule.target == Target::Start) {
         return Some(Response::error(400, "start: this moment has passed; set FAULTS"));
     }

@@ -184,7 +184,7 @@ fn a_token_is_asked_for_before_rules_count() {
         &[("CONTROL_TOKEN_FILE", file)][..],
         &[("CONTROL", "token:a"), ("CONTROL_TOKEN_FILE", file)],
         &[("CONTROL", "token:")],
-        &[("CONTROL", "token:s3cret\n")],
+        &[("CONTROL", "token:s3cret\n\n")],
         &[("CONTROL", "Token:s3cret")],
         &[("CONTROL", "maybe")],
     ] {
@@ -284,4 +284,60 @@ fn ten_thousand_replacements_under_load_and_every_answer_is_of_one_plan() {
         }
         is_over.store(true, Ordering::Relaxed);
     });
+}
+
+/// Newlines that were lost on the way (`curl -d @plan`, a folded YAML scalar) make one comment of a plan.
+#[test]
+fn a_plan_without_a_rule_changes_nothing_and_is_told_of() {
+    let server = Server::start(&[("FAULTS", "health fail 40%")]);
+    let before = server.get("/faults").text();
+    for method in ["PUT", "POST"] {
+        for body in ["# x health fail 40%", "#", ";", "\n"] {
+            let (status, text) = send(&server, method, "/faults", body);
+            assert!(status == 400 && text.contains("no rule in it"), "{method} {body:?}: {status} {text}");
+            assert_eq!(server.get("/faults").text(), before, "{method} {body:?}");
+        }
+    }
+    assert_eq!(send(&server, "POST", "/faults", "").0, 200, "nothing is nothing");
+    assert_eq!(send(&server, "PUT", "/faults", ""), (200, String::new()));
+
+    let plan = "# ill: health fail 40%";
+    let server = Server::start(&[("FAULTS", plan)]);
+    server.wait_for_log("FAULTS: no rule in it");
+    for ended in [run(&["check-faults", plan], &[]), run(&["check-faults"], &[("FAULTS", plan)])] {
+        assert!(ended.code == Some(0) && ended.stdout.contains("no rule in it"), "{ended:?}");
+    }
+    let ended = run(&["check-faults", ""], &[("FAULTS", plan)]);
+    assert!(!ended.stdout.contains("warning"), "{ended:?}");
+}
+
+/// Not on stderr, not in the log, not in the termination message, by no subcommand.
+#[test]
+fn a_secret_is_shown_nowhere() {
+    let message = std::env::temp_dir().join(format!("probeserver-secret-{}", std::process::id()));
+    std::fs::write(&message, "").unwrap();
+    let path = message.to_str().unwrap();
+    for value in ["token=hunter2", "hunter2", "token:hunter2 x", "token:hunter2\r\n"] {
+        for arguments in [&[][..], &["check-faults", "app fail"], &["healthcheck"], &["resolve", "a"]] {
+            let ended = run(arguments, &[("CONTROL", value), ("TERMINATION_MESSAGE_PATH", path)]);
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            let told = std::fs::read_to_string(&message).unwrap();
+            assert!(ended.stderr.contains("CONTROL: expected open, off or token:SECRET"), "{ended:?}");
+            assert!(told.starts_with("CONTROL: expected open"), "{told}");
+            assert!(![ended.stdout, ended.stderr, told].concat().contains("hunter"), "{value:?} {arguments:?}");
+        }
+    }
+    for value in ["token:hunter2", "token:hunter2\n"] {
+        let server = Server::start(&[("CONTROL", value), ("LOG_REQUESTS", "all"), ("LOG_FORMAT", "json")]);
+        let with_token = |target| request("GET", target, "Authorization: Bearer hunter2\r\n", "");
+        assert_eq!(server.ask(with_token("/cpu?for=1ms")).status, 200, "a final newline is no part of it");
+        assert_eq!(server.ask(request("GET", "/cpu?for=1ms", "Authorization: Bearer hunter3\r\n", "")).status, 403);
+        for target in ["/whoami", "/metrics", "/faults"] {
+            assert!(!server.get(target).text().contains("hunter"), "{target}");
+        }
+        server.signal(libc::SIGTERM);
+        server.assert_exits_with(0);
+        assert!(!server.log().concat().contains("hunter"), "{server}");
+    }
+    std::fs::remove_file(message).unwrap();
 }
