@@ -1,12 +1,14 @@
 //! Every end but a clean drain: one log line, one line for the kubelet, and then really the end, also as PID 1,
 //! where default signal actions do nothing.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::faults::rule::CrashKind;
 use crate::observe::log::Log;
 use crate::process::memory::Memory;
-use crate::{sys, text};
+use crate::sys::{self, Signal};
+use crate::text;
 
 /// Exit status of a failure at run time.
 pub const FAILED: i32 = 1;
@@ -14,15 +16,12 @@ pub const FAILED: i32 = 1;
 pub const USAGE: i32 = 2;
 /// Exit status of a panic, as Rust's own.
 const PANICKED: i32 = 101;
-/// Exit status after SIGINT: 128 + 2.
-pub const INTERRUPTED: i32 = 130;
-/// Exit status after a second SIGTERM: 128 + 15.
-pub const TERMINATED: i32 = 143;
 
 /// How long the log may take before an end; a reader that is there needs microseconds.
 const LOG_PATIENCE: Duration = Duration::from_millis(250);
-/// Where the kubelet looks for the reason of an end (`terminationMessagePath`, its default).
-const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Where the kubelet looks for the reason of an end; nowhere before that is known.
+static MESSAGE_PATH: OnceLock<String> = OnceLock::new();
+
 /// A way to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -53,11 +52,17 @@ pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
     }
 }
 
-/// Ends with the status of a signal.
-pub fn end_by_signal(log: &'static Log, status: i32, name: &str) -> ! {
-    log.write(log.line("exit").number("status", status as u64).text("reason", name.as_bytes()));
-    last_words(log, &[name]);
+/// Ends at once because a second signal asked for it, with the status that a shell gives to its victims.
+pub fn end_by_signal(log: &'static Log, signal: Signal) -> ! {
+    let (status, reason) = (128 + signal.number(), text::joined(&["second signal: ", signal.name()]));
+    log.write(log.line("exit").number("status", status as u64).text("reason", reason.as_bytes()));
+    last_words(log, &[&reason]);
     sys::exit_now(status)
+}
+
+/// Says where the last line goes (`terminationMessagePath`).
+pub fn leave_message_at(path: String) {
+    let _ = MESSAGE_PATH.set(path); // Once set it stays: a process has one place.
 }
 
 fn last_words(log: &'static Log, message: &[&str]) {
@@ -67,8 +72,10 @@ fn last_words(log: &'static Log, message: &[&str]) {
 
 /// Leaves a line for `kubectl describe`, where the kubelet has put the file for it; anywhere else nothing.
 pub fn write_termination_message(message: &str) {
-    // Without that file nobody asked, and the process ends all the same.
-    let _ = sys::overwrite_file(TERMINATION_LOG, text::joined(&[message, "\n"]).as_bytes());
+    if let Some(path) = MESSAGE_PATH.get() {
+        // Without that file nobody asked, and the process ends all the same.
+        let _ = sys::overwrite_file(path, text::joined(&[message, "\n"]).as_bytes());
+    }
 }
 
 /// A panic is a bug: says so in one line, for the kubelet too, and ends with 101 whichever thread it was in. The static

@@ -162,25 +162,30 @@ fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match sys::wait_signal(Some(left)) {
-            Some(Signal::Terminate) => {
+            Some(Signal::Wake) | None if left.is_zero() => return None,
+            Some(Signal::Wake) | None => {}
+            Some(signal) => {
                 let termination = engine.terminate(Instant::now());
-                if termination.is_ignored {
-                    log_ignored(log);
+                if is_ignored(&termination, signal) {
+                    log_ignored(log, signal);
                     continue;
                 }
-                log.write(log.line("stopped").text("reason", b"SIGTERM while waiting"));
+                let reason = text::joined(&[signal.name(), " while waiting"]);
+                log.write(log.line("stopped").text("reason", reason.as_bytes()));
                 stay(termination.delay, log);
                 return Some(end_status(&termination));
             }
-            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
-            _ if left.is_zero() => return None,
-            _ => {}
         }
     }
 }
 
-fn log_ignored(log: &Log) {
-    log.write(log.line("signal").text("signal", b"SIGTERM").flag("ignored", true));
+/// `term ignore` is about what a kubelet sends; SIGINT is a person's, who means it.
+fn is_ignored(termination: &Termination, signal: Signal) -> bool {
+    termination.is_ignored && signal != Signal::Interrupt
+}
+
+fn log_ignored(log: &Log, signal: Signal) {
+    log.write(log.line("signal").text("signal", signal.name().as_bytes()).flag("ignored", true));
 }
 
 /// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
@@ -189,10 +194,9 @@ fn stay(delay: Duration, log: &'static Log) {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match sys::wait_signal(Some(left)) {
-            Some(Signal::Terminate) => ending::end_by_signal(log, ending::TERMINATED, "second SIGTERM"),
-            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
-            _ if left.is_zero() => return,
-            _ => {}
+            Some(Signal::Wake) | None if left.is_zero() => return,
+            Some(Signal::Wake) | None => {}
+            Some(signal) => ending::end_by_signal(log, signal),
         }
     }
 }
@@ -267,22 +271,21 @@ fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
         let until = [deadline, next].into_iter().flatten().min();
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         match sys::wait_signal(left) {
-            Some(Signal::Terminate) => {
+            Some(Signal::Wake) | None => {}
+            Some(signal) => {
                 let answer = state.engine.terminate(Instant::now());
-                if answer.is_ignored {
-                    log_ignored(log);
+                if is_ignored(&answer, signal) {
+                    log_ignored(log, signal);
                 } else if draining.is_some() {
-                    ending::end_by_signal(log, ending::TERMINATED, "second SIGTERM");
+                    ending::end_by_signal(log, signal);
                 } else {
                     let config = state.config;
                     state.phase.set(Phase::Draining);
                     draining = Some((Drain::new(Instant::now(), config.drain, config.shutdown, answer.delay), answer));
-                    let line = log.line("draining").text("signal", b"SIGTERM");
+                    let line = log.line("draining").text("signal", signal.name().as_bytes());
                     log.write(line.thousandths("seconds", config.drain.as_millis() as u64));
                 }
             }
-            Some(Signal::Interrupt) => ending::end_by_signal(log, ending::INTERRUPTED, "SIGINT"),
-            Some(Signal::Wake) | None => {}
         }
         let Some((drain, termination)) = &mut draining else { continue };
         while let Some(act) = drain.next(Instant::now(), unfinished(server)) {

@@ -70,11 +70,17 @@ fn start_wait_seconds_is_read_only_when_start_wait_secs_is_unset() {
 
 #[test]
 fn sigterm_ends_the_start_wait_at_once() {
-    for (signal, code) in [(libc::SIGTERM, 0), (libc::SIGINT, 130)] {
+    for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGINT] {
         let server = Server::spawn(&[("START_WAIT_SECS", "3600")]);
         server.wait_for_log("event=waiting");
         server.signal(signal);
-        server.assert_exits_with(code);
+        server.assert_exits_with(0);
+        let server = Server::spawn(&[("START_WAIT_SECS", "3600"), ("FAULTS", "term delay 1h")]);
+        server.wait_for_log("event=waiting");
+        server.signal(libc::SIGTERM);
+        server.wait_for_log("event=stopped");
+        server.signal(signal);
+        server.assert_exits_with(128 + signal);
     }
 }
 

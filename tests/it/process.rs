@@ -1,10 +1,13 @@
 //! The process around the server: configuration, the log, exit statuses, and the hard ways to die.
 //! Draining has its own file, so have the subcommands.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::harness::{Ended, Server, get, run};
+use crate::harness::{Ended, PATIENCE, Server, eventually, get, run};
 use crate::lines::{Json, is_rfc_3339_utc, logfmt};
 
 #[test]
@@ -297,5 +300,81 @@ fn lifecycle_and_configuration_are_a_line_each() {
     assert!(order.is_sorted(), "{order:?}\n{server}");
     for event in ["config", "waiting", "listening", "draining", "stopped"] {
         assert_eq!(events.iter().filter(|it| **it == event).count(), 1, "{event}\n{server}");
+    }
+}
+
+#[test]
+fn the_last_line_goes_where_the_pod_says() {
+    let message = std::env::temp_dir().join(format!("probeserver-message-{}", std::process::id()));
+    let path = message.to_str().expect("it is text");
+    let variable = ("TERMINATION_MESSAGE_PATH", path);
+    for (variables, signal, want) in [
+        (&[variable, ("FAULTS", "process exit 3")][..], None, "rule 1: process exit 3\n"),
+        (&[variable, ("PORT", "x")], None, "PORT: got \"x\", expected a port, 0 to 65535\n"),
+        (&[variable, ("DRAIN_SECS", "3600")], Some(libc::SIGQUIT), "second signal: SIGQUIT\n"),
+    ] {
+        std::fs::write(&message, "old").expect("it can be written");
+        let server = Server::spawn(variables);
+        if let Some(signal) = signal {
+            server.wait_until_listening();
+            server.signal(signal);
+            server.wait_for_log("event=draining");
+            server.signal(signal);
+        }
+        server.wait_exit();
+        assert_eq!(std::fs::read_to_string(&message).ok().as_deref(), Some(want), "{server}");
+    }
+    // Only where it is: a file that nobody has put there is not made.
+    std::fs::remove_file(&message).expect("it is there");
+    Server::spawn(&[variable, ("FAULTS", "process exit 3")]).assert_exits_with(3);
+    assert!(!message.exists());
+}
+
+/// As PID 1 in a container it inherits orphans; here it has children of its own, which a shell had before it.
+#[test]
+fn orphans_are_reaped() {
+    let mut child = Command::new("sh")
+        .args(["-c", "exec 3<&0; cat <&3 & cat <&3 & exec \"$0\"", env!("CARGO_BIN_EXE_probeserver")])
+        .env_clear()
+        .envs([("PORT", "0"), ("BIND", "127.0.0.1"), ("PATH", "/usr/bin:/bin")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut log = BufReader::new(child.stdout.take().expect("it is a pipe")).lines();
+    assert!(log.any(|line| line.is_ok_and(|line| line.contains("event=listening"))), "it does not listen");
+    let parent = child.id().to_string();
+    let children = || {
+        let stats = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let stats = stats.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        stats
+            .filter(|stat| stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(parent.as_str()))
+            .count()
+    };
+    assert_eq!(children(), 2);
+    let stdin = child.stdin.take();
+    drop(stdin); // They end.
+    let deadline = Instant::now() + PATIENCE;
+    while children() > 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5)); // paces the question, is not the wait
+    }
+    let zombies = children();
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(zombies, 0, "zombies");
+}
+
+/// The log's thread may be older than the listener, whose thread gives up what binding has needed; so it does that itself.
+#[test]
+fn the_logs_thread_keeps_no_capability() {
+    for variables in [&[][..], &[("START_WAIT_SECS", "0.01")]] {
+        let server = Server::start(variables);
+        let is_without = || {
+            let tasks = std::fs::read_dir(server.path("task")).into_iter().flatten().flatten();
+            let mut statuses = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+            let log = statuses.find(|status| status.starts_with("Name:\tlog\n")).unwrap_or_default();
+            ["CapPrm", "CapEff"].iter().all(|set| log.contains(&format!("{set}:\t0000000000000000\n")))
+        };
+        eventually("the log's thread to have none", &server, is_without);
     }
 }
