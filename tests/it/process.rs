@@ -363,20 +363,3 @@ fn orphans_are_reaped() {
     let _ = child.wait();
     assert_eq!(zombies, 0, "zombies");
 }
-
-/// The log's thread may be older than the listener, whose thread gives up what binding has needed; so it does that itself.
-#[test]
-fn the_logs_thread_keeps_no_capability() {
-    for variables in [&[][..], &[("START_WAIT_SECS", "0.01")]] {
-        let server = Server::start(variables);
-        let is_without = || {
-            let tasks = std::fs::read_dir(server.path("task")).into_iter().flatten().flatten();
-            let mut statuses = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
-            let log = statuses.find(|status| status.starts_with("Name:\tlog\n")).unwrap_or_default();
-            // The lower half, in which CAP_NET_BIND_SERVICE is.
-            let sets = log.lines().filter(|line| line.starts_with("CapPrm") || line.starts_with("CapEff"));
-            sets.filter(|set| set.ends_with("00000000")).count() == 2
-        };
-        eventually("the log's thread to have none", &server, is_without);
-    }
-}
