@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ended, PATIENCE, Server, eventually, get, run};
+use crate::harness::{Ended, PATIENCE, Server, get, run};
 use crate::lines::{Json, is_rfc_3339_utc, logfmt};
 
 #[test]
