@@ -178,11 +178,6 @@ impl Server {
         value.and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// Where a file or directory of the process in /proc is.
-    pub(crate) fn path(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.pid)
-    }
-
     /// The text of a file of the process in /proc.
     pub(crate) fn proc(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap_or_default()
