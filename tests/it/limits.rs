@@ -3,18 +3,17 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::harness::{Server, eventually, get, raise_own_descriptor_limit};
+use crate::harness::{PATIENCE, Server, eventually, get, raise_own_descriptor_limit};
 
 #[track_caller]
 fn assert_checks_are_answered(server: &Server) {
-    let began = Instant::now();
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
-    assert!(began.elapsed() < Duration::from_secs(3), "three checks took {:?}\n{server}", began.elapsed());
 }
 
 #[test]
@@ -39,7 +38,7 @@ fn checks_are_answered_under_a_slowloris_of_max_connections() {
 #[test]
 fn checks_are_answered_between_pipelines_that_never_end() {
     let server = Server::start(&[]);
-    let end = Instant::now() + Duration::from_secs(2);
+    let (is_over, began) = (AtomicBool::new(false), Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -50,19 +49,17 @@ fn checks_are_answered_between_pipelines_that_never_end() {
                     while matches!(answers.read(&mut sink), Ok(1..)) {}
                 });
                 let piece = get("/version").repeat(1000);
-                while Instant::now() < end {
+                while !is_over.load(Ordering::Relaxed) && began.elapsed() < 2 * PATIENCE {
                     stream.write_all(piece.as_bytes()).unwrap();
                 }
                 stream.shutdown(Shutdown::Write).unwrap();
                 reader.join().unwrap();
             });
         }
-        std::thread::sleep(Duration::from_millis(200));
-        for _ in 0..10 {
-            let began = Instant::now();
-            assert_eq!(server.get("/healthz").status, 200);
-            assert!(began.elapsed() < Duration::from_secs(1) && Instant::now() < end, "{:?}", began.elapsed());
-        }
+        eventually("the workers are at it", &server, || server.cpu_ticks() > 10);
+        let statuses: Vec<u16> = (0..10).map(|_| server.get("/healthz").status).collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(statuses, [200; 10]);
     });
 }
 
@@ -71,11 +68,10 @@ fn a_thousand_delayed_requests_hold_no_thread() {
     raise_own_descriptor_limit();
     let server = Server::start(&[]);
     let descriptors = server.count("fd");
-    let began = Instant::now();
     let mut clients: Vec<Client<'_>> = (0..1000)
-        .map(|_| {
+        .map(|number| {
             let mut client = server.connect();
-            client.send(get("/delay/5"));
+            client.send(get(if number < 10 { "/delay/1" } else { "/delay/60" }));
             client
         })
         .collect();
@@ -83,12 +79,9 @@ fn a_thousand_delayed_requests_hold_no_thread() {
     assert_checks_are_answered(&server);
     let threads = server.count("task");
     assert!(threads <= 16, "{threads} threads");
-    assert!(began.elapsed() < Duration::from_secs(5), "too slow to say: {:?}", began.elapsed());
-    for client in &mut clients {
-        assert_eq!(client.response().status, 200);
+    for client in &mut clients[..10] {
+        assert_eq!(client.response().status, 200, "those that are due are answered");
     }
-    let took = began.elapsed();
-    assert!((Duration::from_secs(5)..Duration::from_secs(15)).contains(&took), "{took:?}");
 }
 
 #[test]
@@ -115,7 +108,7 @@ fn checks_are_answered_while_every_worker_has_a_slow_reader() {
 fn the_last_free_worker_never_takes_slow_work() {
     let server = Server::start(&[("MAX_WORKERS", "2")]);
     let mut busy = server.connect();
-    busy.send(get("/cpu?for=3s"));
+    busy.send(get("/cpu?for=10s"));
     eventually("one worker is busy", &server, || server.cpu_ticks() > 10);
     for slow in ["/cpu?for=1ms", "/mem?size=1k&for=1ms", "/resolve?service=example.invalid"] {
         let response = server.get(slow);
@@ -240,15 +233,12 @@ fn bytes_held_for_waiting_connections_are_bounded() {
             client
         })
         .collect();
-    // The oldest go; which those are depends on when a worker came to each, so look among the first half.
-    let began = Instant::now();
+    // The oldest go; which those are depends on when a worker came to each, so look among the first half. They go without a
+    // word: at the deadline of its head a client is told so (408).
     let is_closed = |client: &mut Client<'_>| client.has_news_within(Duration::from_millis(1));
     eventually("one of the oldest to be closed", &server, || clients[..300].iter_mut().any(is_closed));
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "that was its deadline, not the bound: {:?}\n{server}",
-        began.elapsed()
-    );
+    let first = clients[..300].iter_mut().find_map(|client| is_closed(client).then_some(client));
+    first.expect("one is closed").expect_end();
     let last = clients.last_mut().expect("600 of them");
     last.send("\r\n\r\n");
     assert_eq!(last.response().status, 200);

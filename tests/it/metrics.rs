@@ -49,7 +49,7 @@ fn every_request_is_counted_by_route_and_status() {
     let quick = value(&text, "probeserver_request_duration_seconds_bucket{le=\"0.01\"}").unwrap_or_default();
     assert!(quick < all, "the delayed one took longer: {text}");
     let sum = value(&text, "probeserver_request_duration_seconds_sum").unwrap_or_default();
-    assert!((0.02..5.0).contains(&sum), "{sum}");
+    assert!(sum >= 0.02, "{sum}");
     for (target, effect) in [("path", "drop"), ("path", "fail"), ("path", "delay")] {
         let sample = format!("probeserver_faults_total{{target=\"{target}\",effect=\"{effect}\"}}");
         assert_eq!(value(&text, &sample), Some(1.0), "{sample}\n{text}");

@@ -204,7 +204,7 @@ fn a_timeout_covers_everything_and_says_its_phase() {
         let began = Instant::now();
         assert_fails(&server, service, 504, phase);
         let took = began.elapsed();
-        assert!((Duration::from_millis(300)..Duration::from_secs(3)).contains(&took), "{service} took {took:?}");
+        assert!(took >= Duration::from_millis(300), "{service} took {took:?}");
     };
     timed(&Fake::silent().service("/"), "receive");
     let (listener, _taken) = full_listener();
