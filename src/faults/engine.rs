@@ -275,6 +275,17 @@ impl Engine {
         }
         decision
     }
+
+    /// The status that a request fails with now for certain, by a rule without a chance; nothing is tried and counted.
+    pub fn certain_failure(&self, subject: Subject<'_>, now: Instant) -> Option<u16> {
+        let now = self.since_start(now);
+        self.rules().iter().find_map(|live| match live.rule.effect {
+            Effect::Fail(status) if live.rule.chance.is_none() => {
+                (subject.is_covered_by(&live.rule.target) && live.is_due(now)).then_some(status)
+            }
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]

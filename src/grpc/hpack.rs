@@ -88,6 +88,10 @@ impl Decoder {
         if is_probe { self.probe.get() } else { self.agent.get() }
     }
 
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Octets on the heap.
     pub(super) fn held(&self) -> usize {
         self.entries.capacity() * size_of::<Field>()

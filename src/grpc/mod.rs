@@ -60,7 +60,7 @@ impl Method {
         ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
 
     /// Its path, as fault rules name it.
-    pub fn path(self) -> &'static str {
+    pub const fn path(self) -> &'static str {
         Self::PATHS[self as usize - 1]
     }
 

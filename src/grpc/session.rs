@@ -289,12 +289,19 @@ impl<D> Session<D> {
         self.promised.is_some() && self.streams.iter().all(|stream| matches!(stream.stage, Stage::Hung))
     }
 
-    /// Gives back memory that an idle connection does not need, and says how much it keeps.
-    pub fn shrink(&mut self) -> usize {
+    /// Gives back memory that is not needed while the connection waits.
+    pub fn shrink(&mut self) {
+        self.decoder.shrink();
         self.streams.shrink_to_fit();
         self.block.shrink_to_fit();
+        self.output.shrink_to_fit();
+    }
+
+    /// Octets that it keeps.
+    pub fn held(&self) -> usize {
         let contents = self.streams.iter().map(|stream| stream.bytes.capacity()).sum::<usize>();
         let streams = self.streams.capacity() * size_of::<Stream<D>>();
-        size_of::<Self>() + self.decoder.held() + self.block.capacity() + self.output.len() + streams + contents
+        let buffers = self.block.capacity() + self.output.capacity();
+        size_of::<Self>() + self.decoder.held() + buffers + streams + contents
     }
 }

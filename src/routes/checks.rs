@@ -12,9 +12,14 @@ const ERROR: &str = "{ \"status\": \"error\" }\n";
 
 /// What a check answers when no rule decides.
 pub(super) fn answer(check: Check, request: &Request<'_>, state: &State) -> Outcome {
+    let status = status(check, state);
+    Outcome::Respond(respond(status, request, (status != 200).then_some("draining")))
+}
+
+/// The status of a check when no rule decides.
+pub fn status(check: Check, state: &State) -> u16 {
     let is_draining = check == Check::Ready && state.phase.get() >= Phase::Draining;
-    let status = if is_draining { check.failing_status() } else { 200 };
-    Outcome::Respond(respond(status, request, is_draining.then_some("draining")))
+    if is_draining { check.failing_status() } else { 200 }
 }
 
 /// What a check answers when a rule says `fail`.

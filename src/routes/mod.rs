@@ -23,6 +23,7 @@ use std::time::Duration;
 use crate::faults::Check;
 use crate::faults::engine::Subject;
 use crate::faults::plan::MAX_PLAN;
+use crate::grpc;
 use crate::http::head::Head;
 use crate::http::response::{Body, Response};
 use crate::http::{MAX_BODY, Method};
@@ -41,6 +42,8 @@ enum Paths {
     Exactly(&'static [&'static str]),
     /// Every path that begins so.
     Below(&'static str),
+    /// None: it is called over gRPC.
+    Grpc,
     /// All that no other route has.
     Others,
 }
@@ -128,6 +131,11 @@ const fn control(paths: &'static [&'static str]) -> Row {
     Row { methods: POST, guard: Guard::Control, is_protected: true, ..at(paths) }
 }
 
+/// A method of the health service.
+const fn called(method: grpc::Method) -> Row {
+    Row { paths: Paths::Grpc, methods: POST, is_protected: true, ..below("", method.path()) }
+}
+
 const fn check(check: Check, handler: Handler) -> Row {
     Row { is_protected: true, check: Some(check), options: Options::AsGet, handler, ..at(check.paths()) }
 }
@@ -178,6 +186,9 @@ static ROUTES: [Row; counts::ROUTES] = [
     Row { handler: basics::bytes, ..below(basics::BYTES, "/bytes/N") },
     Row { methods: Method::ALL, options: Options::Handler, handler: basics::headers, ..at(&["/headers"]) },
     Row { methods: POST, max_body: MAX_ECHO, handler: basics::echo, ..at(&["/echo"]) },
+    called(grpc::Method::Check),
+    called(grpc::Method::List),
+    called(grpc::Method::Watch),
     // The server as a whole: with this target OPTIONS alone gets past the parser (RFC 9112 section 3.2.4).
     Row { methods: Method::ALL, ..at(&["*"]) },
     Row { paths: Paths::Others, methods: Method::ALL, options: Options::Handler, ..below("", "other") },
@@ -201,9 +212,14 @@ impl Route {
         let leads_here = |row: &Row| match row.paths {
             Paths::Exactly(paths) => paths.iter().any(|known| known.as_bytes() == path),
             Paths::Below(prefix) => path.starts_with(prefix.as_bytes()),
-            Paths::Others => false,
+            Paths::Grpc | Paths::Others => false,
         };
         ROUTES.iter().position(leads_here).map_or(Self::OTHER, |at| Self(at as u8))
+    }
+
+    /// The route of a method of the health service.
+    pub fn of_method(method: grpc::Method) -> Self {
+        Self::all().find(|route| route.name() == method.path()).unwrap_or(Self::OTHER)
     }
 
     fn row(self) -> &'static Row {
@@ -347,6 +363,7 @@ mod tests {
                         assert_eq!(Route::find(path.as_bytes()), route, "{path}");
                     }
                 }
+                Paths::Grpc => assert_eq!(Route::find(route.name().as_bytes()), Route::OTHER, "over HTTP/1.1"),
                 Paths::Others => assert_eq!(route, Route::OTHER),
             }
         }
@@ -362,14 +379,19 @@ mod tests {
         assert_eq!(names(|route| route.check().is_some()), checks);
         assert_eq!(
             names(|route| route.row().is_protected),
-            [&checks[..], &["/metrics", "/ui", "/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash"]].concat()
+            [
+                &checks[..],
+                &["/metrics", "/ui", "/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash"],
+                &grpc::Method::ALL.map(grpc::Method::path)
+            ]
+            .concat()
         );
         assert_eq!(
             names(|route| !matches!(route.guarded(), Guard::Free | Guard::Origin)),
             ["/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash", "/cpu", "/mem", "/forecast"]
         );
         assert_eq!(names(|route| route.guarded() == Guard::Origin), ["/resolve"]);
-        for route in Route::all().filter(|route| *route != Route::OTHER) {
+        for route in Route::all().filter(|route| !matches!(route.row().paths, Paths::Grpc | Paths::Others)) {
             let path = route.name().replace("/N", "/1");
             assert_eq!(crate::faults::is_protected(path.as_bytes()), route.row().is_protected, "{path}");
         }
@@ -383,6 +405,7 @@ mod tests {
         );
         for route in Route::all() {
             assert!(route.methods().contains(&Method::Options), "{}", route.name());
+            assert!(grpc::Method::ALL.into_iter().all(|method| Route::of_method(method).name() == method.path()));
             let has_both = route.methods().contains(&Method::Get) == route.methods().contains(&Method::Head);
             assert!(has_both || ["/crash", "/cpu", "/mem"].contains(&route.name()), "{}", route.name());
         }

@@ -45,7 +45,7 @@ pub struct Request<'r> {
 }
 
 /// What connections can be doing, as metrics name it.
-pub const STATES: [&str; 7] = ["idle", "head", "write", "linger", "hang", "delay", "active"];
+pub const STATES: [&str; 8] = ["idle", "head", "write", "linger", "hang", "delay", "calls", "active"];
 
 /// The server around a request, for routes that look around.
 #[derive(Default)]

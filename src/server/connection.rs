@@ -26,7 +26,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection on which nothing more is sent waits for its client to close.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests served in a row before other connections have their turn.
-const TURN: u32 = 8;
+pub(super) const TURN: u32 = 8;
 /// Bytes thrown away at a time.
 const DISCARDED: usize = 2 * 1024;
 
@@ -89,6 +89,7 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
             visit.since = paused.since;
         }
         match (reason, is_due, paused.map(|paused| paused.then)) {
+            (_, _, Some(Then::Talk(talk))) => visit.talk(input, talk, Some(reason), is_due),
             (Reason::Idle, ..) => match visit.converse(input) {
                 // That was its last chance.
                 Step::Park(Reason::Idle, ..) if is_due => Step::Close,
@@ -175,7 +176,11 @@ impl Visit<'_> {
             if !input.is_empty() {
                 let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
                 match head::parse(input.unused(), &mut slots) {
-                    Err(error) => return self.refuse(error),
+                    Err(error) => {
+                        if let Some(step) = self.not_http1(input, error) {
+                            return step;
+                        }
+                    }
                     Ok(Some(head)) => {
                         self.is_same_head = false;
                         match self.request(&head, input.unused(), None) {
@@ -249,7 +254,7 @@ impl Visit<'_> {
                 self.used = head.length;
                 self.answer(head, response, &bytes[head.length..])
             }
-            Then::Read | Then::Send(_) => Step::Close,
+            Then::Read | Then::Send(_) | Then::Talk(_) => Step::Close,
         }
     }
 

@@ -26,7 +26,7 @@ use crate::routes::{self, Outcome, Request, Route, Surroundings};
 use crate::text;
 
 /// How long a client may take to take an answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What makes a client try again soon: too much is going on.
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 

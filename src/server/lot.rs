@@ -15,6 +15,8 @@ use crate::sys::{self, Epoll, Timer};
 
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
+/// How soon a connection with calls under way is looked at again, once the server closes.
+const CLOSING_LOOK: Duration = Duration::from_millis(100);
 
 /// Something for a worker to do.
 pub enum Event<S, P> {
@@ -94,6 +96,13 @@ impl<S: AsRawFd, P> Lot<S, P> {
     ) -> Result<Vec<Gone<S, P>>, Gone<S, P>> {
         let (fd, token) = (connection.socket.as_raw_fd(), connection.token());
         let mut inside = self.inside.lock();
+        let until = match until {
+            // Whoever parks it may not have known yet that the server closes.
+            _ if reason == Reason::Calls && inside.queues.is_closing() => {
+                Until::Deadline(Instant::now() + CLOSING_LOOK)
+            }
+            until => until,
+        };
         let is_watched = inside.queues.takes(reason)
             && match connection.is_watched {
                 true => self.epoll.arm(fd, reason.interest(), token),
@@ -137,8 +146,9 @@ impl<S: AsRawFd, P> Lot<S, P> {
     /// See [`Queues::start_closing`].
     pub fn start_closing(&self, grace: Duration) {
         let mut inside = self.inside.lock();
-        inside.queues.start_closing(grace);
-        self.set_alarm(&mut inside, Instant::now());
+        let now = Instant::now();
+        inside.queues.start_closing(grace, now);
+        self.set_alarm(&mut inside, now);
     }
 
     /// See [`Queues::census`].

@@ -7,6 +7,7 @@ pub mod desk;
 mod drain;
 mod enforcer;
 mod exchange;
+mod grpc;
 mod input;
 pub mod life;
 pub mod listener;

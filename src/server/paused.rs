@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::grpc::Talk;
 use super::places::Place;
 use super::sending::Output;
 use crate::faults::engine::Decision;
@@ -24,6 +25,7 @@ impl Paused {
             + match &self.then {
                 Then::Answer(response, ..) => response.body.held(),
                 Then::Send(output) => output.held(),
+                Then::Talk(talk) => talk.held(),
                 Then::Read | Then::Handle(..) => 0,
             }
     }
@@ -39,4 +41,6 @@ pub(super) enum Then {
     Answer(Response, Option<Held>, Place),
     /// Sends the rest of an answer.
     Send(Output),
+    /// Goes on speaking HTTP/2.
+    Talk(Talk),
 }

@@ -10,9 +10,9 @@ use super::reason::Reason;
 /// Most bytes that waiting connections hold in all.
 pub const MAX_HELD: usize = 8 * 1024 * 1024;
 /// Who has to go when they hold too much.
-const HOLDERS: [Reason; 3] = [Reason::Head, Reason::Write, Reason::Delay];
+const HOLDERS: [Reason; 4] = [Reason::Head, Reason::Calls, Reason::Write, Reason::Delay];
 /// Who goes when there is no room for another: who is done anyway, is idle, is incomplete, is hung, does not take its answer.
-const LEAVERS: [Reason; 5] = [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang, Reason::Write];
+const LEAVERS: [Reason; 6] = [Reason::Linger, Reason::Idle, Reason::Head, Reason::Hang, Reason::Calls, Reason::Write];
 /// Who is due in the order in which they came to wait.
 const IN_ORDER: [Reason; 5] = [Reason::Idle, Reason::Head, Reason::Write, Reason::Linger, Reason::Hang];
 
@@ -142,6 +142,10 @@ impl<S, P> Queues<S, P> {
         Admitted { connection: Some(Connection { socket, key, generation, is_watched: false }), gone }
     }
 
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
     /// Whether a connection may wait for this: a server that closes hangs nobody any more.
     pub fn takes(&self, reason: Reason) -> bool {
         !(self.is_closing && reason == Reason::Hang)
@@ -174,7 +178,7 @@ impl<S, P> Queues<S, P> {
         self.parked += 1;
         self.held += held;
         let due = (until != Until::ItCloses).then(|| self.due(key, reason));
-        if let (Reason::Delay, Some(due)) = (reason, due) {
+        if let (Reason::Delay | Reason::Calls, Some(due)) = (reason, due) {
             self.forget_old_delays();
             self.delays.push(Reverse((due, key, generation)));
         }
@@ -210,7 +214,7 @@ impl<S, P> Queues<S, P> {
             self.delays.pop();
             let slot = &self.slots[key as usize];
             // Otherwise its client has left, and this may be another one.
-            if slot.generation == generation && slot.queue == Some(Reason::Delay) {
+            if slot.generation == generation && matches!(slot.queue, Some(Reason::Delay | Reason::Calls)) {
                 return self.take(key, true);
             }
         }
@@ -241,9 +245,15 @@ impl<S, P> Queues<S, P> {
     }
 
     /// From now on nobody is hung: those that are, are due. Who is idle, now or later, has `grace` since it came to be, so
-    /// that one whose request is on its way still gets it in.
-    pub fn start_closing(&mut self, grace: Duration) {
+    /// that one whose request is on its way still gets it in. Those that have calls under way are due at once, to say so.
+    pub fn start_closing(&mut self, grace: Duration, now: Instant) {
         self.is_closing = true;
+        let mut key = self.queues[Reason::Calls as usize].oldest;
+        while key != NOBODY {
+            let slot = &self.slots[key as usize];
+            self.delays.push(Reverse((now, key, slot.generation)));
+            key = slot.newer;
+        }
         self.idle_timeout = self.idle_timeout.min(grace);
     }
 

@@ -17,16 +17,18 @@ pub enum Reason {
     Hang,
     /// Delayed by a rule: until it is due.
     Delay,
+    /// Calls of gRPC are under way: delayed, hung, watched or half received.
+    Calls,
 }
 
 impl Reason {
     /// How many there are.
-    pub(super) const COUNT: usize = 6;
+    pub(super) const COUNT: usize = 7;
 
     /// What epoll is to watch for meanwhile.
     pub(super) fn interest(self) -> u32 {
         match self {
-            Self::Idle | Self::Head | Self::Linger => sys::READABLE,
+            Self::Idle | Self::Head | Self::Linger | Self::Calls => sys::READABLE,
             Self::Write => sys::WRITABLE,
             Self::Hang => sys::PEER_CLOSED,
             Self::Delay => sys::ONLY_ERRORS,

@@ -21,7 +21,7 @@ pub use process::{
 };
 pub use readiness::{Epoll, ONLY_ERRORS, PEER_CLOSED, READABLE, Timer, WRITABLE};
 pub use signal::{Signal, block_signals, wait_signal, wake};
-pub use socket::{bind, close_with_reset, listen, listen_again, refuse_new_handshakes, stop_listening};
+pub use socket::{bind, close_with_reset, has_sent, listen, listen_again, refuse_new_handshakes, stop_listening};
 
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{FromRawFd, OwnedFd};

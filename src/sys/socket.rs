@@ -92,3 +92,15 @@ pub fn listen_again(listener: &TcpListener, backlog: libc::c_int) -> Result<()> 
 pub fn close_with_reset(stream: &TcpStream) {
     let _ = set_option(stream, libc::SOL_SOCKET, libc::SO_LINGER, &libc::linger { l_onoff: 1, l_linger: 0 });
 }
+
+/// Whether anything has been sent on a connection. `false` where the kernel does not tell (before Linux 4.6).
+pub fn has_sent(stream: &TcpStream) -> bool {
+    /// The place of `tcpi_data_segs_out` in tcp_info of linux/tcp.h, in numbers of 4 octets; libc's ends before it.
+    const PLACE: usize = 39;
+    let mut info = [0u32; PLACE + 1];
+    let mut size = size_of_val(&info) as libc::socklen_t;
+    let (info_start, fd) = (info.as_mut_ptr().cast(), stream.as_raw_fd());
+    // SAFETY: `info` has that size and lives through the call; the kernel fills no more of it.
+    let result = check(unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info_start, &raw mut size) });
+    result.is_ok() && info[PLACE] > 0
+}

@@ -29,7 +29,7 @@ fn lines_end_in_crlf_and_nothing_else() {
         closes(7, format!("  \r\n{}", get("/")), &[400]),
         closes(8, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", &[400]),
         closes(8, b"\x00\x01\x02\x03\r\n\r\n", &[400]),
-        closes(8, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[505]),
+        closes(8, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r \n", &[505]), // Whole, it is gRPC's.
         closes(8, "HTTP/1.1 200 OK\r\nHost: a\r\n\r\n", &[400]),
     ]);
 }

@@ -25,6 +25,9 @@ mod bodies;
 mod exchanges;
 mod http;
 
+// Health over gRPC.
+mod grpc;
+
 // Everything that goes wrong on purpose.
 mod clock;
 mod control;

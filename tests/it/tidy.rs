@@ -193,7 +193,8 @@ fn the_reference_names_every_route_and_no_other() {
     let named: BTreeSet<&str> = cells.split('`').filter(|part| part.starts_with('/')).collect();
     for path in &named {
         let path = path.split('?').next().unwrap();
-        assert_ne!(Route::find(path.as_bytes()), Route::OTHER, "{path}");
+        let is_called = Route::all().any(|route| route.name() == path); // Over gRPC.
+        assert!(is_called || Route::find(path.as_bytes()) != Route::OTHER, "{path}");
     }
     // And all that are there: each row of the table in the code, by the name that metrics use.
     for route in Route::all().filter(|route| route.name().starts_with('/')) {

@@ -200,13 +200,29 @@ fn while_closing_nobody_hangs_and_who_is_idle_has_the_grace() {
     park(&mut queues, next(), Reason::Delay, Until::Deadline(now + 60 * SECOND));
     assert_eq!(due(&mut queues, now + 60 * SECOND), Some((2, Reason::Delay)));
     assert!(queues.takes(Reason::Hang));
-    queues.start_closing(grace);
+    queues.start_closing(grace, now);
     assert!(!queues.takes(Reason::Hang) && queues.takes(Reason::Delay));
     assert_eq!(due(&mut queues, now), Some((1, Reason::Hang)));
     assert_eq!(due(&mut queues, now + grace - SECOND / 1000), None, "its request may be on its way");
     assert_eq!(due(&mut queues, now + grace), Some((0, Reason::Idle)));
     park(&mut queues, next(), Reason::Idle, Until::IdleSince(now + SECOND));
     assert_eq!(queues.next_due(now), Some(now + SECOND + grace), "since it came to be idle");
+}
+
+#[test]
+fn calls_are_due_in_any_order_and_all_at_once_when_the_server_closes() {
+    let (mut queues, connections, now) = queues(8, 4);
+    let untils = [Until::Deadline(now + 2 * SECOND), Until::ItCloses, Until::Deadline(now + SECOND), Until::ItCloses];
+    for (connection, until) in connections.into_iter().zip(untils) {
+        park(&mut queues, connection, Reason::Calls, until);
+    }
+    assert_eq!(queues.next_due(now), Some(now + SECOND));
+    assert_eq!(due(&mut queues, now + SECOND), Some((2, Reason::Calls)));
+    queues.start_closing(SECOND, now);
+    let mut at_once: Vec<_> = (0..3).map(|_| due(&mut queues, now)).collect();
+    at_once.sort_unstable_by_key(|taken| taken.map(|(key, _)| key));
+    assert_eq!(at_once, [0, 1, 3].map(|key| Some((key, Reason::Calls))));
+    assert!(queues.takes(Reason::Calls), "what is under way is finished");
 }
 
 #[test]
@@ -218,12 +234,12 @@ fn the_census_counts_who_waits_for_what_and_who_is_in_hand() {
         tokens.push(connection.token());
         park(&mut queues, connection, reason, Until::Deadline(now));
     }
-    assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 1]);
+    assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 0, 1]);
     let lingering = queues.claim(tokens[1]).expect("it is parked");
-    assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 1], "it keeps its place");
+    assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 0, 1], "it keeps its place");
     assert_eq!(queues.close(lingering.connection), 1);
     let idle = queues.claim(tokens[0]).expect("it is parked");
-    assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 2]);
+    assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 0, 2]);
     queues.close(idle.connection);
-    assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 0, 1]);
 }
