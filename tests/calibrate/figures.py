@@ -29,7 +29,7 @@ class Run:
             each["at"] = moment(each["time"])
         self.start = self.lines[0]["at"]
         self.listening = next((each["at"] for each in self.lines if each["event"] == "listening"), None)
-        self.checks = [(each["at"], probe_of(each), each.get("status", "")) for each in self.lines if each["event"] == "request" and probe_of(each)]
+        self.checks = [(each["at"], probe_of(each), each.get("status", "-")) for each in self.lines if each["event"] == "request" and probe_of(each)]
         self.end, self.give, self.exit, self.reason = None, 0.0, None, None
 
     def ended(self, terminated):
@@ -69,6 +69,10 @@ class Pod:
     def first(self, test, after=0.0):
         """When a status first passed, seconds since 1970."""
         return next((at for at, status in self.statuses if at >= after and test(status)), None)
+
+    def at(self, moment):
+        """The first entry of that moment in which the pod is ready; another of the same millisecond may come before it."""
+        return next(entry for entry in self.statuses if entry[0] == moment and entry[1]["ready"])
 
     def own(self, status):
         return status["containers"].get(self.container, {})
@@ -116,7 +120,7 @@ class Pod:
             "ended": (run.end, run.give) if run and run.end else None,
             "restarted": self.runs[1].start if len(self.runs) > 1 else None,
             "crash_loop": self.first(lambda s: self.state(s).get("reason") == "CrashLoopBackOff"),
-            "not_ready": ready and self.first(lambda s: not s["ready"], ready),
+            "not_ready": ready and next((at for at, s in self.statuses[self.statuses.index(self.at(ready)) :] if not s["ready"]), None),
             "out_of_service": in_service and next((at for at, each in self.slice if at > in_service and not (each and each["ready"])), None),
             "succeeded": self.first(lambda s: s["phase"] == "Succeeded"),
             "failed": self.first(lambda s: s["phase"] == "Failed"),
