@@ -34,6 +34,8 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f\n", b - a }'; }
 # Seconds from one of Kubernetes' times to another. These are whole seconds, so a difference is right to one second.
 seconds_between() { echo "$(($(date -d "$2" +%s) - $(date -d "$1" +%s)))"; }
 
+seconds_from() { awk -v a="$1" -v b="$(date -d "$2" +%s)" 'BEGIN { printf "%.1f\n", b - a }'; } # NOW TIME
+
 # within LABEL LOW HIGH OBSERVED [UNIT]: the prediction, what came of it, and whether they agree.
 within() {
     local unit=${5:+ $5}

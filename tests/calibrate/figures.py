@@ -172,8 +172,8 @@ def figures(observation, span):
     def add(figure, value, give=0.0):
         out.setdefault(figure, {"values": [], "of": len(pods)})["values"].append((round(value, 3), give))
 
-    # What becomes of a pod that is replaced is told by the rollout's figures.
-    span = min([span, *(act["updated"] - act["applied"] - 1 for act in observation["acts"].values() if "updated" in act)])
+    # What becomes of a pod that is replaced or deleted is told by figures of their own.
+    span = min([span, *(act[what] - act["applied"] - 1 for act in observation["acts"].values() for what in ("updated", "deleted") if what in act)])
     for pod in pods:
         for what, (at, give) in pod.events_of_life().items():
             if at - pod.created <= span and what != "created":
@@ -191,36 +191,27 @@ def figures(observation, span):
         deleted = observation["acts"].get(pod.raw["instance"], {}).get("deleted")
         if deleted:
             run = pod.runs[-1] if pod.runs else None
-            if run:
-                draining = next((each["at"] for each in run.lines if each["event"] == "draining"), None)
-                if draining:
-                    add("deletion: sigterm", draining - deleted)
-                if run.end:
-                    add("deletion: ended", run.end - deleted, run.give)
+            if run and run.end:
+                add("deletion: ended", run.end - deleted, run.give)
+                out["deletion: ended"].setdefault("words", []).append(f"{run.exit} {run.reason}")
             if "gone" in pod.raw:
                 add("deletion: gone", pod.raw["gone"] - deleted)
-            out_at = next((at for at, each in pod.slice if at >= deleted and not (each and each["ready"])), None)
-            if out_at:
-                add("deletion: out of service", out_at - deleted)
     rollouts(observation, out)
     return out
 
 
 def rollouts(observation, out):
+    """From the change of the template until the controller calls it complete, and the fewest that were available meanwhile."""
     for instance, changes in observation["deployments"].items():
-        act = observation["acts"].get(instance, {})
-        for name, start in (("rollout: first", act.get("applied")), ("rollout: update", act.get("updated"))):
-            if not start:
-                continue
-            end = act.get("updated", float("inf")) if name == "rollout: first" else float("inf")
-            done = next((at for at, s in changes if start < at < end and is_complete(s)), None)
-            figure = out.setdefault(name, {"values": [], "of": len(observation["deployments"])})
-            if done:
-                figure["values"].append((round(done - start, 3), 0.0))
-                if name == "rollout: update":
-                    fewest = min(s["availableReplicas"] for at, s in changes if start <= at <= done)
-                    most = max(s["replicas"] for at, s in changes if start <= at <= done)
-                    figure.setdefault("words", []).append(f"{fewest} available at least, {most} pods at most")
+        start = observation["acts"].get(instance, {}).get("updated")
+        if not start:
+            continue
+        complete = out.setdefault("rollout: complete", {"values": [], "of": len(observation["deployments"])})
+        done = next((at for at, status in changes if at > start and is_complete(status)), None)
+        if done:
+            complete["values"].append((round(done - start, 3), 0.0))
+            fewest = out.setdefault("rollout: fewest available", {"values": [], "of": complete["of"]})
+            fewest["values"].append((min(status["availableReplicas"] for at, status in changes if start <= at <= done), 0.0))
 
 
 def is_complete(status):

@@ -49,6 +49,8 @@ def predictions(told, container):
         for key, value in (told.get(part) or {}).items():
             if isinstance(value, dict) and "p50" in value:
                 found[f"{part}: {key.replace('_', ' ')}"] = value
+    if "exit" in told.get("deletion", {}):
+        found["deletion: ended"]["word"] = f"{told['deletion']['exit']} {told['deletion']['reason']}"
     return found
 
 
