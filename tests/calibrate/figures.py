@@ -8,7 +8,8 @@ import datetime
 import re
 
 PROBES = {"/startupz": "startup", "/livez": "liveness", "/readyz": "readiness"}
-HOST_OF = {"startup": "startup_probe", "liveness": "liveness_probe", "readiness": "readiness_probe"}
+CHECKS = {"startup": "startup", "live": "liveness", "ready": "readiness"}
+EVENT = {"startup": "startup_probe", "liveness": "liveness_probe", "readiness": "readiness_probe"}
 
 
 def moment(text):
@@ -43,14 +44,17 @@ class Run:
 
 def probe_of(line):
     name = line.get("probe", "")
-    if name in HOST_OF:
+    if name in EVENT:
         return name
+    if "check" in line:
+        return CHECKS.get(line["check"])
     return PROBES.get(line.get("path", "").split("?")[0])
 
 
 class Pod:
-    def __init__(self, pod, container, unlogged):
-        self.unlogged = unlogged
+    def __init__(self, pod, container, manifest):
+        self.unlogged = {kind for kind in EVENT if re.search(kind + r"Probe:\s+tcpSocket", manifest)}
+        self.timeouts = {kind: int(seconds) for kind, seconds in re.findall(r"(\w+)Probe:(?:\n {10,}.*)*?\n +timeoutSeconds: (\d+)", manifest)}
         self.raw, self.created, self.container = pod, pod["created"], container
         self.statuses, self.events, self.slice = pod["statuses"], pod["events"], pod["slice"]
         self.runs = [run for run in map(Run, (lines for lines in pod["logs"].get(container, []) if usable(lines)))]
@@ -88,7 +92,11 @@ class Pod:
         if kind in self.unlogged:
             return None
         seen = [at for run in self.runs for at, which, _ in run.checks if which == kind][:1]
-        told = self.first_event(f"^Unhealthy: {kind.capitalize()} probe (failed|errored)")
+        failed = f"^Unhealthy: {kind.capitalize()} probe (failed|errored)"
+        told = self.first_event(failed)
+        # What was not answered is told of when the time for it is up.
+        if told and told == self.first_event(failed + ".*(timeout|deadline exceeded)"):
+            told -= self.timeouts.get(kind, 1)
         return min([*seen, *([told] if told else [])], default=None)
 
     def failing(self, kind):
@@ -111,11 +119,11 @@ class Pod:
             "created": self.created,
             "container_started": run and run.start,
             "listening": next((run.listening for run in self.runs if run.listening), None),
-            **{name: self.first_probe(kind) for kind, name in HOST_OF.items()},
+            **{name: self.first_probe(kind) for kind, name in EVENT.items()},
             "started": self.first(lambda s: self.own(s).get("started")),
             "ready": ready,
             "in_service": in_service,
-            **{f"failing ({kind})": self.failing(kind) for kind in HOST_OF},
+            **{f"failing ({kind})": self.failing(kind) for kind in EVENT},
             **{f"killed ({kind})": self.first_event(f"^Killing: .*failed {kind} probe") for kind in ("startup", "liveness")},
             "ended": (run.end, run.give) if run and run.end else None,
             "restarted": self.runs[1].start if len(self.runs) > 1 else None,
@@ -165,8 +173,7 @@ def figures(observation, span):
             first_of.setdefault(raw["instance"], []).append(raw)
     is_deleted = any("deleted" in act for act in observation["acts"].values())
     # A deleted pod's successor is none of the scenario's.
-    unlogged = {kind for kind in HOST_OF if re.search(kind + r"Probe:\s+tcpSocket", observation["manifest"])}
-    pods = [Pod(raw, container, unlogged) for found in first_of.values() for raw in (found[:1] if is_deleted else found)]
+    pods = [Pod(raw, container, observation["manifest"]) for found in first_of.values() for raw in (found[:1] if is_deleted else found)]
     out = {}
 
     def add(figure, value, give=0.0):
