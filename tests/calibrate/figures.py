@@ -123,7 +123,7 @@ class Pod:
             "started": self.first(lambda s: self.own(s).get("started")),
             "ready": ready,
             "in_service": in_service,
-            **{f"failing ({kind})": self.failing(kind) for kind in EVENT},
+            **{f"failing ({kind})": self.failing(kind) for kind in ("liveness", "readiness")},
             **{f"killed ({kind})": self.first_event(f"^Killing: .*failed {kind} probe") for kind in ("startup", "liveness")},
             "ended": (run.end, run.give) if run and run.end else None,
             "restarted": self.runs[1].start if len(self.runs) > 1 else None,

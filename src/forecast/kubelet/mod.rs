@@ -19,11 +19,13 @@ use probes::Prober;
 use sync::Step;
 
 /// From the object to the workers: scheduling, and the kubelet's watch.
-const SCHEDULING: (Millis, Millis) = (100, 200);
+const SCHEDULING: (Millis, Millis) = (10, 80);
 /// From the workers to the first container: the sandbox and the first start.
-const FIRST_START: Lognormal = Lognormal(450, 50);
+const FIRST_START: Lognormal = Lognormal(240, 55);
+/// From a container's end until the runtime has let go of it.
+const LETTING_GO: (Millis, Millis) = (10, 40);
 /// A start in a sandbox that stands.
-const START: Lognormal = Lognormal(180, 60);
+const START: Lognormal = Lognormal(160, 55);
 /// Stopping the sandbox and its network.
 const SANDBOX_STOP: Lognormal = Lognormal(200, 35);
 /// The PLEG lists every second, and takes so long itself (pkg/kubelet/pleg/generic.go:161).

@@ -1,7 +1,7 @@
 //! The pod worker's sync: what it sees, what it decides (kuberuntime_manager.go:997), and what it does, one step after
 //! the other; kills (kuberuntime_container.go:818) and the crash back-off (kuberuntime_manager.go:1607).
 
-use super::{FIRST_START, Life, Millis, NEVER, Pod, START, What, Worker};
+use super::{FIRST_START, LETTING_GO, Life, Millis, NEVER, Pod, START, What, Worker};
 use crate::forecast::life::By;
 use crate::forecast::pod::Kind;
 use crate::forecast::workload::RestartPolicy;
@@ -143,7 +143,9 @@ impl Pod<'_> {
                 self.steps.push(Step::Await(at));
                 self.step_at = if self.bodies[at].is_up { NEVER } else { self.now };
             }
-            Step::Await(_) => self.step_at = self.now,
+            // So much later the back-off is judged, by the end of the run before: kills that are exactly as far apart
+            // as it lasts are past it.
+            Step::Await(_) => self.step_at = self.now + self.chance.between(LETTING_GO.0, LETTING_GO.1),
             Step::Start(at) => {
                 if self.is_in_back_off(at) {
                     self.bodies[at].is_refused = true;

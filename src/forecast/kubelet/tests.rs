@@ -102,8 +102,8 @@ fn seconds(time: Millis) -> f64 {
     time as f64 / 1000.0
 }
 
-/// Section 12 of the research: the model's own medians, 5th and 95th percentiles, all of which were held against what a
-/// cluster showed.
+/// Medians, 5th and 95th percentiles that were held against what a cluster showed. Rules and pauses are the research's, section
+/// 12; what depends on how soon a first container starts is of scripts/calibrate, whose cluster was less busy.
 #[test]
 fn figures_are_those_of_the_calibrated_model() {
     let started = What::ContainerStarted;
@@ -117,9 +117,9 @@ fn figures_are_those_of_the_calibrated_model() {
             "startup success",
             Case::new("start delay 8s", &["startup:period=3,failures=10", "readiness"]),
             from(What::Started, started),
-            8.58,
-            8.15,
-            10.7,
+            8.77,
+            8.41,
+            8.91,
         ),
         (
             "readiness P=10 fails 25 s: Ready",
@@ -181,9 +181,9 @@ fn figures_are_those_of_the_calibrated_model() {
             "startup P=2 F=3 never passes: life",
             Case::new("startup fail", &["startup:period=2,failures=3"]),
             life_of(1),
-            5.56,
-            5.01,
-            5.84,
+            5.81,
+            5.43,
+            5.96,
         ),
         (
             "http hang, P=2 T=3 F=2: life",
@@ -197,17 +197,17 @@ fn figures_are_those_of_the_calibrated_model() {
             "exec hang, P=3 T=1 F=2: life",
             Case::new("", &["liveness:period=3,timeout=1,failures=2"]).exec("/bin/probeserver sleep 60"),
             life_of(1),
-            6.62,
-            6.04,
-            6.89,
+            6.86,
+            6.48,
+            7.0,
         ),
         (
             "TERM ignored, grace 6: pause and kill, 1st",
             ignores(),
             Box::new(|life| life.restarts.first().map(|restart| restart.life + restart.pause)),
-            7.8,
-            7.2,
-            8.2,
+            8.01,
+            7.71,
+            8.31,
         ),
         (
             "deletion, preStop 5 and drain 3: gone",
@@ -230,9 +230,9 @@ fn figures_are_those_of_the_calibrated_model() {
             "listens after 3 s, P=5: Ready",
             Case::new("start delay 3s", &["readiness:period=5"]),
             from(What::Ready, What::Created),
-            7.11,
-            3.97,
-            8.85,
+            6.81,
+            3.43,
+            7.53,
         ),
     ];
     let mut wrong = Vec::new();
