@@ -185,8 +185,6 @@ fn a_thousand_hung_and_delayed_requests_starve_nobody() {
         server.get("/livez").expect(200, OK);
     }
     assert!(server.count("task") <= threads, "{} threads", server.count("task"));
-    server.signal(libc::SIGTERM);
-    server.assert_exits_with(0);
 }
 
 #[test]
