@@ -85,7 +85,7 @@ const LOCAL_NAT64: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11,
 ///
 /// Inside are: mapped and compatible (RFC 4291 section 2.5.5), translated (RFC 2765), NAT64 (RFC 6052, RFC 8215), 6to4
 /// (RFC 3056), Teredo (RFC 4380). Only for a local NAT64 prefix there may be more than one, since its length is the
-/// network's business; readings in 0.0.0.0/8 are then left out, unless there are no others.
+/// network's business; readings in 0.0.0.0/8 are then left out, unless there is no other.
 pub fn readings(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else { return vec![address] };
     let octets = v6.octets();
@@ -97,11 +97,18 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
         [0x2002, ..] => at([2, 3, 4, 5]),
         [0x2001, 0, ..] => !low,
         [0x64, 0xff9b, 1, ..] => {
-            // What comes after the address is zero.
-            let is_possible = |places: &[usize; 4]| octets[places[3] + 1..].iter().all(|&octet| octet == 0);
-            let all = || LOCAL_NAT64.into_iter().filter(is_possible).map(at);
-            let is_meant = |v4: &Ipv4Addr| !is_unspecified(*v4) || all().all(is_unspecified);
-            return all().filter(is_meant).map(IpAddr::from).collect();
+            let mut possible = Vec::new();
+            for places in LOCAL_NAT64 {
+                // What comes after the address is zero.
+                let is_possible = octets[places[3] + 1..].iter().all(|&octet| octet == 0);
+                if is_possible && !is_unspecified(at(places)) {
+                    possible.push(at(places).into());
+                }
+            }
+            if possible.is_empty() {
+                possible.push(low.into());
+            }
+            return possible;
         }
         _ => return vec![address],
     };
@@ -135,7 +142,7 @@ mod tests {
             ("64:ff9b:1:0a:0:1::", "10.0.0.1"),
             ("64:ff9b:1:0:a:0:100::", "10.0.0.1 1.0.0.0"),
             ("64:ff9b:1:a01:7f:0:0:0", "10.1.127.0 1.127.0.0 127.0.0.0"),
-            ("64:ff9b:1::", "0.0.0.0 0.0.0.0 0.0.0.0 0.0.0.0"),
+            ("64:ff9b:1::", "0.0.0.0"),
         ] {
             let want: Vec<IpAddr> = want.split(' ').map(|word| word.parse().expect(word)).collect();
             assert_eq!(readings(address.parse().expect(address)), want, "{address}");

@@ -58,12 +58,15 @@ pub(super) fn permitted_addresses(
     }
     let mut addresses = match service.literal {
         Some(address) => vec![address],
-        None => lookup::addresses(&service.host, deadline, rules.waits).map_err(|error| match error {
-            LookupError::NoSuchName => fail(Cause::Name, "no such name"),
-            LookupError::Failed => fail(Cause::Name, "the name servers cannot tell"),
-            LookupError::TimedOut => fail(Cause::Timeout, "timed out"),
-            LookupError::Busy => fail(Cause::Busy, "8 lookups are under way"),
-            LookupError::NoThread => fail(Cause::Busy, "there is no thread for a lookup"),
+        None => lookup::addresses(&service.host, deadline, rules.waits).map_err(|error| {
+            let (cause, detail) = match error {
+                LookupError::NoSuchName => (Cause::Name, "no such name"),
+                LookupError::Failed => (Cause::Name, "the name servers cannot tell"),
+                LookupError::TimedOut => (Cause::Timeout, "timed out"),
+                LookupError::Busy => (Cause::Busy, "8 lookups are under way"),
+                LookupError::NoThread => (Cause::Busy, "there is no thread for a lookup"),
+            };
+            fail(cause, detail)
         })?,
     };
     let own = sys::interface_addresses();

@@ -85,48 +85,51 @@ impl Link {
         Ok(())
     }
 
-    /// Receives what comes next; nothing more comes after 0.
-    fn read(&self, buffer: &mut [u8], deadline: Instant) -> Result<usize, CallError> {
+    /// Appends what comes next; nothing more comes after 0.
+    #[inline(never)] // Its buffer is on the stack only while it is needed.
+    fn read(&self, received: &mut Vec<u8>, deadline: Instant) -> Result<usize, CallError> {
+        let mut buffer = [0; 8 * 1024];
         let mut read = || {
             self.stream.set_read_timeout(Some(left(deadline)?))?;
-            (&self.stream).read(buffer)
+            (&self.stream).read(&mut buffer)
         };
-        loop {
+        let count = loop {
             match read() {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return result.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error)),
+                result => break result.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error))?,
             }
-        }
+        };
+        text::put(received, &buffer[..count]);
+        Ok(count)
     }
 
     fn receive(&self, deadline: Instant) -> Result<Answer, CallError> {
         let broken = |cause, what| CallError::at(Phase::Receive, cause, self.address, what);
         let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
-        let mut buffer = vec![0; 16 * 1024];
-        let mut head_bytes = Vec::new();
+        let mut received = Vec::new();
         let mut head = loop {
-            let count = self.read(&mut buffer, deadline)?;
-            text::put(&mut head_bytes, &buffer[..count]);
-            match upstream::parse(&head_bytes).map_err(|_| not_http())? {
+            let count = self.read(&mut received, deadline)?;
+            match upstream::parse(&received).map_err(|_| not_http())? {
                 Some(head) => break head,
-                None if count == 0 && head_bytes.is_empty() => {
-                    return Err(broken(Cause::Reset, "closed without an answer"));
-                }
-                None if count == 0 || head_bytes.len() > MAX_ANSWER_HEAD => return Err(not_http()),
+                None if received.is_empty() => return Err(broken(Cause::Reset, "closed without an answer")),
+                None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(not_http()),
                 None => {}
             }
         };
+        received.drain(..head.length);
         let mut content = Vec::new();
-        head.body.feed(&head_bytes[head.length..], &mut content).map_err(|_| not_http())?;
-        while !head.body.is_done() && content.len() <= MAX_CONTENT {
-            let count = self.read(&mut buffer, deadline)?;
-            if count == 0 {
+        loop {
+            head.body.feed(&received, &mut content).map_err(|_| not_http())?;
+            if head.body.is_done() || content.len() > MAX_CONTENT {
+                break;
+            }
+            received.clear();
+            if self.read(&mut received, deadline)? == 0 {
                 if head.body.may_end() {
                     break;
                 }
                 return Err(broken(Cause::Reset, "closed before the end of the answer"));
             }
-            head.body.feed(&buffer[..count], &mut content).map_err(|_| not_http())?;
         }
         let is_cut = content.len() > MAX_CONTENT;
         content.truncate(MAX_CONTENT);

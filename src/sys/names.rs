@@ -36,7 +36,7 @@ fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
 /// The addresses of this machine's (in a pod: this pod's) network interfaces that are up, IPv4 first, in the kernel's
 /// order. Those that are down do not count: `kube-ipvs0` holds the address of every Service of the cluster, and is.
 pub fn interface_addresses() -> Vec<IpAddr> {
-    let mut found = Vec::new();
+    let (mut found, mut found_v6) = (Vec::new(), Vec::new());
     let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
     // SAFETY: the C library makes the list, whose entries and addresses live until it is freed; nothing of it is kept.
     unsafe {
@@ -45,14 +45,17 @@ pub fn interface_addresses() -> Vec<IpAddr> {
         }
         let mut next = list;
         while let Some(entry) = next.as_ref() {
-            if entry.ifa_flags & libc::IFF_UP as libc::c_uint != 0 {
-                found.extend(ip_of(entry.ifa_addr).map(|address| address.ip()));
+            let is_up = entry.ifa_flags & libc::IFF_UP as libc::c_uint != 0;
+            match ip_of(entry.ifa_addr) {
+                Some(SocketAddr::V4(v4)) if is_up => found.push(IpAddr::V4(*v4.ip())),
+                Some(SocketAddr::V6(v6)) if is_up => found_v6.push(IpAddr::V6(*v6.ip())),
+                _ => {}
             }
             next = entry.ifa_next;
         }
         libc::freeifaddrs(list);
     }
-    found.sort_by_key(IpAddr::is_ipv6); // A stable sort.
+    found.append(&mut found_v6);
     found
 }
 
