@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start, termination_message_path};
 use crate::faults::explain::explain;
 use crate::faults::plan::{self, MAX_PLAN};
+use crate::grpc::client;
 use crate::http::response::reason;
 use crate::identity::{self, Identity, OWN_VERSION};
 use crate::process::ending::{self, FAILED, USAGE};
 use crate::resolve::call::{self, PassedOn, Rules};
+use crate::resolve::link::Link;
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
 use crate::server::{life, listener};
@@ -24,6 +26,8 @@ const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps,
 Usage:
   probeserver [serve]                           serve HTTP
   probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
+  probeserver healthcheck --grpc [SERVICE] [--timeout D]
+                                                the same over gRPC: exit 0 on SERVING
   probeserver resolve SERVICE [--count N]       call HOST[:PORT][/PATH], once or often, and say who answered
   probeserver sleep D                           wait that long (5 or 5s), for preStop
   probeserver check-faults [PLAN or -] [--pod NAME]
@@ -49,8 +53,10 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
         }
         [] | ["serve"] => with_config(lookup, life::serve),
         ["healthcheck", rest @ ..] => match healthcheck_arguments(rest) {
-            Some((path, timeout)) => with_config(lookup, |config| healthcheck(&config, path, timeout)),
-            None => bad_usage("healthcheck", rest, "[PATH] [--timeout D], PATH beginning with a slash"),
+            Some((asked, timeout)) => with_config(lookup, |config| healthcheck(&config, asked, timeout)),
+            None => {
+                bad_usage("healthcheck", rest, "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash")
+            }
         },
         ["resolve", rest @ ..] => match resolve_arguments(rest) {
             Some((service, None)) => with_config(lookup, |config| resolve(&config, &service)),
@@ -126,8 +132,14 @@ fn with_config(lookup: Lookup<'_>, work: impl FnOnce(Config) -> i32) -> i32 {
     }
 }
 
-fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(&'a str, Duration)> {
-    let (mut path, mut timeout) = (None, None);
+/// What `healthcheck` asks for.
+enum Asked<'a> {
+    Path(&'a str),
+    Grpc(&'a str),
+}
+
+fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(Asked<'a>, Duration)> {
+    let (mut asked, mut timeout) = (None, None);
     while let Some((&word, after)) = rest.split_first() {
         rest = after;
         match word {
@@ -136,28 +148,40 @@ fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(&'a str, Duration)
                 timeout = Some(quantity::parse_seconds(value.as_bytes()).filter(|timeout| !timeout.is_zero())?);
                 rest = after;
             }
-            word if path.is_none() && word.starts_with('/') => {
+            "--grpc" if asked.is_none() => {
+                let service = rest.first().filter(|word| !word.starts_with("--"));
+                rest = &rest[usize::from(service.is_some())..];
+                let service = service.copied().unwrap_or_default();
+                asked = Some(Asked::Grpc(service)).filter(|_| service.len() <= client::MAX_SERVICE);
+                asked.as_ref()?;
+            }
+            word if asked.is_none() && word.starts_with('/') => {
                 let is_visible = word.bytes().all(|byte| byte.is_ascii_graphic());
-                path = Some(word).filter(|_| is_visible);
-                path?;
+                asked = Some(Asked::Path(word)).filter(|_| is_visible);
+                asked.as_ref()?;
             }
             _ => return None,
         }
     }
-    Some((path.unwrap_or("/healthz"), timeout.unwrap_or(Duration::from_secs(1))))
+    Some((asked.unwrap_or(Asked::Path("/healthz")), timeout.unwrap_or(Duration::from_secs(1))))
 }
 
 /// Asks the server in the same container, and prints one line. (Not inlined, nor is `resolve`: a server's stack has no
 /// room for their buffers.)
 #[inline(never)]
-fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
+fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
     let port = listener::probable_port(config.port);
     let named = config.bind.filter(|address| !address.is_unspecified());
     let loopback = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let addresses = named.map_or(loopback, |address| vec![address]);
+    let deadline = Instant::now() + timeout;
+    let path = match asked {
+        Asked::Path(path) => path,
+        Asked::Grpc(service) => return grpc_healthcheck(&addresses, port, service, deadline),
+    };
     let head = [path, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/", OWN_VERSION];
     let head = text::joined(&["GET ", &text::joined(&head), "\r\nConnection: close\r\n\r\n"]);
-    match call::fetch(&addresses, port, head.as_bytes(), Instant::now() + timeout) {
+    match call::fetch(&addresses, port, head.as_bytes(), deadline) {
         Ok(answer) => {
             print(&[path, ": ", &text::to_decimal(answer.status.into()), " ", reason(answer.status), "\n"]);
             if (200..400).contains(&answer.status) { 0 } else { FAILED }
@@ -167,6 +191,28 @@ fn healthcheck(config: &Config, path: &str, timeout: Duration) -> i32 {
             FAILED
         }
     }
+}
+
+/// Asks as a kubelet's grpc probe does, and prints one line.
+fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: Instant) -> i32 {
+    const STATES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+    let agent = text::joined(&["probeserver-healthcheck/", OWN_VERSION]);
+    let (mut reading, mut answer) = (client::Reading::new(), client::Answer::None);
+    let mut take = |octets: &[u8]| reading.take(octets).inspect(|read| answer = *read).is_some();
+    let called = Link::connect(addresses, port, deadline)
+        .and_then(|link| link.converse(&client::request(service, &agent), deadline, &mut take));
+    let code;
+    let outcome = match (&called, answer) {
+        (Err(error), _) => error.line(),
+        (_, client::Answer::State(state)) => STATES.get(usize::from(state)).unwrap_or(&STATES[0]).to_string(),
+        (_, client::Answer::Failed(number)) => {
+            code = text::to_decimal(number.into());
+            text::joined(&["grpc-status ", &code])
+        }
+        (_, client::Answer::None) => "no answer of gRPC".to_owned(),
+    };
+    print(&["grpc ", service, if service.is_empty() { "" } else { ": " }, &outcome, "\n"]);
+    if called.is_ok() && answer == client::Answer::State(1) { 0 } else { FAILED }
 }
 
 /// One call from the command line: the block on stdout, or what failed on stderr.

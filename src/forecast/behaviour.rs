@@ -8,6 +8,7 @@ use crate::faults::dice::Draw;
 use crate::faults::engine::Subject;
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
 use crate::faults::{Check, is_protected};
+use crate::grpc;
 
 /// From the start of a process to its first act.
 const BOOT: Millis = 5;
@@ -121,15 +122,9 @@ impl Program {
     }
 
     /// What a check over gRPC comes to; `None`: no such service is known.
-    pub(super) fn grpc_question(&self, service: &str, port: u16) -> Option<Question> {
-        let check = match service {
-            "" | "health" => Check::Health,
-            "live" | "liveness" => Check::Live,
-            "ready" | "readiness" => Check::Ready,
-            "startup" => Check::Startup,
-            _ => return None,
-        };
-        Some(self.question_for(Some(check), b"/grpc.health.v1.Health/Check", Some(port)))
+    pub(super) fn grpc_question(&self, service: &str, port: Option<u16>) -> Option<Question> {
+        let check = grpc::check_of(service.as_bytes())?;
+        Some(self.question_for(Some(check), grpc::Method::Check.path().as_bytes(), port))
     }
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {

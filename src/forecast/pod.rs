@@ -127,16 +127,22 @@ impl Asks {
             Handler::Http { port: None, .. } | Handler::Tcp { port: None } => Self::Nothing,
             Handler::Http { path, port, .. } => Self::Http(program.question(path, *port)),
             Handler::Tcp { port } => Self::Tcp(*port),
-            Handler::Grpc { port, service } => Self::Grpc(program.grpc_question(service, *port)),
+            Handler::Grpc { port, service } => Self::Grpc(program.grpc_question(service, Some(*port))),
             Handler::Sleep { seconds: length } => Self::Sleep(seconds(*length)),
             Handler::Exec { command } => {
                 let is_ours = command.first().is_some_and(|first| first.ends_with("probeserver"));
                 if is_ours && command.get(1).is_some_and(|word| word == "healthcheck") {
                     let timeout = command.iter().skip_while(|word| *word != "--timeout").nth(1);
                     let timeout = timeout.and_then(|word| quantity::parse_seconds(word.as_bytes()));
+                    let timeout = timeout.map_or(1000, super::millis);
+                    if let Some(at) = command.iter().position(|word| word == "--grpc") {
+                        let service = command.get(at + 1).filter(|word| !word.starts_with("--"));
+                        let question = program.grpc_question(service.map_or("", String::as_str), None);
+                        return question.map_or(Self::Nothing, |question| Self::Healthcheck(question, timeout));
+                    }
                     let path = command[2..].iter().find(|word| word.starts_with('/'));
                     let path = path.map_or("/healthz", String::as_str);
-                    return Self::Healthcheck(program.question(path, None), timeout.map_or(1000, super::millis));
+                    return Self::Healthcheck(program.question(path, None), timeout);
                 }
                 match sleep_in(command) {
                     Some(length) if is_ours || !program.is_own => Self::Command(length),

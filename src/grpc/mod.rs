@@ -6,6 +6,7 @@
 //! header blocks of answers are constants.
 
 mod answer;
+pub mod client;
 mod control;
 mod field;
 mod frame;

@@ -71,6 +71,24 @@ impl Link {
         self.receive(deadline)
     }
 
+    /// Sends octets, and hands on what comes back until `take` says that it has what it wanted. `false`: the end came first.
+    pub fn converse(
+        &self,
+        octets: &[u8],
+        deadline: Instant,
+        take: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<bool, CallError> {
+        self.send(octets, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
+        let mut buffer = vec![0; 1024];
+        loop {
+            match self.read(&mut buffer, deadline)? {
+                0 => return Ok(false),
+                count if take(&buffer[..count]) => return Ok(true),
+                _ => {}
+            }
+        }
+    }
+
     fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {
         let mut rest = request;
         while !rest.is_empty() {

@@ -81,6 +81,10 @@ fn bad_usage_is_status_2_and_says_what_was_expected() {
         &["healthcheck", "--timeout", "0"],
         &["healthcheck", "--slow"],
         &["healthcheck", "/a", "/b"],
+        &["healthcheck", "--grpc", "a", "b"],
+        &["healthcheck", "--grpc", "--grpc"],
+        &["healthcheck", "/a", "--grpc"],
+        &["healthcheck", "--grpc", &"x".repeat(101)],
         &["healthcheck", "no-slash"],
         &["healthcheck", "/a b"],
         &["healthcheck", "/a\r\nX: y"],
@@ -132,6 +136,29 @@ fn healthcheck_exits_0_on_200_to_399_and_1_on_all_else() {
     let ill = Server::start(&[("HEALTH_STATUS_FACTOR", "100")]);
     let ended = run(&["healthcheck"], &[("PORT", &ill.port().to_string())]); // BIND unset: 127.0.0.1 is tried
     assert!(ended.code == Some(1) && ended.stdout.contains("500"), "{ended:?}");
+}
+
+#[test]
+fn healthcheck_over_grpc_exits_0_on_serving_alone() {
+    let server = Server::start(&[("FAULTS", "ready fail; startup hang; live drop")]);
+    let port = server.port().to_string();
+    for (arguments, code, line) in [
+        (&["--grpc"][..], 0, "grpc SERVING\n"),
+        (&["--grpc", "health", "--timeout", "5s"], 0, "grpc health: SERVING\n"),
+        (&["--timeout", "5s", "--grpc"], 0, "grpc SERVING\n"),
+        (&["--grpc", "readiness"], 1, "grpc readiness: NOT_SERVING\n"),
+        (&["--grpc", "nobody"], 1, "grpc nobody: grpc-status 5\n"),
+        (&["--grpc", "liveness"], 1, "grpc liveness: no answer of gRPC\n"),
+        (&["--grpc", "startup", "--timeout", "200ms"], 1, "timed out\n"),
+    ] {
+        let ended = run(&[&["healthcheck"], arguments].concat(), &[("PORT", &port), ("BIND", "127.0.0.1")]);
+        assert!(ended.code == Some(code) && ended.stdout.ends_with(line), "{arguments:?}: {ended:?}");
+        assert_eq!(format!("{}{}", ended.stdout, ended.stderr).lines().count(), 1, "{arguments:?}: {ended:?}");
+    }
+    for fake in [Fake::answering("HTTP/1.1 400 Bad Request\r\n\r\n"), Fake::answering(""), Fake::resetting()] {
+        let ended = run(&["healthcheck", "--grpc"], &[("PORT", &fake.port.to_string()), ("BIND", "127.0.0.1")]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+    }
 }
 
 #[test]
