@@ -1,127 +1,113 @@
 //! The controllers' own fields: how many pods, and how they are replaced.
 
-use super::field::{NATURAL, choice, fail, flag, get, need, share, unexpected, whole};
+use super::field::Fields;
 use super::pod;
 use super::selector::Selector;
 use crate::forecast::workload::{Controller, RestartPolicy, Share, Strategy, Workload};
-use crate::forecast::yaml::{Fault, Mark, Node, Value};
+use crate::forecast::yaml::Node;
 
 /// Reads a workload of a kind.
-pub(super) fn workload(node: &Node<'_>, kind: &str, name: String, namespace: String) -> Result<Workload, Fault> {
-    let spec = need(node, "spec")?;
+pub(super) fn workload(fields: &Fields, node: &Node<'_>, kind: &str, name: String, namespace: String) -> Workload {
+    let spec = fields.need(node, "spec");
+    let is_bare = kind == "Pod";
     let mut workload = Workload {
         controller: Controller::Pod,
         name,
         namespace,
         replicas: 1,
         min_ready: 0,
-        pod: pod::pod(if kind == "Pod" { node } else { need(spec, "template")? })?,
+        pod: pod::pod(fields, if is_bare { node } else { fields.need(spec, "template") }),
         services: Vec::new(),
         budgets: Vec::new(),
     };
-    if kind == "Pod" {
-        return Ok(workload);
+    if is_bare {
+        return workload;
     }
-    check_template(spec, &workload)?;
+    check_template(fields, spec, &workload);
     if kind != "DaemonSet" {
-        workload.replicas = whole(spec, "replicas", NATURAL)?.unwrap_or(1);
+        workload.replicas = fields.natural(spec, "replicas", 1);
     }
-    workload.min_ready = whole(spec, "minReadySeconds", NATURAL)?.unwrap_or(0);
+    workload.min_ready = fields.natural(spec, "minReadySeconds", 0);
     workload.controller = match kind {
-        "Deployment" => deployment(spec, workload.min_ready)?,
-        "StatefulSet" => stateful_set(spec)?,
-        "DaemonSet" => daemon_set(spec)?,
-        _ => Controller::ReplicaSet,
+        "Deployment" => deployment(fields, spec, workload.min_ready),
+        "ReplicaSet" => Controller::ReplicaSet,
+        kind => updated_in_place(fields, spec, kind == "DaemonSet"),
     };
-    Ok(workload)
+    workload
 }
 
 /// Refuses a template that the controller would not recognise as its own, or may not have.
-fn check_template(spec: &Node<'_>, workload: &Workload) -> Result<(), Fault> {
-    let at = need(spec, "selector")?;
-    let selector = Selector::read(at)?;
+fn check_template(fields: &Fields, spec: &Node<'_>, workload: &Workload) {
+    let at = fields.need(spec, "selector");
+    let selector = Selector::read(fields, at);
     if selector.is_empty() {
-        return fail(at, "got an empty selector, expected labels of the template");
+        fields.fail(at, &["got an empty selector, expected labels of the template"]);
     }
     if !selector.matches(&workload.pod.labels) {
-        return fail(at, "got a selector that does not match spec.template.metadata.labels, expected one that does");
+        let what = "got a selector that does not match spec.template.metadata.labels, expected one that does";
+        fields.fail(at, &[what]);
     }
-    let template = need(need(spec, "template")?, "spec")?;
+    let template = fields.get(fields.get(spec, "template"), "spec");
     if workload.pod.restart_policy != RestartPolicy::Always {
-        let at = get(template, "restartPolicy")?.unwrap_or(template);
-        return unexpected(at, "Always, as in every pod with a controller");
+        fields.unexpected(fields.get(template, "restartPolicy"), "Always, as in every pod with a controller");
     }
-    match get(template, "activeDeadlineSeconds")? {
-        Some(at) => unexpected(at, "none in a pod with a controller"),
-        None => Ok(()),
-    }
-}
-
-/// A strategy's `rollingUpdate`; refused where the type is another one and that is not allowed.
-fn rolling<'a, 't>(strategy: &'a Node<'t>, is_rolling: bool) -> Result<Option<&'a Node<'t>>, Fault> {
-    match get(strategy, "rollingUpdate")? {
-        Some(at) if !is_rolling => fail(at, "got rollingUpdate beside another type, expected type: RollingUpdate"),
-        rolling => Ok(rolling),
+    let deadline = fields.get(template, "activeDeadlineSeconds");
+    if !deadline.is_nothing() {
+        fields.unexpected(deadline, "none in a pod with a controller");
     }
 }
 
-fn deployment(spec: &Node<'_>, min_ready: u32) -> Result<Controller, Fault> {
-    let nothing = empty(spec.mark);
-    let at = get(spec, "strategy")?.unwrap_or(&nothing);
-    let strategy = if choice(at, "type", &["RollingUpdate", "Recreate"])? == 1 {
-        rolling(at, false)?;
-        Strategy::Recreate
-    } else {
-        let at = rolling(at, true)?.unwrap_or(&nothing);
-        let quarter = Share::Percent(25);
-        let max_unavailable = share(at, "maxUnavailable", 100)?.unwrap_or(quarter);
-        let max_surge = share(at, "maxSurge", u32::MAX)?.unwrap_or(quarter);
-        if is_zero(max_unavailable) && is_zero(max_surge) {
-            return fail(at, "got 0 for both maxUnavailable and maxSurge, expected more for one of them");
-        }
-        Strategy::RollingUpdate { max_unavailable, max_surge }
-    };
-    let progress_deadline = whole(spec, "progressDeadlineSeconds", NATURAL)?.unwrap_or(600);
+fn deployment(fields: &Fields, spec: &Node<'_>, min_ready: u32) -> Controller {
+    let at = fields.get(spec, "strategy");
+    let is_recreate = fields.choice(at, "type", &["RollingUpdate", "Recreate"]) == 1;
+    let at = rolling(fields, at, is_recreate);
+    let quarter = Share::Percent(25);
+    let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(quarter);
+    let max_surge = fields.share(at, "maxSurge", u32::MAX).unwrap_or(quarter);
+    if is_zero(max_unavailable) && is_zero(max_surge) {
+        fields.fail(at, &["got 0 for both maxUnavailable and maxSurge, expected more for one of them"]);
+    }
+    let strategy =
+        if is_recreate { Strategy::Recreate } else { Strategy::RollingUpdate { max_unavailable, max_surge } };
+    let progress_deadline = fields.natural(spec, "progressDeadlineSeconds", 600);
     if progress_deadline <= min_ready {
-        let at = get(spec, "progressDeadlineSeconds")?.or(get(spec, "minReadySeconds")?).unwrap_or(spec);
-        return unexpected(at, "progressDeadlineSeconds (600 when not set) above minReadySeconds");
+        let deadline = fields.get(spec, "progressDeadlineSeconds");
+        let at = if deadline.is_nothing() { fields.get(spec, "minReadySeconds") } else { deadline };
+        fields.unexpected(at, "progressDeadlineSeconds (600 when not set) above minReadySeconds");
     }
-    Ok(Controller::Deployment { strategy, progress_deadline, is_paused: flag(spec, "paused")? })
+    Controller::Deployment { strategy, progress_deadline, is_paused: fields.flag(spec, "paused") }
 }
 
-fn stateful_set(spec: &Node<'_>) -> Result<Controller, Fault> {
-    let nothing = empty(spec.mark);
-    let at = get(spec, "updateStrategy")?.unwrap_or(&nothing);
-    let is_on_delete = choice(at, "type", &["RollingUpdate", "OnDelete"])? == 1;
-    let rolling = rolling(at, !is_on_delete)?.unwrap_or(&nothing);
-    Ok(Controller::StatefulSet {
-        is_parallel: choice(spec, "podManagementPolicy", &["OrderedReady", "Parallel"])? == 1,
-        is_on_delete,
-        partition: whole(rolling, "partition", NATURAL)?.unwrap_or(0),
-    })
+/// A StatefulSet or DaemonSet, whose pods are deleted before new ones take their place.
+fn updated_in_place(fields: &Fields, spec: &Node<'_>, is_daemon: bool) -> Controller {
+    let at = fields.get(spec, "updateStrategy");
+    let is_on_delete = fields.choice(at, "type", &["RollingUpdate", "OnDelete"]) == 1;
+    if !is_daemon {
+        return Controller::StatefulSet {
+            is_parallel: fields.choice(spec, "podManagementPolicy", &["OrderedReady", "Parallel"]) == 1,
+            is_on_delete,
+            partition: fields.natural(rolling(fields, at, is_on_delete), "partition", 0),
+        };
+    }
+    let at = fields.get(at, "rollingUpdate");
+    let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(Share::Pods(1));
+    let max_surge = fields.share(at, "maxSurge", 100).unwrap_or(Share::Pods(0));
+    if is_zero(max_unavailable) == is_zero(max_surge) && !is_on_delete {
+        let what = "got maxUnavailable (1 when not set) and maxSurge both 0 or both more, expected one of them to be 0";
+        fields.fail(at, &[what]);
+    }
+    Controller::DaemonSet { is_on_delete, max_unavailable, max_surge }
 }
 
-fn daemon_set(spec: &Node<'_>) -> Result<Controller, Fault> {
-    let nothing = empty(spec.mark);
-    let at = get(spec, "updateStrategy")?.unwrap_or(&nothing);
-    let is_on_delete = choice(at, "type", &["RollingUpdate", "OnDelete"])? == 1;
-    let at = get(at, "rollingUpdate")?.filter(|_| !is_on_delete).unwrap_or(&nothing);
-    let max_unavailable = share(at, "maxUnavailable", 100)?.unwrap_or(Share::Pods(1));
-    let max_surge = share(at, "maxSurge", 100)?.unwrap_or(Share::Pods(0));
-    if is_zero(max_unavailable) == is_zero(max_surge) {
-        return fail(
-            at,
-            "got maxUnavailable (1 when not set) and maxSurge both 0 or both more, expected one of them to be 0",
-        );
+/// A strategy's `rollingUpdate`, which the other type must not have.
+fn rolling<'a, 't>(fields: &Fields, strategy: &'a Node<'t>, is_other: bool) -> &'a Node<'t> {
+    let at = fields.get(strategy, "rollingUpdate");
+    if is_other && !at.is_nothing() {
+        fields.fail(at, &["got rollingUpdate beside another type, expected type: RollingUpdate"]);
     }
-    Ok(Controller::DaemonSet { is_on_delete, max_unavailable, max_surge })
+    at
 }
 
 fn is_zero(share: Share) -> bool {
     matches!(share, Share::Pods(0) | Share::Percent(0))
-}
-
-/// Stands for a mapping that is not there.
-fn empty(mark: Mark) -> Node<'static> {
-    Node { mark, value: Value::Mapping(Vec::new()) }
 }

@@ -1,167 +1,210 @@
 //! Fields of an object, typed as the API types them. Every fault says what was there and what was expected.
+//!
+//! Only the first fault counts, so it is kept here, and who reads goes on with what stands for nothing: the object is
+//! refused in the end. That makes reading one line a field.
 
-use std::ops::RangeInclusive;
+use std::cell::OnceCell;
 
 use crate::forecast::workload::Share;
-use crate::forecast::yaml::{Fault, Node, Value};
+use crate::forecast::yaml::{Fault, Mark, Node, Value};
 use crate::text;
 
-/// What an `int32` that must not be negative can be.
-pub(super) const NATURAL: RangeInclusive<i64> = 0..=i32::MAX as i64;
-/// A port.
-pub(super) const PORT: RangeInclusive<i64> = 1..=65535;
+/// The most that an `int32` can be.
+pub(super) const INT: i64 = i32::MAX as i64;
+/// What is absent.
+const NOTHING: &Node<'static> = &Node { mark: Mark { line: 0, column: 0 }, value: Value::Null };
 
-/// A fault at a value.
-#[cold]
-pub(super) fn fail<T>(node: &Node<'_>, message: &str) -> Result<T, Fault> {
-    Err(Fault { mark: node.mark, text: String::from(message) })
+/// Reads fields, and keeps the first fault.
+#[derive(Default)]
+pub(super) struct Fields {
+    pub(super) fault: OnceCell<Fault>,
 }
 
-/// A fault at a value that is not as expected.
-#[cold]
-pub(super) fn unexpected<T>(node: &Node<'_>, expected: &str) -> Result<T, Fault> {
-    fail(node, &text::joined(&["got ", &node.shown(), ", expected ", expected]))
-}
-
-/// The value of a field, unless it is absent or null. What has fields is a mapping.
-pub(super) fn get<'a, 't>(node: &'a Node<'t>, name: &str) -> Result<Option<&'a Node<'t>>, Fault> {
-    match node.value {
-        Value::Mapping(_) => Ok(node.get(name)),
-        _ => unexpected(node, "a mapping"),
+impl Fields {
+    /// A fault at a value, in pieces of text.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail(&self, node: &Node<'_>, message: &[&str]) {
+        // A later one does not matter.
+        let _ = self.fault.set(Fault { mark: node.mark, text: text::joined(message) });
     }
-}
 
-/// The value of a field that has to be there.
-pub(super) fn need<'a, 't>(node: &'a Node<'t>, name: &str) -> Result<&'a Node<'t>, Fault> {
-    match get(node, name)? {
-        Some(value) => Ok(value),
-        None => fail(node, &text::joined(&["got no ", name, ", expected one"])),
+    /// A fault at a value that is not as expected.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn unexpected(&self, node: &Node<'_>, expected: &str) {
+        self.fail(node, &["got ", &node.shown(), ", expected ", expected]);
     }
-}
 
-/// A string; null is an empty one.
-pub(super) fn as_text<'a>(node: &'a Node<'_>) -> Result<&'a str, Fault> {
-    match &node.value {
-        Value::Text(value) => Ok(value),
-        Value::Null => Ok(""),
-        Value::Sequence(_) | Value::Mapping(_) => unexpected(node, "text"),
-        _ => unexpected(node, "text: put it in quotes"),
+    /// The value of a field; nothing if it is absent or null. What has fields is a mapping.
+    #[inline(never)]
+    pub(super) fn get<'a, 't>(&self, node: &'a Node<'t>, name: &str) -> &'a Node<'t> {
+        match node.value {
+            Value::Mapping(_) => return node.get(name).unwrap_or(NOTHING),
+            Value::Null => {}
+            _ => self.unexpected(node, "a mapping"),
+        }
+        NOTHING
     }
-}
 
-/// A string field, or what stands for it when it is absent or empty.
-pub(super) fn text_or<'a>(node: &'a Node<'_>, name: &str, default: &'a str) -> Result<&'a str, Fault> {
-    match get(node, name)? {
-        Some(value) => Ok(match as_text(value)? {
+    /// The value of a field that has to be there.
+    #[inline(never)]
+    pub(super) fn need<'a, 't>(&self, node: &'a Node<'t>, name: &str) -> &'a Node<'t> {
+        let value = self.get(node, name);
+        if value.is_nothing() {
+            self.fail(node, &["got no ", name, ", expected one"]);
+        }
+        value
+    }
+
+    /// A string; an empty one for nothing.
+    #[inline(never)]
+    pub(super) fn text<'a>(&self, node: &'a Node<'_>) -> &'a str {
+        match &node.value {
+            Value::Text(value) => return value,
+            Value::Null => {}
+            Value::Sequence(_) | Value::Mapping(_) => self.unexpected(node, "text"),
+            _ => self.unexpected(node, "text: put it in quotes"),
+        }
+        ""
+    }
+
+    /// A string field, or what stands for it when it is absent or empty.
+    pub(super) fn text_or<'a>(&self, node: &'a Node<'_>, name: &str, default: &'a str) -> &'a str {
+        match self.text(self.get(node, name)) {
             "" => default,
             value => value,
-        }),
-        None => Ok(default),
-    }
-}
-
-/// A string field that has to be there and not empty.
-pub(super) fn need_text<'a>(node: &'a Node<'_>, name: &str) -> Result<&'a str, Fault> {
-    let value = need(node, name)?;
-    match as_text(value)? {
-        "" => unexpected(value, "a text that is not empty"),
-        value => Ok(value),
-    }
-}
-
-/// A field that is one of these words; the place of the first when absent or empty.
-pub(super) fn choice(node: &Node<'_>, name: &str, words: &[&str]) -> Result<usize, Fault> {
-    let Some(value) = get(node, name)? else { return Ok(0) };
-    let word = as_text(value)?;
-    match words.iter().position(|known| *known == word || word.is_empty()) {
-        Some(at) => Ok(at),
-        None => unexpected(value, &words.join(" or ")),
-    }
-}
-
-/// A boolean field, false when absent.
-pub(super) fn flag(node: &Node<'_>, name: &str) -> Result<bool, Fault> {
-    match get(node, name)? {
-        None => Ok(false),
-        Some(Node { value: Value::Boolean(value), .. }) => Ok(*value),
-        Some(value) => unexpected(value, "true or false"),
-    }
-}
-
-/// The items of a list field, none when absent.
-pub(super) fn list<'a, 't>(node: &'a Node<'t>, name: &str) -> Result<&'a [Node<'t>], Fault> {
-    match get(node, name)? {
-        None => Ok(&[]),
-        Some(Node { value: Value::Sequence(items), .. }) => Ok(items),
-        Some(value) => unexpected(value, "a list"),
-    }
-}
-
-/// The strings of a list field.
-pub(super) fn texts(node: &Node<'_>, name: &str) -> Result<Vec<String>, Fault> {
-    list(node, name)?.iter().map(|item| as_text(item).map(String::from)).collect()
-}
-
-/// The strings of a mapping field.
-pub(super) fn pairs(node: &Node<'_>, name: &str) -> Result<Vec<(String, String)>, Fault> {
-    match get(node, name)? {
-        None => Ok(Vec::new()),
-        Some(Node { value: Value::Mapping(entries), .. }) => {
-            entries.iter().map(|(key, value)| Ok((String::from(&**key), String::from(as_text(value)?)))).collect()
         }
-        Some(value) => unexpected(value, "a mapping"),
     }
-}
 
-/// A whole number in a range. `3.0` and `1e3` are whole too.
-pub(super) fn as_whole(node: &Node<'_>, range: RangeInclusive<i64>) -> Result<i64, Fault> {
-    let number = match &node.value {
-        Value::Integer(number) => Some(*number),
-        Value::Decimal(number) => Decimal::parse(number).and_then(Decimal::exact),
-        _ => None,
-    };
-    match number {
-        Some(number) if range.contains(&number) => Ok(number),
-        _ => {
-            let expected = text::written(|out| {
-                text::put(out, b"a whole number");
-                let (least, most) = (*range.start(), *range.end());
-                if number.is_some() {
-                    text::put(
-                        out,
-                        if most == i64::MAX || most == i32::MAX.into() { b" of at least " } else { b" from " },
-                    );
-                    text::decimal(out, least.unsigned_abs());
-                    if most != i64::MAX && most != i32::MAX.into() || number > Some(most) {
-                        text::put(out, b" to ");
-                        text::decimal(out, most.unsigned_abs());
-                    }
+    /// A string field that has to be there and not empty.
+    #[inline(never)]
+    pub(super) fn need_text<'a>(&self, node: &'a Node<'_>, name: &str) -> &'a str {
+        let at = self.need(node, name);
+        let value = self.text(at);
+        if value.is_empty() {
+            self.unexpected(at, "a text that is not empty");
+        }
+        value
+    }
+
+    /// A field that is one of these words; the place of the first when absent or empty.
+    #[inline(never)]
+    pub(super) fn choice(&self, node: &Node<'_>, name: &str, words: &[&str]) -> usize {
+        let at = self.get(node, name);
+        let word = self.text(at);
+        if word.is_empty() {
+            return 0;
+        }
+        words.iter().position(|known| *known == word).unwrap_or_else(|| {
+            self.unexpected(at, &words.join(" or "));
+            0
+        })
+    }
+
+    /// A boolean field, false when absent.
+    #[inline(never)]
+    pub(super) fn flag(&self, node: &Node<'_>, name: &str) -> bool {
+        let at = self.get(node, name);
+        match at.value {
+            Value::Boolean(value) => return value,
+            Value::Null => {}
+            _ => self.unexpected(at, "true or false"),
+        }
+        false
+    }
+
+    /// The items of a list field, none when absent.
+    #[inline(never)]
+    pub(super) fn list<'a, 't>(&self, node: &'a Node<'t>, name: &str) -> &'a [Node<'t>] {
+        let at = self.get(node, name);
+        match &at.value {
+            Value::Sequence(items) => return items,
+            Value::Null => {}
+            _ => self.unexpected(at, "a list"),
+        }
+        &[]
+    }
+
+    /// Appends the strings of a list field.
+    #[inline(never)]
+    pub(super) fn texts(&self, node: &Node<'_>, name: &str, out: &mut Vec<String>) {
+        for item in self.list(node, name) {
+            out.push(String::from(self.text(item)));
+        }
+    }
+
+    /// A whole number in a range, or what stands for it when it is absent. `3.0` and `1e3` are whole too.
+    #[inline(never)]
+    pub(super) fn whole(&self, node: &Node<'_>, default: i64, least: i64, most: i64) -> i64 {
+        let number = match &node.value {
+            Value::Null => return default,
+            Value::Integer(number) => Some(*number),
+            Value::Decimal(number) => Decimal::parse(number).and_then(Decimal::exact),
+            _ => None,
+        };
+        if let Some(number) = number
+            && (least..=most).contains(&number)
+        {
+            return number;
+        }
+        let expected = text::written(|out| {
+            text::put(out, b"a whole number");
+            if number.is_some() {
+                text::put(out, if most < INT || number > Some(most) { b" from " } else { b" of at least " });
+                text::decimal(out, least.unsigned_abs());
+                if most < INT || number > Some(most) {
+                    text::put(out, b" to ");
+                    text::decimal(out, most.unsigned_abs());
                 }
-            });
-            unexpected(node, &expected)
+            }
+        });
+        self.unexpected(node, &expected);
+        default
+    }
+
+    /// A field that is a whole number and not negative, as most are.
+    #[inline(never)]
+    pub(super) fn natural(&self, node: &Node<'_>, name: &str, default: u32) -> u32 {
+        self.whole(self.get(node, name), default.into(), 0, INT) as u32
+    }
+
+    /// A field that is a port's number and has to be there.
+    #[inline(never)]
+    pub(super) fn port(&self, node: &Node<'_>, name: &str) -> u16 {
+        self.whole(self.need(node, name), 0, 1, 65535) as u16
+    }
+
+    /// A number of pods, or a percentage, at most 100 % where the API has such a limit.
+    #[inline(never)]
+    pub(super) fn share(&self, node: &Node<'_>, name: &str, most: u32) -> Option<Share> {
+        let at = self.get(node, name);
+        let text = match &at.value {
+            Value::Null => return None,
+            Value::Text(text) => text,
+            _ => return Some(Share::Pods(self.whole(at, 0, 0, INT) as u32)),
+        };
+        let digits = text.strip_suffix('%').map(str::as_bytes);
+        match digits.and_then(text::parse_decimal).and_then(|percent| u32::try_from(percent).ok()) {
+            Some(percent) if percent <= most => return Some(Share::Percent(percent)),
+            Some(_) => self.unexpected(at, "at most 100%"),
+            None => self.unexpected(at, "a whole number or a percentage such as 25%"),
         }
+        None
     }
-}
 
-/// A field that is a whole number in a range.
-pub(super) fn whole(node: &Node<'_>, name: &str, range: RangeInclusive<i64>) -> Result<Option<u32>, Fault> {
-    match get(node, name)? {
-        None => Ok(None),
-        Some(value) => Ok(Some(as_whole(value, range)?.clamp(0, u32::MAX.into()) as u32)),
-    }
-}
-
-/// A number of pods, or a percentage, at most 100 % where the API has such a limit.
-pub(super) fn share(node: &Node<'_>, name: &str, most: u32) -> Result<Option<Share>, Fault> {
-    let Some(value) = get(node, name)? else { return Ok(None) };
-    let Value::Text(text) = &value.value else {
-        return Ok(Some(Share::Pods(as_whole(value, NATURAL)? as u32)));
-    };
-    let digits = text.strip_suffix('%').map(str::as_bytes);
-    match digits.and_then(text::parse_decimal).and_then(|percent| u32::try_from(percent).ok()) {
-        Some(percent) if percent <= most => Ok(Some(Share::Percent(percent))),
-        Some(_) => unexpected(value, "at most 100%"),
-        None => unexpected(value, "a whole number or a percentage such as 25%"),
+    /// A quantity of something that is counted in whole units, such as bytes: `64Mi`, `0.5Gi`, `1e3`, `128974848`.
+    pub(super) fn quantity(&self, node: &Node<'_>) -> Option<u64> {
+        let quantity = match &node.value {
+            Value::Null => return None,
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            Value::Decimal(text) | Value::Text(text) => parse_quantity(text),
+            _ => None,
+        };
+        if quantity.is_none() {
+            self.unexpected(node, "a quantity such as 64Mi");
+        }
+        quantity
     }
 }
 
@@ -229,19 +272,6 @@ impl Decimal {
         let (digits, is_exact) = self.rounded();
         let number = i64::try_from(digits).ok().filter(|_| is_exact)?;
         Some(if self.is_negative { -number } else { number })
-    }
-}
-
-/// A quantity of something that is counted in whole units, such as bytes: `64Mi`, `0.5Gi`, `1e3`, `128974848`.
-pub(super) fn quantity(node: &Node<'_>) -> Result<u64, Fault> {
-    let text = match &node.value {
-        Value::Integer(number) if *number >= 0 => return Ok(number.unsigned_abs()),
-        Value::Decimal(text) | Value::Text(text) => &**text,
-        _ => "",
-    };
-    match parse_quantity(text) {
-        Some(bytes) => Ok(bytes),
-        None => unexpected(node, "a quantity such as 64Mi"),
     }
 }
 

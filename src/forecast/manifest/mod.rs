@@ -12,7 +12,7 @@ mod selector;
 use super::workload::{Budget, Service, Workload};
 use super::yaml::{self, Documents, Fault, Mark, Node};
 use crate::text;
-use field::{get, list, need_text, text_or};
+use field::Fields;
 use selector::Selector;
 
 /// The longest input: more than any manifest that the API server takes, and room for a List of many.
@@ -56,27 +56,26 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// One object, in a namespace.
-struct Object<T> {
-    namespace: String,
-    value: T,
-}
-
 /// A workload with its kind, and the kind and name of its owner.
 struct Found {
     workload: Workload,
     kind: &'static str,
-    owner: Option<(String, String)>,
+    owner: (String, String),
+}
+
+/// What selects pods.
+enum Beside {
+    Service(Service),
+    Budget(Budget),
 }
 
 /// What has been read of all inputs, before it is joined.
 #[derive(Default)]
 struct Objects {
     workloads: Vec<Found>,
-    services: Vec<Object<(Selector, Service)>>,
-    budgets: Vec<Object<(Selector, Budget)>>,
-    passed_over: Vec<String>,
-    notes: Vec<String>,
+    /// With the namespace of each.
+    beside: Vec<(String, Selector, Beside)>,
+    read: Read,
 }
 
 /// Reads inputs, each with a name for messages. There is at least one workload in what is read.
@@ -111,32 +110,34 @@ fn add_input(objects: &mut Objects, input: &[u8]) -> Result<(), Fault> {
 
 /// Adds an object, or all that a List holds. The items of a typed list have no kind of their own.
 fn add_document(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str, depth: u32) -> Result<(), Fault> {
-    let version = match text_or(node, "apiVersion", version)? {
-        "" => need_text(node, "apiVersion")?,
-        version => version,
-    };
-    let kind = match text_or(node, "kind", kind)? {
-        "" => need_text(node, "kind")?,
-        kind => kind,
-    };
+    let fields = Fields::default();
+    let version = fields.text_or(node, "apiVersion", version);
+    let kind = fields.text_or(node, "kind", kind);
+    for (value, name) in [(version, "apiVersion"), (kind, "kind")] {
+        if value.is_empty() {
+            fields.need_text(node, name);
+        }
+    }
     if let Some(item_kind) = kind.strip_suffix("List")
-        && get(node, "items")?.is_some()
+        && !fields.get(node, "items").is_nothing()
         && depth < 3
     {
         let item_version = if item_kind.is_empty() { "" } else { version };
-        for item in list(node, "items")? {
+        for item in fields.list(node, "items") {
             add_document(objects, item, item_version, item_kind, depth + 1)?;
         }
-        return Ok(());
+    } else {
+        add_object(objects, &fields, node, version, kind);
     }
-    add_object(objects, node, version, kind).map_err(|fault| {
-        let path = node.path_to(fault.mark);
-        let text = if path.is_empty() { fault.text } else { text::joined(&[&path, ": ", &fault.text]) };
-        Fault { text, ..fault }
-    })
+    let Some(mut fault) = fields.fault.into_inner() else { return Ok(()) };
+    let path = node.path_to(fault.mark);
+    if !path.is_empty() {
+        fault.text = text::joined(&[&path, ": ", &fault.text]);
+    }
+    Err(fault)
 }
 
-fn add_object(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str) -> Result<(), Fault> {
+fn add_object(objects: &mut Objects, fields: &Fields, node: &Node<'_>, version: &str, kind: &str) {
     const KINDS: [(&str, &str); 7] = [
         ("Deployment", "apps/v1"),
         ("StatefulSet", "apps/v1"),
@@ -146,99 +147,95 @@ fn add_object(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str)
         ("Service", "v1"),
         ("PodDisruptionBudget", "policy/v1"),
     ];
+    let metadata = fields.get(node, "metadata");
     // A kind of that name in another group is another kind: Knative has a Service.
     let is_ours = |own: &str| group(version) == group(own) || group(version) == "extensions";
     let Some(&(kind, own)) = KINDS.iter().find(|(name, own)| *name == kind && is_ours(own)) else {
-        let name = match get(node, "metadata")? {
-            Some(metadata) => text_or(metadata, "name", "")?,
-            None => "",
-        };
-        objects.passed_over.push(text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name]));
-        return Ok(());
+        let name = fields.text(fields.get(metadata, "name"));
+        objects.read.passed_over.push(text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name]));
+        return;
     };
-    let metadata = field::need(node, "metadata")?;
-    let namespace = String::from(text_or(metadata, "namespace", "default")?);
-    selector::labels(node)?;
-    for (field, check) in [("namespace", name::check_label as fn(&Node<'_>) -> _), ("name", name::check_subdomain)] {
-        if !text_or(metadata, field, "")?.is_empty() {
-            check(field::need(metadata, field)?)?;
-        }
+    fields.labels(fields.need(node, "metadata"), "labels");
+    let (at_name, at_namespace) = (fields.get(metadata, "name"), fields.get(metadata, "namespace"));
+    let namespace = String::from(fields.text_or(metadata, "namespace", "default"));
+    if !at_namespace.is_nothing() && !fields.text(at_namespace).is_empty() {
+        fields.check_label(at_namespace);
     }
-    let name = String::from(match text_or(metadata, "name", "")? {
-        "" => need_text(metadata, if get(metadata, "generateName")?.is_some() { "generateName" } else { "name" })?,
-        name => name,
-    });
+    let mut name = fields.text(at_name);
+    if name.is_empty() {
+        let is_generated = !fields.get(metadata, "generateName").is_nothing();
+        name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
+    } else {
+        fields.check_subdomain(at_name);
+    }
+    let mut note = |parts: &[&str]| {
+        objects.read.notes.push(text::joined(&[kind, "/", name, &text::joined(parts)]));
+    };
     if version != own {
         // What tutorials of years ago have. The fields are the same; a cluster of today refuses the version.
-        objects.notes.push(text::joined(&[kind, "/", &name, ": ", version, " is read as ", own]));
+        note(&[": ", version, " is read as ", own]);
     }
-    match kind {
-        "Service" => {
-            let value = selector::service(node, name)?;
-            objects.services.extend(value.map(|value| Object { namespace, value }));
-        }
-        "PodDisruptionBudget" => {
-            let value = selector::budget(node, name)?;
-            objects.budgets.extend(value.map(|value| Object { namespace, value }));
-        }
-        _ => {
-            for mark in known::unknown(node, kind) {
-                let (line, path) = (text::to_decimal(mark.line.into()), node.path_to(mark));
-                let note = [kind, "/", &name, ", line ", &line, ": Kubernetes has no field ", &path];
-                objects.notes.push(text::joined(&note));
-            }
-            let workload = controller::workload(node, kind, name, namespace)?;
-            objects.workloads.push(Found { workload, kind, owner: owner(metadata)? });
-        }
+    for mark in known::unknown(node, kind) {
+        let (line, path) = (text::to_decimal(mark.line.into()), node.path_to(mark));
+        note(&[", line ", &line, ": Kubernetes has no field ", &path]);
     }
-    Ok(())
+    let name = String::from(name);
+    if kind == "Service" {
+        if let Some((selector, service)) = selector::service(fields, node, name) {
+            objects.beside.push((namespace, selector, Beside::Service(service)));
+        }
+    } else if kind == "PodDisruptionBudget" {
+        if let Some((selector, budget)) = selector::budget(fields, node, name) {
+            objects.beside.push((namespace, selector, Beside::Budget(budget)));
+        }
+    } else {
+        let workload = controller::workload(fields, node, kind, name, namespace);
+        objects.workloads.push(Found { workload, kind, owner: owner(fields, metadata) });
+    }
 }
 
 fn group(version: &str) -> &str {
     version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Kind and name of the object that controls this one.
-fn owner(metadata: &Node<'_>) -> Result<Option<(String, String)>, Fault> {
-    for reference in list(metadata, "ownerReferences")? {
-        if field::flag(reference, "controller")? {
-            let (kind, name) = (need_text(reference, "kind")?, need_text(reference, "name")?);
-            return Ok(Some((String::from(kind), String::from(name))));
+/// Kind and name of the object that controls this one; empty for none.
+fn owner(fields: &Fields, metadata: &Node<'_>) -> (String, String) {
+    for reference in fields.list(metadata, "ownerReferences") {
+        if fields.flag(reference, "controller") {
+            let (kind, name) = (fields.need_text(reference, "kind"), fields.need_text(reference, "name"));
+            return (String::from(kind), String::from(name));
         }
     }
-    Ok(None)
+    (String::new(), String::new())
 }
 
 impl Objects {
     /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
-    fn join(self) -> Read {
-        let mut read = Read { workloads: Vec::new(), passed_over: self.passed_over, notes: self.notes };
-        let names: Vec<(&str, String, String)> = self
-            .workloads
-            .iter()
-            .map(|Found { workload, kind, .. }| (*kind, workload.name.clone(), workload.namespace.clone()))
-            .collect();
-        for Found { mut workload, kind, owner } in self.workloads {
-            let is_owner = |(of, name, namespace): &(&str, String, String)| {
-                *namespace == workload.namespace
-                    && owner.as_ref().is_some_and(|owner| owner.0 == *of && owner.1 == *name)
-            };
-            if names.iter().any(is_owner) {
-                read.passed_over.push(text::joined(&[kind, "/", &workload.name]));
+    fn join(mut self) -> Read {
+        let mut owned = Vec::new();
+        for made in &self.workloads {
+            owned.push(self.workloads.iter().any(|maker| {
+                let is_near = maker.workload.namespace == made.workload.namespace;
+                is_near && maker.kind == made.owner.0 && maker.workload.name == made.owner.1
+            }));
+        }
+        for (Found { mut workload, kind, .. }, is_owned) in self.workloads.into_iter().zip(owned) {
+            if is_owned {
+                self.read.passed_over.push(text::joined(&[kind, "/", &workload.name]));
                 continue;
             }
-            workload.services = selecting(&self.services, &workload);
-            workload.budgets = selecting(&self.budgets, &workload);
-            read.workloads.push(workload);
+            for (namespace, selector, beside) in &self.beside {
+                if *namespace == workload.namespace && selector.matches(&workload.pod.labels) {
+                    match beside {
+                        Beside::Service(service) => workload.services.push(service.clone()),
+                        Beside::Budget(budget) => workload.budgets.push(budget.clone()),
+                    }
+                }
+            }
+            self.read.workloads.push(workload);
         }
-        read
+        self.read
     }
-}
-
-/// Those objects of the workload's namespace that select its pods.
-fn selecting<T: Clone>(objects: &[Object<(Selector, T)>], workload: &Workload) -> Vec<T> {
-    let near = objects.iter().filter(|object| object.namespace == workload.namespace);
-    near.filter(|object| object.value.0.matches(&workload.pod.labels)).map(|object| object.value.1.clone()).collect()
 }
 
 #[cfg(test)]

@@ -1,44 +1,51 @@
 //! What names look like: of objects, containers and ports, and the values of labels.
 
-use super::field::{as_text, unexpected};
-use crate::forecast::yaml::{Fault, Node};
+use super::field::Fields;
+use crate::forecast::yaml::Node;
 
 /// Whether a text is 1 to `most` letters and digits, lower-case unless said otherwise, with these bytes between them.
-pub(super) fn is_name(text: &str, most: usize, inner: &str, has_upper: bool) -> bool {
-    let is_outer = |c: char| c.is_ascii_digit() || c.is_ascii_lowercase() || has_upper && c.is_ascii_uppercase();
-    let is_inner = |c: char| is_outer(c) || inner.contains(c);
-    text.len() <= most && text.starts_with(is_outer) && text.ends_with(is_outer) && text.chars().all(is_inner)
+#[inline(never)]
+pub(super) fn is_name(text: &str, most: usize, inner: &[u8], has_upper: bool) -> bool {
+    let is_outer =
+        |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || has_upper && byte.is_ascii_uppercase();
+    let bytes = text.as_bytes();
+    let ends = [bytes.first(), bytes.last()];
+    bytes.len() <= most
+        && ends.iter().all(|end| end.is_some_and(is_outer))
+        && bytes.iter().all(|byte| is_outer(byte) || inner.contains(byte))
 }
 
-/// Refuses what is no RFC 1123 label, as containers and namespaces have.
-pub(super) fn check_label(node: &Node<'_>) -> Result<(), Fault> {
-    if is_name(as_text(node)?, 63, "-", false) {
-        return Ok(());
+impl Fields {
+    /// Refuses what is no RFC 1123 label, as containers and namespaces have.
+    pub(super) fn check_label(&self, node: &Node<'_>) {
+        if !is_name(self.text(node), 63, b"-", false) {
+            self.unexpected(node, "a name of at most 63 lower-case letters, digits and inner dashes");
+        }
     }
-    unexpected(node, "a name of at most 63 lower-case letters, digits and inner dashes")
-}
 
-/// Refuses what is no RFC 1123 subdomain, as most objects have.
-pub(super) fn check_subdomain(node: &Node<'_>) -> Result<(), Fault> {
-    let name = as_text(node)?;
-    if name.len() <= 253 && name.split('.').all(|label| is_name(label, 253, "-", false)) {
-        return Ok(());
+    /// Refuses what is no RFC 1123 subdomain, as most objects have.
+    pub(super) fn check_subdomain(&self, node: &Node<'_>) {
+        let name = self.text(node);
+        if name.len() > 253 || !name.split('.').all(|label| is_name(label, 253, b"-", false)) {
+            self.unexpected(node, "a name of at most 253 lower-case letters, digits, inner dashes and dots");
+        }
     }
-    unexpected(node, "a name of at most 253 lower-case letters, digits, inner dashes and dots")
-}
 
-/// A port's name (RFC 6335, as Kubernetes takes it).
-pub(super) fn port_name(node: &Node<'_>) -> Result<String, Fault> {
-    let name = as_text(node)?;
-    let has_letter = name.contains(|c: char| c.is_ascii_lowercase());
-    if is_name(name, 15, "-", false) && has_letter && !name.contains("--") {
-        return Ok(String::from(name));
+    /// A port's name (RFC 6335, as Kubernetes takes it).
+    #[inline(never)]
+    pub(super) fn port_name(&self, node: &Node<'_>) -> String {
+        let name = self.text(node);
+        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+        let has_letter = name.bytes().any(|byte| byte.is_ascii_lowercase());
+        let has_pair = name.as_bytes().windows(2).any(|pair| pair == b"--");
+        if !is_name(name, 15, b"-", false) || !has_letter || has_pair {
+            let expected = if is_number && !name.is_empty() {
+                "a number without quotes, or a port's name"
+            } else {
+                "a port's number, or a name of at most 15 lower-case letters, digits and inner dashes"
+            };
+            self.unexpected(node, expected);
+        }
+        String::from(name)
     }
-    let is_number = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-    let expected = if is_number {
-        "a number without quotes, or a port's name"
-    } else {
-        "a port's number, or a name of at most 15 lower-case letters, digits and inner dashes"
-    };
-    unexpected(node, expected)
 }

@@ -1,109 +1,113 @@
 //! Probes and hooks, and what they ask.
 
-use super::field::{
-    NATURAL, PORT, as_whole, choice, fail, get, list, need, need_text, text_or, texts, unexpected, whole,
-};
-use super::name::port_name;
+use super::field::Fields;
 use crate::forecast::workload::{Handler, Probe};
-use crate::forecast::yaml::{Fault, Node, Value};
+use crate::forecast::yaml::{Node, Value};
 
 /// A container's ports.
 pub(super) type Ports = Vec<(Option<String>, u16)>;
 
 /// Reads a probe of a container.
-pub(super) fn probe(container: &Node<'_>, name: &str, ports: &Ports) -> Result<Option<Probe>, Fault> {
-    let Some(node) = get(container, name)? else { return Ok(None) };
+#[inline(never)]
+pub(super) fn probe(fields: &Fields, container: &Node<'_>, name: &str, ports: &Ports) -> Option<Probe> {
+    let node = fields.get(container, name);
+    if node.is_nothing() {
+        return None;
+    }
     // 0 is what the API server takes for not set.
-    let number = |name, default| -> Result<u32, Fault> {
-        Ok(whole(node, name, NATURAL)?.filter(|&number| number > 0).unwrap_or(default))
+    let number = |name, default| match fields.natural(node, name, default) {
+        0 => default,
+        number => number,
     };
+    let at_grace = fields.get(node, "terminationGracePeriodSeconds");
+    let grace = fields.whole(at_grace, 0, 1, i64::MAX).min(u32::MAX.into()) as u32;
     let probe = Probe {
-        handler: handler(node, &["httpGet", "tcpSocket", "exec", "grpc"], ports, 0)?,
-        initial_delay: number("initialDelaySeconds", 0)?,
-        period: number("periodSeconds", 10)?,
-        timeout: number("timeoutSeconds", 1)?,
-        failures: number("failureThreshold", 3)?,
-        successes: number("successThreshold", 1)?,
-        grace: whole(node, "terminationGracePeriodSeconds", 1..=i64::MAX)?,
+        handler: handler(fields, node, &["httpGet", "tcpSocket", "exec", "grpc"], ports, 0)?,
+        initial_delay: number("initialDelaySeconds", 0),
+        period: number("periodSeconds", 10),
+        timeout: number("timeoutSeconds", 1),
+        failures: number("failureThreshold", 3),
+        successes: number("successThreshold", 1),
+        grace: (grace > 0).then_some(grace),
     };
     let is_readiness = name == "readinessProbe";
-    if let Some(at) = get(node, "successThreshold")?
-        && probe.successes != 1
-        && !is_readiness
-    {
-        return unexpected(at, "1: only a readiness probe may ask for more successes");
+    if is_readiness && grace > 0 {
+        fields.unexpected(at_grace, "none: a readiness probe ends nothing");
     }
-    if let Some(at) = get(node, "terminationGracePeriodSeconds")?
-        && is_readiness
-    {
-        return unexpected(at, "none: a readiness probe ends nothing");
+    if !is_readiness && probe.successes != 1 {
+        let at = fields.get(node, "successThreshold");
+        fields.unexpected(at, "1: only a readiness probe may ask for more successes");
     }
-    Ok(Some(probe))
+    Some(probe)
 }
 
 /// Reads a hook of a container's `lifecycle`.
-pub(super) fn hook(lifecycle: &Node<'_>, name: &str, ports: &Ports, grace: u32) -> Result<Option<Handler>, Fault> {
-    let Some(node) = get(lifecycle, name)? else { return Ok(None) };
-    handler(node, &["httpGet", "tcpSocket", "exec", "sleep"], ports, grace).map(Some)
+#[inline(never)]
+pub(super) fn hook(fields: &Fields, lifecycle: &Node<'_>, name: &str, ports: &Ports, grace: u32) -> Option<Handler> {
+    let node = fields.get(lifecycle, name);
+    if node.is_nothing() {
+        return None;
+    }
+    handler(fields, node, &["httpGet", "tcpSocket", "exec", "sleep"], ports, grace)
 }
 
-/// The one handler among these kinds.
-fn handler(node: &Node<'_>, kinds: &[&'static str], ports: &Ports, grace: u32) -> Result<Handler, Fault> {
-    let mut found = None;
+/// The one handler among these kinds; `None` is a fault.
+#[inline(never)]
+fn handler(fields: &Fields, node: &Node<'_>, kinds: &[&'static str], ports: &Ports, grace: u32) -> Option<Handler> {
+    let mut found = "";
     for &kind in kinds {
-        if let Some(at) = get(node, kind)? {
-            if let Some((other, _)) = found {
-                return fail(node, &crate::text::joined(&["got ", other, " and ", kind, ", expected one handler"]));
+        if !fields.get(node, kind).is_nothing() {
+            if !found.is_empty() {
+                fields.fail(node, &["got ", found, " and ", kind, ", expected one handler"]);
             }
-            found = Some((kind, at));
+            found = kind;
         }
     }
-    let Some((kind, at)) = found else {
-        return fail(node, &crate::text::joined(&["got no handler, expected one of ", &kinds.join(", ")]));
-    };
-    Ok(match kind {
-        "httpGet" => http(at, ports)?,
-        "tcpSocket" => Handler::Tcp { port: port(at, ports)? },
+    let at = fields.get(node, found);
+    Some(match found {
+        "" => {
+            fields.fail(node, &["got no handler, expected one of ", &kinds.join(", ")]);
+            return None;
+        }
+        "httpGet" => {
+            for header in fields.list(at, "httpHeaders") {
+                fields.need_text(header, "name");
+            }
+            Handler::Http {
+                path: String::from(fields.text_or(at, "path", "/")),
+                port: port(fields, at, ports),
+                is_https: fields.choice(at, "scheme", &["HTTP", "HTTPS"]) == 1,
+            }
+        }
+        "tcpSocket" => Handler::Tcp { port: port(fields, at, ports) },
         "exec" => {
-            let command = texts(at, "command")?;
+            let mut command = Vec::new();
+            fields.texts(at, "command", &mut command);
             if command.is_empty() {
-                return fail(at, "got no command, expected one");
+                fields.fail(at, &["got no command, expected one"]);
             }
             Handler::Exec { command }
         }
-        "grpc" => Handler::Grpc {
-            port: as_whole(need(at, "port")?, PORT)? as u16,
-            service: String::from(text_or(at, "service", "")?),
-        },
-        _ => {
-            let seconds = need(at, "seconds")?;
-            match as_whole(seconds, i64::MIN..=i64::MAX)? {
-                number @ 0.. if number <= grace.into() => Handler::Sleep { seconds: number as u32 },
-                _ => return unexpected(seconds, "0 to terminationGracePeriodSeconds (30 when not set)"),
-            }
+        "grpc" => {
+            Handler::Grpc { port: fields.port(at, "port"), service: String::from(fields.text_or(at, "service", "")) }
         }
-    })
-}
-
-fn http(node: &Node<'_>, ports: &Ports) -> Result<Handler, Fault> {
-    for header in list(node, "httpHeaders")? {
-        need_text(header, "name")?;
-    }
-    Ok(Handler::Http {
-        path: String::from(text_or(node, "path", "/")?),
-        port: port(node, ports)?,
-        is_https: choice(node, "scheme", &["HTTP", "HTTPS"])? == 1,
+        _ => {
+            let at = fields.need(at, "seconds");
+            let seconds = fields.whole(at, 0, i64::MIN, i64::MAX);
+            if seconds < 0 || seconds > grace.into() {
+                fields.unexpected(at, "0 to terminationGracePeriodSeconds (30 when not set)");
+            }
+            Handler::Sleep { seconds: seconds as u32 }
+        }
     })
 }
 
 /// The number of a port that is written as a number or by its name; `None` for a name that no port has.
-fn port(node: &Node<'_>, ports: &Ports) -> Result<Option<u16>, Fault> {
-    let at = need(node, "port")?;
-    match at.value {
-        Value::Text(_) => {
-            let name = Some(port_name(at)?);
-            Ok(ports.iter().find(|(known, _)| *known == name).map(|&(_, number)| number))
-        }
-        _ => Ok(Some(as_whole(at, PORT)? as u16)),
+fn port(fields: &Fields, node: &Node<'_>, ports: &Ports) -> Option<u16> {
+    let at = fields.need(node, "port");
+    if !matches!(at.value, Value::Text(_)) {
+        return Some(fields.port(node, "port"));
     }
+    let name = Some(fields.port_name(at));
+    ports.iter().find(|(known, _)| *known == name).map(|&(_, number)| number)
 }

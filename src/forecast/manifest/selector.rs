@@ -1,11 +1,15 @@
 //! Label selectors, and the objects that are nothing but one with a few fields: Services and PodDisruptionBudgets.
 
-use super::field::{choice, fail, flag, get, list, need, need_text, pairs, share, text_or, texts, unexpected};
+use super::field::Fields;
 use super::name::is_name;
 use crate::forecast::workload::{Budget, Service};
-use crate::forecast::yaml::{Fault, Node};
+use crate::forecast::yaml::{Node, Value};
+
+/// Keys and values.
+pub(super) type Labels = Vec<(String, String)>;
 
 /// What labels have to be like.
+#[derive(Default)]
 pub(super) struct Selector {
     requirements: Vec<Requirement>,
 }
@@ -19,27 +23,32 @@ struct Requirement {
 
 impl Selector {
     /// Of `matchLabels` alone, as Services have it.
-    fn of_labels(labels: Vec<(String, String)>) -> Self {
-        let is = |(key, value)| Requirement { key, is_positive: true, values: vec![value] };
-        Self { requirements: labels.into_iter().map(is).collect() }
+    #[inline(never)]
+    fn of_labels(labels: Labels) -> Self {
+        let mut selector = Self::default();
+        for (key, value) in labels {
+            selector.requirements.push(Requirement { key, is_positive: true, values: vec![value] });
+        }
+        selector
     }
 
     /// Reads a `LabelSelector`.
-    pub(super) fn read(node: &Node<'_>) -> Result<Self, Fault> {
-        const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
-        let mut selector = Self::of_labels(label_pairs(node, "matchLabels")?);
-        for expression in list(node, "matchExpressions")? {
-            need_text(expression, "operator")?;
-            let operator = choice(expression, "operator", &OPERATORS)?;
-            let values = texts(expression, "values")?;
+    #[inline(never)]
+    pub(super) fn read(fields: &Fields, node: &Node<'_>) -> Self {
+        let mut selector = Self::of_labels(fields.labels(node, "matchLabels"));
+        for expression in fields.list(node, "matchExpressions") {
+            fields.need_text(expression, "operator");
+            let operator = fields.choice(expression, "operator", &["In", "NotIn", "Exists", "DoesNotExist"]);
+            let mut values = Vec::new();
+            fields.texts(expression, "values", &mut values);
             if values.is_empty() == (operator < 2) {
-                let at = get(expression, "values")?.unwrap_or(expression);
-                return fail(at, "got values and an operator that do not fit, expected some for In and NotIn alone");
+                let what = "got values and an operator that do not fit, expected some for In and NotIn alone";
+                fields.fail(expression, &[what]);
             }
-            let key = String::from(need_text(expression, "key")?);
-            selector.requirements.push(Requirement { key, is_positive: operator % 2 == 0, values });
+            let key = String::from(fields.need_text(expression, "key"));
+            selector.requirements.push(Requirement { key, is_positive: matches!(operator, 0 | 2), values });
         }
-        Ok(selector)
+        selector
     }
 
     /// Whether it has no requirement at all.
@@ -48,7 +57,8 @@ impl Selector {
     }
 
     /// Whether labels are like that.
-    pub(super) fn matches(&self, labels: &[(String, String)]) -> bool {
+    #[inline(never)]
+    pub(super) fn matches(&self, labels: &Labels) -> bool {
         self.requirements.iter().all(|requirement| {
             let label = labels.iter().find(|(key, _)| *key == requirement.key);
             let is_met =
@@ -59,45 +69,50 @@ impl Selector {
 }
 
 /// A Service with its selector; `None` for one that selects no pods.
-pub(super) fn service(node: &Node<'_>, name: String) -> Result<Option<(Selector, Service)>, Fault> {
-    let spec = need(node, "spec")?;
-    let kind = choice(spec, "type", &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"])?;
-    let selector = Selector::of_labels(pairs(spec, "selector")?);
-    let service = Service {
-        name,
-        publishes_not_ready: flag(spec, "publishNotReadyAddresses")?,
-        is_headless: text_or(spec, "clusterIP", "")? == "None",
-    };
-    Ok((kind < 3 && !selector.is_empty()).then_some((selector, service)))
+pub(super) fn service(fields: &Fields, node: &Node<'_>, name: String) -> Option<(Selector, Service)> {
+    let spec = fields.need(node, "spec");
+    let kind = fields.choice(spec, "type", &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]);
+    let selector = Selector::of_labels(fields.labels(spec, "selector"));
+    let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
+    let is_headless = fields.text(fields.get(spec, "clusterIP")) == "None";
+    (kind < 3 && !selector.is_empty()).then_some((selector, Service { name, publishes_not_ready, is_headless }))
 }
 
 /// A PodDisruptionBudget with its selector; `None` for one that selects no pods. An empty selector selects all.
-pub(super) fn budget(node: &Node<'_>, name: String) -> Result<Option<(Selector, Budget)>, Fault> {
-    let Some(spec) = get(node, "spec")? else { return Ok(None) };
-    let (min_available, max_unavailable) = (share(spec, "minAvailable", 100)?, share(spec, "maxUnavailable", 100)?);
+pub(super) fn budget(fields: &Fields, node: &Node<'_>, name: String) -> Option<(Selector, Budget)> {
+    let spec = fields.get(node, "spec");
+    let min_available = fields.share(spec, "minAvailable", 100);
+    let max_unavailable = fields.share(spec, "maxUnavailable", 100);
     if min_available.is_some() && max_unavailable.is_some() {
-        return fail(spec, "got minAvailable and maxUnavailable, expected one of them");
+        fields.fail(spec, &["got minAvailable and maxUnavailable, expected one of them"]);
     }
-    let selector = get(spec, "selector")?.map(Selector::read).transpose()?;
-    Ok(selector.map(|selector| (selector, Budget { name, min_available, max_unavailable })))
+    let at = fields.get(spec, "selector");
+    let selector = Selector::read(fields, at);
+    (!at.is_nothing()).then_some((selector, Budget { name, min_available, max_unavailable }))
 }
 
-/// The labels of an object's metadata, by which selectors go.
-pub(super) fn labels(object: &Node<'_>) -> Result<Vec<(String, String)>, Fault> {
-    match get(object, "metadata")? {
-        None => Ok(Vec::new()),
-        Some(metadata) => label_pairs(metadata, "labels"),
-    }
-}
-
-/// A field that holds labels.
-fn label_pairs(node: &Node<'_>, name: &str) -> Result<Vec<(String, String)>, Fault> {
-    let labels = pairs(node, name)?;
-    match labels.iter().find(|(_, value)| !value.is_empty() && !is_name(value, 63, "-_.", true)) {
-        None => Ok(labels),
-        Some((key, _)) => unexpected(
-            need(need(node, name)?, key)?,
-            "at most 63 letters and digits, with inner dashes, dots and underscores",
-        ),
+impl Fields {
+    /// A field that holds labels.
+    #[inline(never)]
+    pub(super) fn labels(&self, node: &Node<'_>, name: &str) -> Labels {
+        let mut labels = Vec::new();
+        let at = self.get(node, name);
+        match &at.value {
+            Value::Null => {}
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    let text = self.text(value);
+                    if !text.is_empty() && !is_name(text, 63, b"-_.", true) {
+                        self.unexpected(
+                            value,
+                            "at most 63 letters and digits, with inner dashes, dots and underscores",
+                        );
+                    }
+                    labels.push((String::from(&**key), String::from(text)));
+                }
+            }
+            _ => self.unexpected(at, "a mapping"),
+        }
+        labels
     }
 }

@@ -76,7 +76,7 @@ fn what_the_api_server_refuses_is_refused() {
         (PROBE, "periodSeconds: -1", "livenessProbe.periodSeconds: got -1, expected a whole number of at least 0"),
         (PROBE, "periodSeconds: 1.5", "periodSeconds: got 1.5, expected a whole number"),
         (PROBE, "periodSeconds: \"5\"", "periodSeconds: got \"5\", expected a whole number"),
-        (PROBE, "periodSeconds: 3000000000", "got 3000000000, expected a whole number of at least 0 to 2147483647"),
+        (PROBE, "periodSeconds: 3000000000", "got 3000000000, expected a whole number from 0 to 2147483647"),
         (PROBE, "terminationGracePeriodSeconds: 0", "got 0, expected a whole number of at least 1"),
         (PROBE, "tcpSocket: {port: 80}", "livenessProbe: got httpGet and tcpSocket, expected one handler"),
         (GET, "failureThreshold: 1", "livenessProbe: got no handler, expected one of httpGet, tcpSocket, exec, grpc"),

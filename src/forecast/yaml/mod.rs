@@ -72,7 +72,12 @@ impl<'t> Node<'t> {
     pub fn get(&self, name: &str) -> Option<&Node<'t>> {
         let Value::Mapping(entries) = &self.value else { return None };
         let (_, node) = entries.iter().find(|(key, _)| key == name)?;
-        (node.value != Value::Null).then_some(node)
+        (!node.is_nothing()).then_some(node)
+    }
+
+    /// Whether it is `null`, which counts as absent.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.value, Value::Null)
     }
 
     /// What it is, for a message: a short scalar as it is, anything else by its kind.
