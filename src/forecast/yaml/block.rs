@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 
 use super::plain::meaning;
-use super::scan::{Scanner, fail_at};
-use super::{Fault, MAX_DEPTH, MAX_KEYS, MAX_NODES, Mark, Node, Value};
+use super::scan::{Reading, Scanner};
+use super::{MAX_DEPTH, MAX_KEYS, MAX_NODES, Mark, Node, Value};
+
+/// A mapping's keys and values.
+type Entries<'t> = Vec<(Cow<'t, str>, Node<'t>)>;
 
 /// How one gets past what is not read.
 macro_rules! refused {
@@ -20,16 +23,24 @@ pub(super) use refused;
 
 impl<'t> Scanner<'t> {
     /// Counts a value, and whether it is too much.
-    pub(super) fn node(&mut self, mark: Mark, value: Value<'t>) -> Result<Node<'t>, Fault> {
+    #[inline(never)]
+    pub(super) fn node(&mut self, mark: Mark, value: Value<'t>) -> Reading<Node<'t>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return fail_at(mark, "got too many values, expected at most 200000");
+            return self.fail_at(mark, "got too many values, expected at most 200000");
         }
         Ok(Node { mark, value })
     }
 
+    /// The value of a scalar, which means something only where it has no quotes.
+    #[inline(never)]
+    pub(super) fn scalar_node(&mut self, mark: Mark, text: Cow<'t, str>, is_plain: bool) -> Reading<Node<'t>> {
+        self.node(mark, if is_plain { meaning(text) } else { Value::Text(text) })
+    }
+
     /// Goes one collection deeper; who calls it lowers `depth` again.
-    pub(super) fn deepen(&mut self) -> Result<(), Fault> {
+    #[inline(never)]
+    pub(super) fn deepen(&mut self) -> Reading<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self.fail("got too many levels, expected at most 100");
@@ -38,7 +49,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The value that begins here. Further lines of it stand right of the column `parent`; -1 is anywhere.
-    pub(super) fn block(&mut self, parent: i32) -> Result<Node<'t>, Fault> {
+    pub(super) fn block(&mut self, parent: i32) -> Reading<Node<'t>> {
         let (mark, column) = (self.mark(), self.column());
         let node = if self.is_at_indicator(b'-') {
             self.sequence(mark, column)?
@@ -49,7 +60,7 @@ impl<'t> Scanner<'t> {
             let node = self.flow()?;
             self.skip_blanks();
             if self.is_at_indicator(b':') {
-                return fail_at(mark, refused!("a collection as a key"));
+                return self.fail_at(mark, refused!("a collection as a key"));
             }
             self.expect_line_end()?;
             node
@@ -62,25 +73,26 @@ impl<'t> Scanner<'t> {
                 self.mapping(mark, column, text)?
             } else {
                 self.expect_line_end()?;
-                self.node(mark, if is_plain { meaning(text) } else { Value::Text(text) })?
+                self.scalar_node(mark, text, is_plain)?
             }
         };
         Ok(node)
     }
 
     /// Refuses what has just been read as a key and is none.
-    pub(super) fn check_key(&self, mark: Mark, key: &str, is_plain: bool) -> Result<(), Fault> {
+    #[inline(never)]
+    pub(super) fn check_key(&mut self, mark: Mark, key: &str, is_plain: bool) -> Reading<()> {
         if self.mark().line != mark.line {
-            return fail_at(mark, "got a key over several lines, expected it on one");
+            return self.fail_at(mark, "got a key over several lines, expected it on one");
         }
         if is_plain && key == "<<" {
-            return fail_at(mark, refused!("a merge key (<<)"));
+            return self.fail_at(mark, refused!("a merge key (<<)"));
         }
         Ok(())
     }
 
     /// A sequence whose dashes stand in `column`; the cursor is at the first.
-    fn sequence(&mut self, mark: Mark, column: i32) -> Result<Node<'t>, Fault> {
+    fn sequence(&mut self, mark: Mark, column: i32) -> Reading<Node<'t>> {
         let mut items = Vec::new();
         self.deepen()?;
         while !self.is_over() && self.column() == column && self.is_at_indicator(b'-') {
@@ -102,7 +114,8 @@ impl<'t> Scanner<'t> {
     }
 
     /// Refuses content that stands further right than what it should follow or end.
-    fn expect_dedent(&self, column: i32) -> Result<(), Fault> {
+    #[inline(never)]
+    fn expect_dedent(&mut self, column: i32) -> Reading<()> {
         if !self.is_over() && self.column() > column {
             return self.fail("got a line that is indented too far, expected it below what it belongs to");
         }
@@ -110,14 +123,14 @@ impl<'t> Scanner<'t> {
     }
 
     /// A mapping whose keys stand in `column`; the cursor is at the colon behind the first.
-    fn mapping(&mut self, mark: Mark, column: i32, first: Cow<'t, str>) -> Result<Node<'t>, Fault> {
+    fn mapping(&mut self, mark: Mark, column: i32, first: Cow<'t, str>) -> Reading<Node<'t>> {
         let mut entries = Vec::new();
         let (mut key, mut key_mark) = (first, mark);
         self.deepen()?;
         loop {
             self.skip(1);
             let value = self.value(column)?;
-            insert(&mut entries, key, key_mark, value)?;
+            self.insert(&mut entries, key, key_mark, value)?;
             self.skip_to_content()?;
             if self.is_over() || self.column() < column {
                 break;
@@ -131,7 +144,7 @@ impl<'t> Scanner<'t> {
             key = self.scalar(column, false)?;
             self.skip_blanks();
             if !self.is_at_indicator(b':') {
-                return fail_at(key_mark, "got text, expected a key with \": \" behind it");
+                return self.fail_at(key_mark, "got text, expected a key with \": \" behind it");
             }
             self.check_key(key_mark, &key, is_plain)?;
         }
@@ -140,7 +153,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The value behind a colon, of a mapping whose keys stand in `column`.
-    fn value(&mut self, column: i32) -> Result<Node<'t>, Fault> {
+    fn value(&mut self, column: i32) -> Reading<Node<'t>> {
         let empty = self.mark();
         self.skip_blanks();
         if self.is_at_line_end() {
@@ -165,29 +178,30 @@ impl<'t> Scanner<'t> {
                     self.flow()?
                 } else {
                     let text = self.scalar(column, false)?;
-                    let is_plain = !matches!(first, b'"' | b'\'');
-                    self.node(mark, if is_plain { meaning(text) } else { Value::Text(text) })?
+                    self.scalar_node(mark, text, !matches!(first, b'"' | b'\''))?
                 };
                 self.expect_line_end()?;
                 Ok(node)
             }
         }
     }
-}
 
-/// Adds an entry to a mapping that has none of that key.
-pub(super) fn insert<'t>(
-    entries: &mut Vec<(Cow<'t, str>, Node<'t>)>,
-    key: Cow<'t, str>,
-    mark: Mark,
-    value: Node<'t>,
-) -> Result<(), Fault> {
-    if entries.iter().any(|(known, _)| *known == key) {
-        return fail_at(mark, "got a key for the second time, expected each once");
+    /// Adds an entry to a mapping that has none of that key.
+    #[inline(never)]
+    pub(super) fn insert(
+        &mut self,
+        entries: &mut Entries<'t>,
+        key: Cow<'t, str>,
+        mark: Mark,
+        value: Node<'t>,
+    ) -> Reading<()> {
+        if entries.iter().any(|(known, _)| *known == key) {
+            return self.fail_at(mark, "got a key for the second time, expected each once");
+        }
+        if entries.len() >= MAX_KEYS {
+            return self.fail_at(mark, "got too many keys, expected at most 2000 in one mapping");
+        }
+        entries.push((key, value));
+        Ok(())
     }
-    if entries.len() >= MAX_KEYS {
-        return fail_at(mark, "got too many keys, expected at most 2000 in one mapping");
-    }
-    entries.push((key, value));
-    Ok(())
 }

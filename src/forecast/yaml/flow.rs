@@ -1,13 +1,12 @@
 //! Flow style, and so JSON: brackets, braces and commas.
 
-use super::block::{insert, refused};
-use super::plain::meaning;
-use super::scan::{Scanner, fail_at};
-use super::{Fault, Mark, Node, Value};
+use super::block::refused;
+use super::scan::{Reading, Scanner};
+use super::{Mark, Node, Value};
 
 impl<'t> Scanner<'t> {
     /// The collection that begins here.
-    pub(super) fn flow(&mut self) -> Result<Node<'t>, Fault> {
+    pub(super) fn flow(&mut self) -> Reading<Node<'t>> {
         let mark = self.mark();
         self.deepen()?;
         let is_sequence = self.peek(0) == b'[';
@@ -46,7 +45,7 @@ impl<'t> Scanner<'t> {
                     Some(value) => value,
                     None => self.node(empty, Value::Null)?,
                 };
-                insert(&mut entries, key, key_mark, value)?;
+                self.insert(&mut entries, key, key_mark, value)?;
                 self.end_entry(b'}')?;
             }
             Value::Mapping(entries)
@@ -55,23 +54,19 @@ impl<'t> Scanner<'t> {
         self.node(mark, value)
     }
 
-    fn flow_value(&mut self) -> Result<Node<'t>, Fault> {
+    fn flow_value(&mut self) -> Reading<Node<'t>> {
         let mark = self.mark();
-        match self.peek(0) {
-            b'[' | b'{' => self.flow(),
-            b'"' | b'\'' => {
-                let text = self.scalar(-1, true)?;
-                self.node(mark, Value::Text(text))
-            }
-            _ => {
-                let text = self.scalar(-1, true)?;
-                self.node(mark, meaning(text))
-            }
+        let first = self.peek(0);
+        if matches!(first, b'[' | b'{') {
+            return self.flow();
         }
+        let text = self.scalar(-1, true)?;
+        self.scalar_node(mark, text, !matches!(first, b'"' | b'\''))
     }
 
     /// Whether another entry follows; goes to it, or past the closing bracket.
-    fn is_going_on(&mut self, start: Mark, close: u8) -> Result<bool, Fault> {
+    #[inline(never)]
+    fn is_going_on(&mut self, start: Mark, close: u8) -> Reading<bool> {
         self.skip_flow(start)?;
         let is_closed = self.peek(0) == close;
         self.skip(usize::from(is_closed));
@@ -79,7 +74,8 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes past the comma behind an entry; the closing bracket stays.
-    fn end_entry(&mut self, close: u8) -> Result<(), Fault> {
+    #[inline(never)]
+    fn end_entry(&mut self, close: u8) -> Reading<()> {
         if self.peek(0) == b',' {
             self.skip(1);
         } else if self.peek(0) != close {
@@ -93,11 +89,13 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes over blanks, line breaks and comments; the collection that began at `start` must not end with the text.
-    fn skip_flow(&mut self, start: Mark) -> Result<(), Fault> {
+    #[inline(never)]
+    fn skip_flow(&mut self, start: Mark) -> Reading<()> {
         loop {
             self.skip_blanks();
             if self.is_over() {
-                return fail_at(start, "got a collection without an end, expected its closing bracket: is it cut off?");
+                return self
+                    .fail_at(start, "got a collection without an end, expected its closing bracket: is it cut off?");
             }
             if !self.is_at_line_end() {
                 return Ok(());

@@ -193,6 +193,13 @@ impl<'t> Documents<'t> {
 
     /// The next one that is not empty.
     pub fn next_document(&mut self) -> Result<Option<Node<'t>>, Fault> {
+        match (self.read_next(), self.scanner.fault.take()) {
+            (Ok(document), None) => Ok(document),
+            (_, fault) => Err(fault.unwrap_or(Fault { mark: self.scanner.mark(), text: String::new() })),
+        }
+    }
+
+    fn read_next(&mut self) -> scan::Reading<Option<Node<'t>>> {
         let scanner = &mut self.scanner;
         loop {
             scanner.skip_to_content()?;
@@ -214,7 +221,7 @@ impl<'t> Documents<'t> {
                 let message = "got more content, expected the end of the document: is the indentation right?";
                 return scanner.fail(message);
             }
-            if node.value != Value::Null {
+            if !node.is_nothing() {
                 return Ok(Some(node));
             }
         }

@@ -4,30 +4,39 @@ use std::borrow::Cow;
 
 use super::Value;
 
-/// The words with a meaning, by kind; each also capitalised and in capitals.
-const NULLS: [&str; 2] = ["null", "~"];
-const TRUTHS: [&str; 4] = ["true", "yes", "on", "y"];
-const UNTRUTHS: [&str; 4] = ["false", "no", "off", "n"];
+/// The words with a meaning; each also capitalised and in capitals.
+const WORDS: [(&str, Option<bool>); 10] = [
+    ("null", None),
+    ("~", None),
+    ("true", Some(true)),
+    ("yes", Some(true)),
+    ("on", Some(true)),
+    ("y", Some(true)),
+    ("false", Some(false)),
+    ("no", Some(false)),
+    ("off", Some(false)),
+    ("n", Some(false)),
+];
 
 /// Whether `text` is `word`, capitalised or not, or in capitals.
-fn is_word(text: &str, word: &str) -> bool {
-    text.eq_ignore_ascii_case(word) && {
-        let rest = &text.as_bytes()[1..];
-        let is_upper = text.as_bytes()[0].is_ascii_uppercase();
-        rest.iter().all(u8::is_ascii_lowercase) || is_upper && rest.iter().all(u8::is_ascii_uppercase)
+fn is_word(text: &[u8], word: &str) -> bool {
+    text.eq_ignore_ascii_case(word.as_bytes()) && {
+        let (first, rest) = (text[0], &text[1..]);
+        rest.iter().all(u8::is_ascii_lowercase) || first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_uppercase)
     }
 }
 
 /// The value that a plain scalar stands for.
+#[inline(never)]
 pub(super) fn meaning(text: Cow<'_, str>) -> Value<'_> {
-    let is_any = |words: &[&str]| words.iter().any(|word| is_word(&text, word));
-    if text.is_empty() || is_any(&NULLS) {
+    if text.is_empty() {
         return Value::Null;
     }
-    if is_any(&TRUTHS) || is_any(&UNTRUTHS) {
-        return Value::Boolean(is_any(&TRUTHS));
+    match WORDS.iter().find(|(word, _)| is_word(text.as_bytes(), word)) {
+        Some((_, None)) => Value::Null,
+        Some((_, Some(truth))) => Value::Boolean(*truth),
+        None => number(&text).unwrap_or(Value::Text(text)),
     }
-    number(&text).unwrap_or(Value::Text(text))
 }
 
 /// A number, if it is one. Underscores between digits are allowed, as are 0x, 0o, 0b and the leading 0 of octal numbers.
@@ -35,7 +44,8 @@ fn number<'t>(text: &str) -> Option<Value<'t>> {
     if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
         return None;
     }
-    let plain: String = text.chars().filter(|&c| c != '_' || text.starts_with('.')).collect();
+    let mut plain = String::from(text);
+    plain.retain(|c| c != '_' || text.starts_with('.'));
     let digits = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
     let is_negative = plain.starts_with('-');
     if let Some(number) = whole(digits) {
@@ -58,8 +68,8 @@ fn whole(digits: &str) -> Option<u64> {
         _ => (10, digits),
     };
     let mut number = (!digits.is_empty()).then_some(0u64)?;
-    for digit in digits.chars() {
-        number = number.checked_mul(radix.into())?.checked_add(digit.to_digit(radix)?.into())?;
+    for digit in digits.bytes() {
+        number = number.checked_mul(radix.into())?.checked_add(char::from(digit).to_digit(radix)?.into())?;
     }
     Some(number)
 }

@@ -2,27 +2,32 @@
 
 use std::borrow::Cow;
 
-use super::Fault;
 use super::block::refused;
-use super::scan::{Scanner, fail_at, is_blank_or_end};
+use super::scan::{Reading, Scanner, is_blank_or_end};
 
 fn is_flow_indicator(byte: u8) -> bool {
     matches!(byte, b',' | b'[' | b']' | b'{' | b'}')
 }
 
 /// Appends what so many line breaks between two pieces of text come to.
+#[inline(never)]
 fn fold(out: &mut String, breaks: usize) {
     if breaks == 1 {
         out.push(' ');
     }
-    for _ in 1..breaks {
+    newlines(out, breaks.saturating_sub(1));
+}
+
+#[inline(never)]
+fn newlines(out: &mut String, count: usize) {
+    for _ in 0..count {
         out.push('\n');
     }
 }
 
 impl<'t> Scanner<'t> {
     /// The plain or quoted scalar that begins here; further lines of a plain one stand right of the column `parent`.
-    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Result<Cow<'t, str>, Fault> {
+    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Reading<Cow<'t, str>> {
         let next = self.peek(1);
         match self.peek(0) {
             b'"' | b'\'' => return self.quoted(),
@@ -47,7 +52,7 @@ impl<'t> Scanner<'t> {
         self.plain(parent, in_flow)
     }
 
-    fn plain(&mut self, parent: i32, in_flow: bool) -> Result<Cow<'t, str>, Fault> {
+    fn plain(&mut self, parent: i32, in_flow: bool) -> Reading<Cow<'t, str>> {
         let mut text = Cow::Borrowed(self.plain_line(in_flow));
         loop {
             self.skip_blanks();
@@ -106,7 +111,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// A scalar in single or double quotes.
-    fn quoted(&mut self) -> Result<Cow<'t, str>, Fault> {
+    fn quoted(&mut self) -> Reading<Cow<'t, str>> {
         let (mark, quote) = (self.mark(), self.peek(0));
         self.skip(1);
         let start = self.at();
@@ -161,7 +166,7 @@ impl<'t> Scanner<'t> {
                 break;
             }
         }
-        fail_at(mark, "got text without an end, expected its closing quote: is it cut off?")
+        self.fail_at(mark, "got text without an end, expected its closing quote: is it cut off?")
     }
 
     /// Goes over line breaks and the blanks behind them; how many there were.
@@ -179,7 +184,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// What stands for one character behind a backslash.
-    fn escape(&mut self) -> Result<char, Fault> {
+    fn escape(&mut self) -> Reading<char> {
         const ESCAPES: [(u8, char); 18] = [
             (b'0', '\0'),
             (b'a', '\u{7}'),
@@ -228,7 +233,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// So many hexadecimal digits behind the letter that the cursor is at.
-    fn hexadecimal(&mut self, digits: usize) -> Result<u32, Fault> {
+    fn hexadecimal(&mut self, digits: usize) -> Reading<u32> {
         self.skip(1);
         let mut code = 0u32;
         for _ in 0..digits {
@@ -242,7 +247,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// A literal (`|`) or folded (`>`) scalar, whose text stands right of the column `parent`. Ends at a line's start.
-    pub(super) fn block_scalar(&mut self, parent: i32) -> Result<String, Fault> {
+    pub(super) fn block_scalar(&mut self, parent: i32) -> Reading<String> {
         let is_folded = self.peek(0) == b'>';
         self.skip(1);
         let (mut chomping, mut indent) = (0, None);
@@ -288,9 +293,7 @@ impl<'t> Scanner<'t> {
                     out.push(' ');
                 }
             }
-            for _ in 0..breaks {
-                out.push('\n');
-            }
+            newlines(&mut out, breaks);
             (breaks, was_blank) = (0, is_blank);
             let start = self.at();
             while !matches!(self.peek(0), b'\n' | 0) {
@@ -306,15 +309,13 @@ impl<'t> Scanner<'t> {
             out.push('\n');
         }
         if chomping == b'+' {
-            for _ in 0..breaks {
-                out.push('\n');
-            }
+            newlines(&mut out, breaks);
         }
         Ok(out)
     }
 
     /// The indentation of a block scalar: that of its first line with text. Counts the blank lines before it.
-    fn detect_indent(&mut self, parent: i32, breaks: &mut usize) -> Result<i32, Fault> {
+    fn detect_indent(&mut self, parent: i32, breaks: &mut usize) -> Reading<i32> {
         let mut widest = 0;
         loop {
             self.skip_spaces();

@@ -2,6 +2,12 @@
 
 use super::{Fault, Mark};
 
+/// Reading has come to an end at a fault, which the scanner keeps.
+pub(super) struct Failed;
+
+/// What is read, unless there was a fault.
+pub(super) type Reading<T> = Result<T, Failed>;
+
 /// A position that one can go back to.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
@@ -16,6 +22,7 @@ pub(super) struct Scanner<'t> {
     spot: Spot,
     pub(super) depth: u32,
     pub(super) nodes: u32,
+    pub(super) fault: Option<Fault>,
 }
 
 /// Whether a byte, 0 being the end, ends a word.
@@ -25,7 +32,7 @@ pub(super) fn is_blank_or_end(byte: u8) -> bool {
 
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, spot: Spot { at: 0, line: 1, line_start: 0 }, depth: 0, nodes: 0 }
+        Self { text, spot: Spot { at: 0, line: 1, line_start: 0 }, depth: 0, nodes: 0, fault: None }
     }
 
     /// The byte `ahead` of the cursor; 0 past the end (the text itself has none).
@@ -51,6 +58,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes on to the next character, which there is, and may be a line break.
+    #[inline(never)]
     pub(super) fn step(&mut self) {
         let is_break = self.peek(0) == b'\n';
         self.spot.at += 1;
@@ -68,13 +76,28 @@ impl<'t> Scanner<'t> {
         (self.spot.at - self.spot.line_start) as i32
     }
 
+    #[inline(never)]
     pub(super) fn mark(&self) -> Mark {
         let column = self.text[self.spot.line_start..self.spot.at].chars().count();
         Mark { line: self.spot.line, column: column as u32 + 1 }
     }
 
-    pub(super) fn fail<T>(&self, message: &str) -> Result<T, Fault> {
-        fail_at(self.mark(), message)
+    /// A fault where the cursor is.
+    #[inline(never)]
+    pub(super) fn fail<T>(&mut self, message: &str) -> Reading<T> {
+        self.fail_at(self.mark(), message)
+    }
+
+    /// A fault at a place.
+    pub(super) fn fail_at<T>(&mut self, mark: Mark, message: &str) -> Reading<T> {
+        self.keep(mark, message);
+        Err(Failed)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, mark: Mark, message: &str) {
+        self.fault = Some(Fault { mark, text: String::from(message) });
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -82,27 +105,32 @@ impl<'t> Scanner<'t> {
     }
 
     /// Whether `---` or `...` stands here.
+    #[inline(never)]
     pub(super) fn is_at_marker(&self) -> bool {
         let rest = &self.text.as_bytes()[self.spot.at..];
         self.column() == 0 && (rest.starts_with(b"---") || rest.starts_with(b"...")) && is_blank_or_end(self.peek(3))
     }
 
     /// Whether the document ends here.
+    #[inline(never)]
     pub(super) fn is_over(&self) -> bool {
         self.is_at_end() || self.is_at_marker()
     }
 
     /// Whether the indicator `byte` stands here: alone, with a blank or nothing behind it.
+    #[inline(never)]
     pub(super) fn is_at_indicator(&self, byte: u8) -> bool {
         self.peek(0) == byte && is_blank_or_end(self.peek(1))
     }
 
+    #[inline(never)]
     pub(super) fn skip_spaces(&mut self) {
         while self.peek(0) == b' ' {
             self.skip(1);
         }
     }
 
+    #[inline(never)]
     pub(super) fn skip_blanks(&mut self) {
         while matches!(self.peek(0), b' ' | b'\t') {
             self.skip(1);
@@ -110,6 +138,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Whether nothing but perhaps a comment follows on this line.
+    #[inline(never)]
     pub(super) fn is_at_line_end(&self) -> bool {
         match self.peek(0) {
             b'\n' | 0 => true,
@@ -119,7 +148,8 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes to the next value, over blank lines and comments. A tab that indents one is refused.
-    pub(super) fn skip_to_content(&mut self) -> Result<(), Fault> {
+    #[inline(never)]
+    pub(super) fn skip_to_content(&mut self) -> Reading<()> {
         loop {
             self.skip_spaces();
             let spot = self.spot;
@@ -139,6 +169,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes to the start of the next line.
+    #[inline(never)]
     pub(super) fn skip_line(&mut self) {
         let rest = &self.text.as_bytes()[self.spot.at..];
         match crate::text::position(rest, b'\n') {
@@ -151,7 +182,8 @@ impl<'t> Scanner<'t> {
     }
 
     /// Refuses anything but a comment behind a value.
-    pub(super) fn expect_line_end(&mut self) -> Result<(), Fault> {
+    #[inline(never)]
+    pub(super) fn expect_line_end(&mut self) -> Reading<()> {
         self.skip_blanks();
         if self.is_at_line_end() {
             return Ok(());
@@ -161,8 +193,4 @@ impl<'t> Scanner<'t> {
         }
         self.fail("got more behind a value, expected the end of the line")
     }
-}
-
-pub(super) fn fail_at<T>(mark: Mark, message: &str) -> Result<T, Fault> {
-    Err(Fault { mark, text: String::from(message) })
 }
