@@ -207,6 +207,9 @@ pub struct Life {
     pub first: [Millis; What::COUNT],
     /// Containers that were started again.
     pub restarts: Vec<Restart>,
+    /// When the kubelet decided to kill a container, for its own tests.
+    #[cfg(test)]
+    pub kills: Vec<Millis>,
     /// Restarts in the second half of the play.
     pub late_restarts: u64,
     /// Turns of Ready in the API, the first to true.
@@ -254,6 +257,8 @@ impl Life {
         Self {
             first: [NEVER; What::COUNT],
             restarts: Vec::new(),
+            #[cfg(test)]
+            kills: Vec::new(),
             late_restarts: 0,
             turns: Vec::new(),
             late_ready: 0,

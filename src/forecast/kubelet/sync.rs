@@ -206,6 +206,8 @@ impl Pod<'_> {
         let grace = grace.or(own).unwrap_or(plan.grace);
         if let Some((_, what)) = kind {
             life.note(what, self.now);
+            #[cfg(test)]
+            life.kills.push(self.now);
         }
         let body = &mut self.bodies[at];
         let Some(process) = body.process.as_mut().filter(|_| body.is_up) else { return };
