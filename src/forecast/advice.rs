@@ -105,7 +105,7 @@ struct Adviser<'i> {
 }
 
 /// Plays again with a change.
-fn again(inquiry: &Inquiry, change: impl FnOnce(&mut Inquiry)) -> Tally {
+fn again(inquiry: &Inquiry, change: &dyn Fn(&mut Inquiry)) -> Tally {
     let mut inquiry = inquiry.clone();
     let least = u64::from(inquiry.workload.replicas.max(1));
     inquiry.pods = inquiry.pods.min(AGAIN.max(least));
@@ -174,7 +174,7 @@ impl Adviser<'_> {
             Some((latest / 1000 / u64::from(period) + 2) as u32)
         };
         if let Some(known) = startup.filter(|_| self.has(What::KilledStartup)) {
-            let patient = again(self.inquiry, |inquiry| {
+            let patient = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, Kind::Startup) {
                     probe.failures = PATIENT;
                 }
@@ -182,7 +182,7 @@ impl Adviser<'_> {
             let patience = text::to_decimal(u64::from(known.failures) * u64::from(known.period));
             match started_late(&patient, known.period) {
                 Some(failures) => {
-                    let then = again(self.inquiry, |inquiry| {
+                    let then = again(self.inquiry, &|inquiry| {
                         if let Some(probe) = probe(inquiry, at, Kind::Startup) {
                             probe.failures = failures;
                         }
@@ -197,7 +197,7 @@ impl Adviser<'_> {
                     return self.note(words, Measure::Restarted, &then);
                 }
                 None => {
-                    let then = again(self.inquiry, |inquiry| *probe(inquiry, at, Kind::Startup) = None);
+                    let then = again(self.inquiry, &|inquiry| *probe(inquiry, at, Kind::Startup) = None);
                     let why = "it never passes, however long it is given".to_owned();
                     let words = (self.field(at, "startupProbe"), "what the program answers".to_owned(), why);
                     return self.note(words, Measure::Restarted, &then);
@@ -211,7 +211,7 @@ impl Adviser<'_> {
             && self.container(at).startup.is_none()
         {
             let with = |failures: u32| {
-                again(self.inquiry, |inquiry| {
+                again(self.inquiry, &|inquiry| {
                     *probe(inquiry, at, Kind::Startup) = Some(Probe { failures, initial_delay: 0, ..known.clone() });
                 })
             };
@@ -232,7 +232,7 @@ impl Adviser<'_> {
         };
         let readiness = self.container(at).readiness.clone();
         if readiness.is_some_and(|readiness| readiness.handler == known.handler) {
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, Kind::Liveness) {
                     probe.handler = Handler::Tcp { port: Some(0) };
                 }
@@ -247,7 +247,7 @@ impl Adviser<'_> {
             return;
         }
         if known.timeout > known.period {
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, Kind::Liveness) {
                     probe.timeout = probe.period;
                 }
@@ -266,7 +266,7 @@ impl Adviser<'_> {
             if timeout <= known.timeout {
                 continue;
             }
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, kind) {
                     probe.timeout = timeout;
                 }
@@ -287,7 +287,7 @@ impl Adviser<'_> {
             if failures <= known.failures || kind == Kind::Readiness && measure == Measure::Ready {
                 continue;
             }
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, kind) {
                     probe.failures = failures;
                 }
@@ -305,7 +305,7 @@ impl Adviser<'_> {
         let Some(known) = self.container(at).readiness.clone() else { return };
         if self.now.get(Measure::Ready) < 500 && !self.has(What::Restarted) {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
-                let then = again(self.inquiry, |inquiry| *probe(inquiry, at, Kind::Readiness) = None);
+                let then = again(self.inquiry, &|inquiry| *probe(inquiry, at, Kind::Readiness) = None);
                 let set = "what the program answers once it can serve".to_owned();
                 let why = "it does not pass, so the pod gets no calls and a rollout waits for it".to_owned();
                 self.note((self.field(at, "readinessProbe"), set, why), Measure::Ready, &then);
@@ -314,7 +314,7 @@ impl Adviser<'_> {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.initial_delay > 0 {
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Some(probe) = probe(inquiry, at, Kind::Readiness) {
                     probe.initial_delay = 0;
                 }
@@ -327,7 +327,7 @@ impl Adviser<'_> {
 
     fn deletion(&mut self, at: usize) {
         if self.now.get(Measure::Killed) > 0 {
-            let patient = again(self.inquiry, |inquiry| inquiry.workload.pod.grace = 3600);
+            let patient = again(self.inquiry, &|inquiry| inquiry.workload.pod.grace = 3600);
             let takes = patient.ended.percentile(100).unwrap_or(0) / 1000 + 5;
             let (field, set, why) = match patient.sigkilled() * 2 < patient.pods {
                 true => {
@@ -335,7 +335,7 @@ impl Adviser<'_> {
                 }
                 false => ("the program", "one that ends on SIGTERM".to_owned(), "it does not heed SIGTERM"),
             };
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 inquiry.workload.pod.grace = takes as u32;
                 if patient.sigkilled() * 2 >= patient.pods {
                     for program in inquiry.behaviours.iter_mut().map(|behaviour| &mut behaviour.program) {
@@ -348,7 +348,7 @@ impl Adviser<'_> {
             return;
         }
         if self.now.get(Measure::Unanswered) > 0 && self.container(at).pre_stop.is_none() {
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 inquiry.workload.pod.containers[at].pre_stop = Some(Handler::Sleep { seconds: 5 });
                 inquiry.workload.pod.grace += 5;
             });
@@ -369,7 +369,7 @@ impl Adviser<'_> {
             let ready = self.tally.first[What::Ready as usize].percentile(100).unwrap_or(0);
             let needed = (ready / 1000) as u32 + self.inquiry.workload.min_ready + 10;
             let deadline = needed.max(progress_deadline + 10);
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Controller::Deployment { progress_deadline, .. } = &mut inquiry.workload.controller {
                     *progress_deadline = deadline;
                 }
@@ -380,7 +380,7 @@ impl Adviser<'_> {
         }
         let replicas = self.inquiry.workload.replicas;
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
-            let then = again(self.inquiry, |inquiry| {
+            let then = again(self.inquiry, &|inquiry| {
                 if let Controller::Deployment { strategy, .. } = &mut inquiry.workload.controller {
                     *strategy = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
                 }
@@ -404,7 +404,7 @@ impl Adviser<'_> {
         if !is_soon || soak <= min_ready || self.tally.complete.total() * 2 < self.tally.rollouts {
             return;
         }
-        let then = again(self.inquiry, |inquiry| inquiry.workload.min_ready = soak as u32);
+        let then = again(self.inquiry, &|inquiry| inquiry.workload.min_ready = soak as u32);
         if then.complete.total() * 2 < then.rollouts {
             let why = "every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
             self.advice.push(Advice {

@@ -4,13 +4,15 @@
 use super::manifest::{self, Read};
 use super::play::Inquiry;
 use super::pod::Kind;
-use super::workload::{Probe, Workload};
+use super::workload::{Handler, Probe, Workload};
 use super::{Millis, assume, millis, sketch};
 use crate::faults::rule::Rule;
 use crate::{quantity, text};
 
 /// The seed of a forecast that is given none: the same question has the same answer.
 const SEED: u64 = 1;
+/// From this version on hooks know `sleep`.
+const SLEEP: u64 = 30;
 /// Most moments of one forecast.
 const MAX_EVENTS: u64 = 8_000_000_000;
 
@@ -62,64 +64,77 @@ impl Asked {
 
     /// Takes an option by its name. What is wrong with it is a line; `None`: there is no such option.
     pub fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
-        let number = || text::parse_decimal(value.as_bytes());
-        let duration = || {
-            let most = self.limits.hours * 3_600_000;
-            let duration = quantity::parse_duration(value.as_bytes()).map(millis);
-            duration.filter(|duration| (1000..=most).contains(duration))
-        };
-        let hours = text::to_decimal(self.limits.hours);
-        let length = text::joined(&["a duration such as 15m, 1s to ", &hours, "h"]);
-        let result = match name {
-            "plan" => match assume::rules(value) {
-                Ok(rules) => self.plan.replace(rules).is_none().then_some(()).ok_or_else(|| "one plan".to_owned()),
-                Err(line) => return Some(Err(text::joined(&["plan: ", &line]))),
+        let rules = |plan: &str| assume::rules(plan).map_err(|line| text::joined(&[name, ": ", &line]));
+        let is_taken = match name {
+            "plan" => match rules(value) {
+                Ok(rules) => self.plan.replace(rules).is_none(),
+                Err(line) => return Some(Err(line)),
             },
-            "container" => match value.split_once('=').map(|(name, plan)| (name, assume::rules(plan))) {
+            "container" => match value.split_once('=').map(|(name, plan)| (name, rules(plan))) {
+                Some((_, Err(line))) => return Some(Err(line)),
                 Some((name, Ok(rules))) => {
                     self.plans.push((name.to_owned(), rules));
-                    Ok(())
+                    true
                 }
-                Some((_, Err(line))) => return Some(Err(text::joined(&["container: ", &line]))),
-                None => Err("NAME=PLAN".to_owned()),
+                None => false,
             },
-            "probe" => match sketch::probe(value) {
-                Some((kind, _)) if self.probes.iter().any(|(known, _)| *known == kind) => {
-                    Err("one probe of each kind".to_owned())
-                }
-                Some(probe) => {
-                    self.probes.push(probe);
-                    Ok(())
-                }
-                None => Err(sketch::PROBE_FORM.to_owned()),
-            },
+            "probe" => sketch::probe(value).is_some_and(|probe| {
+                let is_new = self.probes.iter().all(|(known, _)| *known != probe.0);
+                self.probes.push(probe);
+                is_new
+            }),
             "only" => {
                 self.only = Some(value.to_owned());
-                Ok(())
+                true
             }
-            "pods" => {
-                let most = text::to_decimal(self.limits.pods);
-                let pods = number().filter(|pods| (1..=self.limits.pods).contains(pods));
-                let expected = text::joined(&["a number, 1 to ", &most]);
-                pods.map(|pods| self.pods = pods).ok_or(expected)
-            }
-            "for" => duration().map(|duration| self.length = duration).ok_or(length),
-            "delete-at" => duration().map(|duration| self.delete_at = Some(duration)).ok_or(length),
-            "seed" => number().map(|seed| self.seed = seed).ok_or_else(|| "a whole number below 2^64".to_owned()),
-            "kubernetes" => {
-                let minor = value.strip_prefix("1.").and_then(|minor| text::parse_decimal(minor.as_bytes()));
-                let minor = minor.filter(|minor| (29..=36).contains(minor));
-                minor.map(|minor| self.minor = minor).ok_or_else(|| "1.29 to 1.36".to_owned())
-            }
+            _ => match self.number(name, value) {
+                Some(Some(number)) => {
+                    match name {
+                        "pods" => self.pods = number,
+                        "for" => self.length = number,
+                        "delete-at" => self.delete_at = Some(number),
+                        "seed" => self.seed = number,
+                        _ => self.minor = number,
+                    }
+                    true
+                }
+                Some(None) => false,
+                None => return None,
+            },
+        };
+        Some(if is_taken { Ok(()) } else { Err(self.refusal(name, value)) })
+    }
+
+    /// The number that an option stands for, if it is one that it can have; `None`: there is no such option.
+    fn number(&self, name: &str, value: &str) -> Option<Option<u64>> {
+        let (least, most) = match name {
+            "pods" => (1, self.limits.pods),
+            "for" | "delete-at" => (1000, self.limits.hours * 3_600_000),
+            "seed" => (0, u64::MAX),
+            "kubernetes" => (29, 36),
             _ => return None,
         };
-        Some(result.map_err(|expected| {
-            let mut line = name.as_bytes().to_vec();
-            text::put(&mut line, b": got ");
-            text::json_string(&mut line, value.as_bytes());
-            text::put_all(&mut line, &[", expected ", &expected]);
-            text::into_string(line)
-        }))
+        let number = match name {
+            "for" | "delete-at" => quantity::parse_duration(value.as_bytes()).map(millis),
+            "kubernetes" => value.strip_prefix("1.").and_then(|minor| text::parse_decimal(minor.as_bytes())),
+            _ => text::parse_decimal(value.as_bytes()),
+        };
+        Some(number.filter(|number| (least..=most).contains(number)))
+    }
+
+    fn refusal(&self, name: &str, value: &str) -> String {
+        let (expected, most) = match name {
+            "plan" => ("one plan", String::new()),
+            "container" => ("NAME=PLAN", String::new()),
+            "probe" if sketch::probe(value).is_some() => ("one probe of each kind", String::new()),
+            "probe" => (sketch::PROBE_FORM, String::new()),
+            "pods" => ("a number, 1 to ", text::to_decimal(self.limits.pods)),
+            "for" | "delete-at" => ("a duration such as 15m, 1s to ", text::to_decimal(self.limits.hours) + "h"),
+            "seed" => ("a whole number below 2^64", String::new()),
+            _ => ("1.29 to 1.36", String::new()),
+        };
+        let value = text::written(|out| text::json_string(out, value.as_bytes()));
+        text::joined(&[name, ": got ", &value, ", expected ", expected, &most])
     }
 
     /// What is to be played, for each workload of the inputs, which have names for messages.
@@ -142,19 +157,26 @@ impl Asked {
             }
             workloads
         };
-        let names: Vec<String> = workloads.iter().map(name).collect();
         let is_wanted = |workload: &Workload| {
             self.only.as_ref().is_none_or(|only| *only == workload.name || *only == name(workload))
         };
-        let wanted: Vec<Workload> = workloads.into_iter().filter(is_wanted).collect();
-        if wanted.is_empty() {
+        if !workloads.iter().any(is_wanted) {
+            let names: Vec<String> = workloads.iter().map(name).collect();
             let only = self.only.as_deref().unwrap_or_default();
             return Err(text::joined(&["only: got \"", only, "\", expected one of ", &names.join(", ")]));
         }
-        let inquiry = |workload: Workload| {
+        let mut inquiries = Vec::new();
+        for mut workload in workloads {
+            if !is_wanted(&workload) {
+                continue;
+            }
             let behaviours = assume::behaviours(&workload, self.plan.clone(), self.plans.clone())?;
-            let assumed = assumed.iter().cloned().chain(behaviours.iter().map(|known| known.source.clone())).collect();
-            Ok(Inquiry {
+            let mut assumed = assumed.clone();
+            assumed.extend(behaviours.iter().map(|known| known.source.clone()));
+            if self.minor < SLEEP && drop_sleeps(&mut workload) {
+                assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
+            }
+            inquiries.push(Inquiry {
                 behaviours,
                 workload,
                 assumed,
@@ -164,10 +186,25 @@ impl Asked {
                 delete_at: self.delete_at,
                 minor: self.minor,
                 max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-            })
-        };
-        wanted.into_iter().map(inquiry).collect()
+            });
+        }
+        Ok(inquiries)
     }
+}
+
+/// Takes `sleep` out of the hooks, as a cluster does that does not know it. Whether there was one.
+fn drop_sleeps(workload: &mut Workload) -> bool {
+    let is_sleep = |hook: &Option<Handler>| matches!(hook, Some(Handler::Sleep { .. }));
+    let mut had = false;
+    for container in workload.pod.init.iter_mut().chain(&mut workload.pod.containers) {
+        for hook in [&mut container.pre_stop, &mut container.post_start] {
+            if is_sleep(hook) {
+                *hook = None;
+                had = true;
+            }
+        }
+    }
+    had
 }
 
 /// `Kind/name`.

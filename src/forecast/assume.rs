@@ -70,8 +70,11 @@ pub fn behaviours(
             *slot = Some(rules.clone());
         }
     }
-    let is_init = |at: usize| at < inits.len();
-    all().zip(given).enumerate().map(|(at, (container, rules))| behaviour(container, rules, is_init(at))).collect()
+    let mut behaviours = Vec::new();
+    for (container, rules) in all().zip(given) {
+        behaviours.push(behaviour(container, rules, behaviours.len() < inits.len())?);
+    }
+    Ok(behaviours)
 }
 
 /// What one container does.

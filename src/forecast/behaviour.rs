@@ -108,10 +108,10 @@ impl Program {
     /// Which rules stand on the pod of that name, a bit for each.
     pub(super) fn rules_on(&self, pod: &str) -> u64 {
         let is_here = |rule: &Rule| rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()));
-        self.bits(is_here)
+        self.bits(&is_here)
     }
 
-    fn bits(&self, is_it: impl Fn(&Rule) -> bool) -> u64 {
+    fn bits(&self, is_it: &dyn Fn(&Rule) -> bool) -> u64 {
         self.rules.iter().enumerate().fold(0, |bits, (at, rule)| bits | u64::from(is_it(rule)) << (at & 63))
     }
 
@@ -129,7 +129,7 @@ impl Program {
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
         let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
-        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port }
+        Question { covered: self.bits(&|rule| subject.is_covered_by(&rule.target)), check, port }
     }
 
     /// Whether some rule touches the question at all.
@@ -184,7 +184,7 @@ impl Process {
             listening_until: NEVER,
         };
         let mut at = now + BOOT;
-        for (number, rule) in process.standing(program, |rule| rule.target == Target::Start) {
+        for (number, rule) in process.standing(program, &|rule| rule.target == Target::Start) {
             if let Some(delay) = process.attempt(number, rule) {
                 at += delay;
                 if let Some(exit) = exit_of(&rule.effect) {
@@ -199,7 +199,7 @@ impl Process {
             Work::End(after) => (at + after, Exit::with(0)),
         };
         let is_end = |rule: &Rule| rule.target == Target::Process && exit_of(&rule.effect).is_some();
-        for (number, rule) in process.standing(program, is_end) {
+        for (number, rule) in process.standing(program, &is_end) {
             let end = end.min(process.end.0);
             if let Some(due) = process.due(number, rule, end) {
                 process.end = (due, exit_of(&rule.effect).unwrap_or(Exit::KILLED));
@@ -210,7 +210,7 @@ impl Process {
     }
 
     /// The rules that stand here and are such.
-    fn standing<'p>(&self, program: &'p Program, is_it: impl Fn(&Rule) -> bool) -> Vec<(usize, &'p Rule)> {
+    fn standing<'p>(&self, program: &'p Program, is_it: &dyn Fn(&Rule) -> bool) -> Vec<(usize, &'p Rule)> {
         let here = self.here;
         let is_wanted = |(at, rule): &(usize, &Rule)| here >> at & 1 == 1 && is_it(rule);
         program.rules.iter().enumerate().filter(is_wanted).collect()
@@ -251,7 +251,7 @@ impl Process {
     pub(super) fn watch_listener(&mut self, program: &Program, now: Millis) {
         self.listening = Listening::Open;
         self.listening_until = NEVER;
-        for (at, rule) in self.standing(program, |rule| rule.target == Target::Listen) {
+        for (at, rule) in self.standing(program, &|rule| rule.target == Target::Listen) {
             let first = self.listens + millis(rule.after.unwrap_or_default());
             if now < first {
                 self.listening_until = self.listening_until.min(first);
@@ -336,7 +336,7 @@ impl Process {
             return (NEVER, Exit::KILLED);
         }
         let since = if now < self.listens { self.started } else { self.listens };
-        for (at, rule) in self.standing(program, |rule| rule.target == Target::Term) {
+        for (at, rule) in self.standing(program, &|rule| rule.target == Target::Term) {
             if !is_open(rule, now.saturating_sub(since)) {
                 continue;
             }

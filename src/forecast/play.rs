@@ -162,3 +162,62 @@ impl<'i> Play<'i> {
         name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::plan;
+    use crate::forecast::behaviour::Program;
+    use crate::forecast::sketch;
+    use crate::forecast::workload::{Share, Strategy};
+
+    fn inquiry(controller: Controller, replicas: u32, min_ready: u32) -> Inquiry {
+        let probe = sketch::probe("readiness:period=5").expect("it is one");
+        let rules = plan::parse(b"start delay 3s").unwrap_or_default();
+        let program = Program { rules, is_own: true, ..Program::default() };
+        Inquiry {
+            workload: Workload { controller, replicas, min_ready, ..sketch::workload(vec![probe]) },
+            behaviours: vec![Behaviour { program, ..Behaviour::default() }],
+            assumed: Vec::new(),
+            pods: 800,
+            length: 120_000,
+            seed: 3,
+            delete_at: None,
+            minor: 34,
+            max_events: 1 << 40,
+        }
+    }
+
+    fn tally(inquiry: &Inquiry) -> Tally {
+        let play = Play::new(inquiry);
+        play.run(0..play.groups())
+    }
+
+    /// The last rows of section 12 of the research.
+    #[test]
+    fn rollouts_take_what_the_calibrated_model_says() {
+        let quarter = Share::Percent(25);
+        let strategy = Strategy::RollingUpdate { max_unavailable: quarter, max_surge: quarter };
+        for (min_ready, want) in [(0, [15.0, 14.1, 17.2]), (5, [24.2, 22.8, 26.2])] {
+            let deployment = Controller::Deployment { strategy, progress_deadline: 600, is_paused: false };
+            let tally = tally(&inquiry(deployment, 4, min_ready));
+            let got =
+                [50, 5, 95].map(|percent| tally.complete.percentile(percent).map_or(0.0, |at| at as f64 / 1000.0));
+            let is_near = got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1.0);
+            assert!(is_near, "minReadySeconds {min_ready}: {got:?}, expected {want:?}");
+            assert_eq!(tally.rollouts, 200);
+        }
+    }
+
+    #[test]
+    fn a_stateful_set_makes_its_pods_one_after_the_other() {
+        let set = |is_parallel| Controller::StatefulSet { is_parallel, is_on_delete: false, partition: 0 };
+        let latest = |is_parallel| tally(&inquiry(set(is_parallel), 3, 0)).first[0].percentile(95);
+        assert_eq!(latest(true), Some(0));
+        assert!(latest(false).is_some_and(|at| (8_000..18_000).contains(&at)), "{:?}", latest(false));
+        let mut stuck = inquiry(set(false), 3, 0);
+        stuck.behaviours[0].program.rules = plan::parse(b"ready fail").unwrap_or_default();
+        let stuck = tally(&stuck);
+        assert_eq!(stuck.first[0].total() * 3, stuck.pods + 1, "the first of each, and no other");
+    }
+}
