@@ -16,7 +16,7 @@ export async function foretell(t, verb, text) {
   const rules = { infect: 'health fail;live fail', kill: 'process exit 1', rule: text }[verb]?.split(/[;\n]/).map(rule => rule.replace(/#.*/, '').trim()).filter(rule => rule);
   if (!view.isCluster || !rules && verb !== 'delete') return null;
   try {
-    return { windows: await (rules ? windowsOf(t, rules) : windowsOfDeletion(t)) };
+    return await (rules ? windowsOf(t, rules) : windowsOfDeletion(t));
   } catch ({ name, message }) {
     return { windows: [], note: 'no forecast: ' + (name === 'TimeoutError' ? 'no answer' : message) };
   }
@@ -31,7 +31,7 @@ export async function act(t, verb, text) {
   burning += isCpu;
   const told = await foretell(t, verb, text);
   if (told) {
-    const prediction = predict(t, text || verb, told.windows);
+    const prediction = predict(t, text || verb, told.windows, false, told.at);
     prediction.note = told.note;
     if (told.windows.length) say(t.name + ', ' + (text || verb) + ': expected ' + sentence(prediction.windows), true);
   }

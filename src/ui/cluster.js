@@ -24,23 +24,22 @@ export async function watchCluster() {
     }
     const { service } = cluster;
     follow(api.core + 'pods', query, heardPod, trouble('pods'));
-    if (service) follow(api.discovery + 'endpointslices', 'labelSelector=kubernetes.io/service-name%3D' + service.metadata.name, heardSlice, trouble('EndpointSlices'));
+    follow(api.discovery + 'endpointslices', service ? 'labelSelector=kubernetes.io/service-name%3D' + service.metadata.name : '', heardSlice, trouble('EndpointSlices'));
     follow(api.core + 'events', 'fieldSelector=involvedObject.kind%3DPod', heardEvent, trouble('events'));
     return askRights();
   }
 }
 
-// Which pods: those that the Service selects; for the page of a pod, the Service that selects it.
+// Which pods: those that the Service selects; for the page of a pod, the Service that selects it, or else the whole namespace.
 async function find() {
   const { kind, name, port } = place, answer = await ask(api.core + kind + '/' + name, {}, 10000);
   if (!answer.ok) throw failure(answer.status);
   setClock(answer.headers.get('Date'));
   let service = await answer.json();
   if (kind === 'pods') {
-    cluster.port = port;
-    const { labels = {} } = service.metadata;
-    service = (await json(api.core + 'services')).items.find(({ spec: { selector } }) => selector && Object.keys(selector).every(key => labels[key] === selector[key]));
-    if (!service) return 'fieldSelector=metadata.name%3D' + name;
+    const { labels = {} } = service.metadata, all = (await json(api.core + 'services')).items.filter(one => one.spec.selector);
+    service = all.find(({ spec: { selector } }) => Object.keys(selector).every(key => labels[key] === selector[key]));
+    if (!service) return '';
   }
   const { metadata, spec } = service, ports = spec.ports || [], own = ports.find(one => one.name === port || one.port === +port) || ports[0];
   cluster.port ||= own?.targetPort || own?.port;
@@ -72,6 +71,8 @@ function heardPod(type, object) {
     const isFirst = !view.isCluster, names = object.map(one => one.metadata.name);
     view.isCluster = true;
     for (const t of [...pods.values()]) if (!names.includes(t.name)) remove(t);
+    // Those that answered before the API told are no pods that have ended.
+    if (isFirst) past.length = 0;
     for (const one of object) update(one, isFirst);
   } else if (type === 'DELETED') {
     const t = pods.get(object.metadata.name);
@@ -104,7 +105,8 @@ function heardSlice(type, object) {
   if (type === 'LIST') slices.clear();
   for (const one of type === 'LIST' ? object : [object]) slices.set(one.metadata.name, type === 'DELETED' ? [] : membersOf(one));
   view.hasSlices = true;
-  members = new Map([...slices.values()].flat());
+  // Of several Services one is enough.
+  members = new Map([...slices.values()].flat().sort(([, a], [, b]) => (a === 'in') - (b === 'in')));
   for (const t of pods.values()) join(t);
 }
 function join(t) {

@@ -16,11 +16,11 @@ export const WORDS = {
 // An hour of ticks tells no more than ten minutes of them: by whole rounds of all periods, nothing changes.
 const LONGEST = 600, HORIZON = 300, PODS = 200;
 // What the watch needs to tell, and what the numbers leave open, in seconds.
-const EARLY = .25, LATE = .75;
+const EARLY = .5, LATE = 1;
 
 async function play(t, { metadata: { name, namespace, labels, ownerReferences }, spec }, parameters) {
   const content = { apiVersion: 'v1', kind: 'List', items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, ownerReferences }, spec }, ...cluster.service ? [cluster.service] : []] };
-  const path = 'forecast?' + new URLSearchParams({ pods: PODS, ...parameters }), post = to => send(to, 'POST', content);
+  const path = 'forecast?' + new URLSearchParams({ format: 'json', pods: PODS, ...parameters }), post = to => send(to, 'POST', content);
   // It may hang or be dead; then whoever the Service picks knows as much.
   const told = await post(pathTo(t, path)).catch(error => error.status < 500 ? Promise.reject(error) : post(path));
   return { ...told, ...Object.fromEntries(told.events.map(one => [one.what, one])) };
@@ -33,33 +33,35 @@ const ownDelay = rule => seconds(/\bafter (\S+)/.exec(rule)?.[1]);
 // A rule that is set later, in a plan that begins at the start.
 const later = (rule, by) => rule.replace(/ *\bafter \S+/, '') + ' after ' + Math.round(1000 * (by + ownDelay(rule))) + 'ms';
 
-// The windows that an act on this pod opens, from now on: [{what, share, from, to}], in seconds.
+// The windows that an act on this pod opens, {at, windows: [{what, share, from, to}]}, in seconds after `at`, which is when
+// the pod has told its age. The act comes as much later as the questions take, which is in the windows too.
 export async function windowsOf(t, rules) {
   const object = await objectOf(t), who = await visit(t), { begun, worker, readySince, restarts, last, probes } = t.api;
   const start = t.faults.reduce((sum, rule) => sum + (rule.startsWith('start delay ') ? seconds(rule.slice(12).split('..')[0]) : 0), 0);
-  const uptime = (who ? who.uptime_seconds : since(begun)) - start, round = probes.reduce((all, [, period]) => all * period / common(all, period), 1);
+  const at = Date.now(), uptime = (who ? who.uptime_seconds : since(begun)) - start, round = probes.reduce((all, [, period]) => all * period / common(all, period), 1);
   const playFrom = async listened => {
     const after = Math.max(0, listened - round * Math.max(0, Math.ceil((listened - LONGEST) / round)));
     const kept = t.faults.map(rule => {
       const own = t.set.find(one => one.rule === rule);
       return own ? later(rule, Math.max(0, after - since(own.at))) : rule;
     });
-    const told = await play(t, object, { plan: [...kept, ...rules.map(rule => later(rule, after))].join('\n'), for: Math.ceil(after + Math.max(...rules.map(ownDelay)) + HORIZON) + 's' });
+    const told = await play(t, object, { plan: [...kept, ...rules.map(rule => later(rule, after))].join('; '), for: Math.ceil(after + Math.max(...rules.map(ownDelay)) + HORIZON) + 's' });
     return { ...told, after };
   };
   const first = await playFrom(uptime), { ready, listening } = first;
   // Where it has restarted or been unready, its ticks are not those of a fresh pod: liveness counts from when the pod's workers began,
   // readiness from when it became ready. Both times are known to the second.
-  const isFresh = !restarts && since(begun) - since(readySince) < 5 + start, [, period = 1] = probes.find(([kind]) => kind === 'liveness') || [];
-  const byLiveness = isFresh ? first : await playFrom(uptime + (begun - worker) / 1000 % period), byReadiness = isFresh || !ready ? first : await playFrom(since(readySince) + ready.p50 - listening.p50);
-  return Object.keys(WORDS).flatMap(what => {
-    const isRestart = what === 'restarted' || what === 'crash_loop', told = isRestart || what === 'killed' ? byLiveness : byReadiness, event = told[what], pad = isFresh ? 0 : 1;
+  const isPunctual = !restarts && since(begun) - since(readySince) < 5 + start, [, period = 1] = probes.find(([kind]) => kind === 'liveness') || [];
+  const byLiveness = restarts ? await playFrom(uptime + (begun - worker) / 1000 % period) : first, byReadiness = isPunctual || !ready ? first : await playFrom(since(readySince) + ready.p50 - listening.p50);
+  const windows = Object.keys(WORDS).flatMap(what => {
+    const isRestart = what === 'restarted' || what === 'crash_loop', told = isRestart || what === 'killed' ? byLiveness : byReadiness, event = told[what], pad = told === first ? 0 : 1;
     const { p5, p50, p95 } = told.listening || {};
     // One that is ready does not get ready, though a fresh one of its age might.
     if (!(event?.p50 >= p50 + told.after) || event.share < .1 || t.api.isReady && (what === 'ready' || what === 'in_service')) return [];
-    const window = window_(what, event, -told.after - p95 - pad, -told.after - p5 + pad);
+    const window = window_(what, event, -told.after - p95 - pad, -told.after - p5 + pad + since(at));
     return [isRestart && restarts && since(last.at) < 600 ? withPause(window, told.killed, restarts, since(last.at)) : window];
   });
+  return { at, windows };
 }
 
 // The back-off that earlier restarts have left behind, which a fresh pod has not. A crash is followed by 10 s from the second on, 20, 40; a kill
@@ -86,5 +88,5 @@ export async function windowsOfNew(t, object) {
 
 export async function windowsOfDeletion(t) {
   const { deletion } = await play(t, await objectOf(t), { 'delete-at': '60s', for: '300s' });
-  return deletion?.gone ? [window_('gone', deletion.gone)] : [];
+  return { windows: deletion?.gone ? [window_('gone', deletion.gone)] : [] };
 }

@@ -53,7 +53,7 @@ function drawTile(t, isCell) {
   if (isCell) return;
   set(t.reason, t.why);
   const restarts = (api || t).restarts, up = api ? api.begun && age(api.begun) : t.started && span(t.uptime + since(t.asked));
-  set(t.figures, list(restarts && restarts + '\u00d7 restarted', up && 'up ' + up));
+  set(t.figures, list(restarts && restarts + '\u00d7', up && 'up ' + up));
   refill(t.where, [[t.zone || api?.zone, t.node || api?.node].filter(one => one).join(' \u00b7 '), t.version && colour(t.version), t.version || api?.image.split(':').at(-1)].filter(one => one),
     text => /^c\d$/.test(text) ? make('i', 'swatch ' + text) : make('span', '', text, ' '));
 }

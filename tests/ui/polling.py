@@ -75,7 +75,7 @@ def test_three_pods(browser, binary):
             assert starts == {one: int(one == name) for one in by_name}, starts
     with claim("the restarts are on the tiles"):
         for name, times in [("web-0", "1"), ("web-1", "2"), ("web-2", "1")]:
-            expect(tile(page, name)).to_contain_text(f"{times}× restarted")
+            expect(tile(page, name)).to_contain_text(f"{times}×")
 
     with claim("an app fault shows as errors of that pod, and the polls go on to the others"):
         before = int(page.evaluate("view.polls"))
