@@ -58,6 +58,8 @@ export async function windowsOf(t, rules) {
     const { p5, p50, p95 } = told.listening || {};
     // One that is ready does not get ready, though a fresh one of its age might.
     if (!(event?.p50 >= p50 + told.after) || event.share < .1 || t.api.isReady && (what === 'ready' || what === 'in_service')) return [];
+    // A rule that is set at run time ends with its process, so of a crash loop there is the first pause alone.
+    if (what === 'crash_loop' && event.p50 > told.restarted?.p50) return [];
     const window = window_(what, event, -told.after - p95 - pad, -told.after - p5 + pad + since(at));
     return [isRestart && restarts && since(last.at) < 600 ? withPause(window, told.killed, restarts, since(last.at)) : window];
   });

@@ -16,11 +16,12 @@ def names(count):
 
 
 def told(after_ms=0, **extra):
-    """A forecast as /forecast gives it: not ready 5 to 9 s after the rule, killed and started again 20 to 29 s after it."""
+    """A forecast as /forecast gives it: not ready 5 to 9 s after the rule, killed and started again 20 to 29 s after it,
+    and a crash loop that comes of the same rule in the next process, where a rule of run time is no more."""
     at = after_ms / 1000
     rows = [("listening", 1, 0.3, 0.5, 0.7), ("ready", 1, 1, 2, 3), ("in_service", 1, 1, 2, 3)]
     if after_ms:
-        rows += [("not_ready", 1, at + 5.5, at + 7, at + 9), ("killed", 1, at + 20, at + 25, at + 29), ("restarted", 1, at + 20.5, at + 25, at + 29.5), ("crash_loop", 0.3, at + 60, at + 70, at + 80)]
+        rows += [("not_ready", 1, at + 5.5, at + 7, at + 9), ("killed", 1, at + 20, at + 25, at + 29), ("restarted", 1, at + 20.5, at + 25, at + 29.5), ("out_of_service", 0.3, at + 6, at + 7, at + 9), ("crash_loop", 1, at + 60, at + 70, at + 80)]
     return {"events": [{"what": what, "share": share, "p5": p5, "p50": p50, "p95": p95} for what, share, p5, p50, p95 in rows], **extra}
 
 
@@ -137,7 +138,7 @@ def test_acts(browser, binary):
         assert plan and 0 < int(plan[1]) < 1000 * (time.time() - before + 60), query
         expect(rows).to_have_count(4)
         assert rows.nth(0).inner_text().split("\t")[2] == "not ready in 4 to 10 s", rows.nth(0).inner_text()
-        expect(rows.nth(3)).to_contain_text("in 30 %")
+        expect(rows.nth(1)).to_contain_text("in 30 %")
         expect(page.locator("#told")).to_contain_text("infect: not ready in")
     with claim("infect has reached that pod alone, though it is not ready"):
         assert servers[1].call("GET", "/faults")[1].startswith("health fail"), servers[1].call("GET", "/faults")
@@ -147,7 +148,7 @@ def test_acts(browser, binary):
         api.put_pods(pod("web-1", ready=False))
         expect(rows.nth(0)).to_contain_text("inside")
         api.event("web-1", "Killing", "Container probeserver failed liveness probe, will be restarted")
-        expect(rows.nth(1)).to_contain_text(re.compile(r"\u2717 \d+\.\d s, outside"))
+        expect(rows.nth(2)).to_contain_text(re.compile(r"\u2717 \d+\.\d s, outside"))
         expect(page.locator("#tally")).to_have_text("1 of 2 inside")
     with claim("an unready pod is cured, which overtakes what was predicted"):
         button(page, "Cure", "web-1").click()
