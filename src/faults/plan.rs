@@ -64,8 +64,9 @@ struct Word<'p> {
 }
 
 impl Word<'_> {
-    fn error(&self, expected: impl Into<String>) -> PlanError {
-        PlanError { line: self.line, column: self.column, word: self.text.to_vec(), expected: expected.into() }
+    #[inline(never)] // Errors are made in twenty places.
+    fn error(&self, expected: &str) -> PlanError {
+        PlanError { line: self.line, column: self.column, word: self.text.to_vec(), expected: expected.to_owned() }
     }
 
     /// An error that lists the words that could stand here, and the one that was probably meant.
@@ -84,7 +85,7 @@ impl Word<'_> {
         if let Some(meant) = words.iter().find(|word| is_one_edit_away(self.text, word.as_bytes())) {
             text::put_all(&mut expected, &["; did you mean ", meant, "?"]);
         }
-        self.error(text::into_string(expected))
+        self.error(&text::into_string(expected))
     }
 }
 
@@ -113,6 +114,7 @@ impl<'p> Words<'_, 'p> {
         self.words.first().copied()
     }
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Word<'p>> {
         let (&first, rest) = self.words.split_first()?;
         self.words = rest;
