@@ -16,7 +16,6 @@ use crate::{sys, text};
 
 /// One environment variable.
 pub struct Variable {
-    /// Its name.
     pub name: &'static str,
     /// What it takes, as an error says it: "expected ...".
     pub form: &'static str,
@@ -82,27 +81,19 @@ pub struct Config {
     pub bind: Option<IpAddr>,
     /// Content of `/` with its newline; `None`: the identity.
     pub content: Option<Vec<u8>>,
-    /// Content-Type of `/`.
     pub content_type: String,
-    /// As set.
     pub hostname: Option<String>,
     /// IP_ADDRESS, else POD_IP.
     pub ip_address: Option<String>,
-    /// As set.
     pub pod_name: Option<String>,
-    /// As set.
     pub pod_namespace: Option<String>,
-    /// As set.
     pub node_name: Option<String>,
-    /// As set.
     pub zone: Option<String>,
-    /// As set.
     pub app_version: Option<String>,
     /// The fault plan: the rules that the shorthand variables stand for, in their order, then FAULTS.
     pub rules: Vec<Rule>,
     /// Who may use what changes or ends this process.
     pub control: Control,
-    /// Status of `/crash`.
     pub crash_exit_code: u8,
     /// `None`: ask the kernel.
     pub seed: Option<u64>,
@@ -110,15 +101,12 @@ pub struct Config {
     pub drain: Duration,
     /// How long requests in progress have after that.
     pub shutdown: Duration,
-    /// Connections held at once.
     pub max_connections: usize,
     /// How long a connection may be idle between requests, and before the first.
     pub idle_timeout: Duration,
-    /// Worker threads at most.
     pub max_workers: usize,
     /// Bytes that all `/mem` calls may hold together.
     pub mem_max: u64,
-    /// What `/resolve` may call.
     pub resolve_allow: Allow,
     /// Time for one call.
     pub resolve_timeout: Duration,
@@ -126,9 +114,7 @@ pub struct Config {
     pub resolve_max_hops: u32,
     /// Where the kubelet looks for the reason of an end.
     pub termination_message_path: String,
-    /// Form of the log.
     pub log_format: Format,
-    /// Requests to log.
     pub log_requests: Requests,
     /// Every variable that was set, for the log.
     pub given: Vec<(&'static str, String)>,

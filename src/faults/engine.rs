@@ -183,7 +183,6 @@ impl Engine {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The seed of all dice.
     pub fn seed(&self) -> u64 {
         self.seed
     }

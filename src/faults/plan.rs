@@ -12,7 +12,6 @@ use crate::text;
 
 /// Most rules in a plan, and at a time.
 pub const MAX_RULES: usize = 64;
-/// Longest plan.
 pub const MAX_PLAN: usize = 16 * 1024;
 
 /// Where a plan goes wrong.
@@ -128,7 +127,6 @@ impl<'p> Words<'_, 'p> {
     }
 }
 
-/// Parses a plan.
 pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
     let mut rules = Vec::new();
     let mut words = Vec::new();

@@ -81,7 +81,6 @@ impl CrashKind {
         Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|&(_, kind)| kind)
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].0
     }

@@ -22,7 +22,6 @@ pub enum Body {
 }
 
 impl Body {
-    /// Its length in octets.
     pub fn length(&self) -> u64 {
         match self {
             Self::Static(bytes) => bytes.len() as u64,

@@ -123,7 +123,6 @@ impl Counts {
         }
     }
 
-    /// Requests so far.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

@@ -24,7 +24,6 @@ impl PhaseCell {
         Self(AtomicU8::new(0))
     }
 
-    /// The current phase.
     pub fn get(&self) -> Phase {
         match self.0.load(Ordering::Acquire) {
             0 => Phase::Waiting,
@@ -34,7 +33,6 @@ impl PhaseCell {
         }
     }
 
-    /// Moves on to a phase.
     pub fn set(&self, phase: Phase) {
         self.0.store(phase as u8, Ordering::Release);
     }

@@ -403,6 +403,18 @@ mod tests {
             names(|route| route.row().options == Options::AsGet),
             ["/healthz", "/livez", "/readyz", "/startupz", "/"]
         );
+        // The forecast asks `faults`, which is below the table: they have to agree.
+        for route in Route::all() {
+            let paths: Vec<String> = match route.row().paths {
+                Paths::Exactly(paths) => paths.iter().map(|path| (*path).to_owned()).collect(),
+                Paths::Below(prefix) => vec![format!("{prefix}1")],
+                Paths::Others => vec!["/nowhere".to_owned()],
+                Paths::Grpc => continue, // What comes by HTTP/2 is no path that a manifest's probe or rule of the forecast has.
+            };
+            for path in paths {
+                assert_eq!(crate::faults::is_protected(path.as_bytes()), route.row().is_protected, "{path}");
+            }
+        }
         for route in Route::all() {
             assert!(route.methods().contains(&Method::Options), "{}", route.name());
             assert!(grpc::Method::ALL.into_iter().all(|method| Route::of_method(method).name() == method.path()));

@@ -28,7 +28,6 @@ impl Signal {
         }
     }
 
-    /// Its number.
     pub fn number(self) -> i32 {
         match self {
             Self::Terminate => libc::SIGTERM,
