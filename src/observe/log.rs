@@ -273,6 +273,7 @@ mod tests {
             let writers =
                 [scope.spawn(|| log.write(log.line("x"))), scope.spawn(|| log.put(log.line("x"), in_an_hour()))];
             while log.lock().waiters < 2 {
+                assert!(!writers.iter().any(|writer| writer.is_finished()), "one did not wait");
                 std::thread::yield_now();
             }
             assert!(log.lock().waiting.is_empty());

@@ -354,4 +354,5 @@ impl<S, P> Slot<S, P> {
 }
 
 #[cfg(test)]
+#[path = "queues/tests.rs"] // tests/model includes this file
 mod tests;

@@ -1,0 +1,286 @@
+//! As much of a kernel as the lot asks for: descriptors given out lowest first, connections with two ends, a timer, and one set
+//! that tells of each descriptor once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Result;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use shuttle::rand::Rng;
+use shuttle::sync::{Condvar, Mutex};
+
+pub const READABLE: u32 = 1;
+pub const WRITABLE: u32 = 2;
+pub const PEER_CLOSED: u32 = 4;
+pub const ONLY_ERRORS: u32 = 0;
+
+/// A descriptor: whether something has happened on it, and how the set watches it.
+#[derive(Default)]
+struct File {
+    /// The connection that it is the server's end of.
+    wire: Option<usize>,
+    has_news: bool,
+    interest: u32,
+    token: u64,
+    is_added: bool,
+    is_armed: bool,
+}
+
+/// A connection, as its client sees it.
+#[derive(Default)]
+struct Wire {
+    fd: Option<RawFd>,
+    said: VecDeque<Request>,
+    has_left: bool,
+    answers: usize,
+    is_closed: bool,
+}
+
+#[derive(Default)]
+struct State {
+    files: BTreeMap<RawFd, File>,
+    wires: Vec<Wire>,
+    backlog: VecDeque<usize>,
+    listener: RawFd,
+}
+
+/// What clients ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// An answer.
+    Plain,
+    /// An answer that is to come later, and is due at once.
+    Delayed,
+    /// Nothing yet: it is half a head, whose time is over at once.
+    Half,
+    /// Work that keeps a thread until it is released.
+    Slow,
+    /// An answer once so many are asked for that at the same time.
+    Together(usize),
+}
+
+struct Kernel {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+// One for each run.
+shuttle::lazy_static! {
+    static ref KERNEL: Kernel = Kernel { state: Mutex::new(State::default()), changed: Condvar::new() };
+}
+
+impl Kernel {
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.state.lock().unwrap());
+        self.changed.notify_all();
+        result
+    }
+
+    /// Waits until `look` has found something.
+    fn wait<R>(&self, mut look: impl FnMut(&mut State) -> Option<R>) -> R {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            if let Some(found) = look(&mut state) {
+                return found;
+            }
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
+
+impl State {
+    fn open(&mut self, wire: Option<usize>) -> RawFd {
+        let fd = (0..).find(|fd| !self.files.contains_key(fd)).unwrap();
+        self.files.insert(fd, File { wire, ..File::default() });
+        fd
+    }
+
+    fn file(&mut self, fd: RawFd) -> &mut File {
+        self.files.get_mut(&fd).expect("it is open")
+    }
+
+    /// What can be read is news for as long as it has not been.
+    fn update(&mut self, wire: usize) {
+        let Wire { fd, said, has_left, .. } = &self.wires[wire];
+        let has_news = !said.is_empty() || *has_left;
+        if let Some(fd) = *fd {
+            self.file(fd).has_news = has_news;
+        }
+    }
+}
+
+/// A descriptor that is closed when dropped.
+pub struct Socket(RawFd);
+
+/// What a read brings.
+pub enum Read {
+    Nothing,
+    Said(Request),
+    End,
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        KERNEL.change(|state| {
+            let file = state.files.remove(&self.0).expect("a descriptor is closed once");
+            if let Some(wire) = file.wire {
+                (state.wires[wire].fd, state.wires[wire].is_closed) = (None, true);
+            }
+        });
+    }
+}
+
+impl Socket {
+    pub fn listen() -> Self {
+        Self(KERNEL.change(|state| {
+            state.listener = state.open(None);
+            state.listener
+        }))
+    }
+
+    /// Takes a client in.
+    pub fn accept(&self) -> Option<Socket> {
+        KERNEL.change(|state| {
+            let wire = state.backlog.pop_front();
+            let is_empty = state.backlog.is_empty();
+            state.file(self.0).has_news = !is_empty;
+            let wire = wire?;
+            let fd = state.open(Some(wire));
+            state.wires[wire].fd = Some(fd);
+            state.update(wire);
+            Some(Socket(fd))
+        })
+    }
+
+    fn wire<R>(&self, with: impl FnOnce(&mut Wire) -> R) -> R {
+        KERNEL.change(|state| {
+            let wire = state.file(self.0).wire.expect("a connection");
+            let result = with(&mut state.wires[wire]);
+            state.update(wire);
+            result
+        })
+    }
+
+    pub fn read(&self) -> Read {
+        self.wire(|wire| match wire.said.pop_front() {
+            Some(request) => Read::Said(request),
+            None if wire.has_left => Read::End,
+            None => Read::Nothing,
+        })
+    }
+
+    pub fn answer(&self) {
+        self.wire(|wire| wire.answers += 1);
+    }
+
+    pub fn has_news(&self) -> bool {
+        KERNEL.change(|state| state.file(self.0).has_news)
+    }
+}
+
+/// A client's end.
+pub struct Client(usize);
+
+impl Client {
+    pub fn connect() -> Self {
+        Self(KERNEL.change(|state| {
+            state.wires.push(Wire::default());
+            let wire = state.wires.len() - 1;
+            state.backlog.push_back(wire);
+            let listener = state.listener;
+            state.file(listener).has_news = true;
+            wire
+        }))
+    }
+
+    pub fn say(&self, request: Request) {
+        KERNEL.change(|state| {
+            state.wires[self.0].said.push_back(request);
+            state.update(self.0);
+        });
+    }
+
+    /// Waits until there are so many answers, or the server has closed; says which.
+    pub fn is_answered(&self, count: usize) -> bool {
+        KERNEL.wait(|state| {
+            let Wire { answers, is_closed, .. } = &state.wires[self.0];
+            assert!(*answers <= count, "one request has two answers");
+            if *answers == count { Some(true) } else { is_closed.then_some(false) }
+        })
+    }
+
+    /// Leaves, and waits until the server has noticed.
+    pub fn leave(self) {
+        KERNEL.change(|state| {
+            state.wires[self.0].has_left = true;
+            state.update(self.0);
+        });
+        KERNEL.wait(|state| state.wires[self.0].is_closed.then_some(()));
+    }
+}
+
+/// The set; there is one.
+pub struct Epoll;
+
+impl Epoll {
+    pub fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    pub fn add(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
+        self.control(fd, interest, token, false)
+    }
+
+    pub fn arm(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
+        self.control(fd, interest, token, true)
+    }
+
+    fn control(&self, fd: RawFd, interest: u32, token: u64, is_there: bool) -> Result<()> {
+        KERNEL.change(|state| {
+            let file = state.file(fd);
+            assert_eq!(file.is_added, is_there, "EEXIST or ENOENT");
+            (file.interest, file.token, file.is_added, file.is_armed) = (interest, token, true, true);
+        });
+        Ok(())
+    }
+
+    /// One of the descriptors that have news, whichever.
+    pub fn wait(&self) -> Option<u64> {
+        let ready = |file: &&mut File| file.is_armed && file.has_news && file.interest != ONLY_ERRORS;
+        Some(KERNEL.wait(|state| {
+            let mut files: Vec<&mut File> = state.files.values_mut().filter(ready).collect();
+            let count = files.len();
+            (count > 0).then(|| {
+                let file = &mut files[shuttle::rand::thread_rng().gen_range(0..count)];
+                file.is_armed = false;
+                file.token
+            })
+        }))
+    }
+}
+
+/// Fires at once or never: what is due is due, and the far future does not come in a test.
+pub struct Timer(Socket);
+
+impl Timer {
+    pub fn new() -> Result<Self> {
+        Ok(Self(Socket(KERNEL.change(|state| state.open(None)))))
+    }
+
+    pub fn set(&self, after: Option<Duration>) {
+        let fires = after.is_some_and(|after| after < Duration::from_secs(1));
+        KERNEL.change(|state| state.file(self.0.0).has_news = fires);
+    }
+}
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
