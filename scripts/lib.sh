@@ -7,12 +7,16 @@ dist=$target/dist
 # scripts/test builds a second copy of the source with the first one's tools, hence the way to name them.
 venv=${PROBESERVER_VENV:-$target/venv}
 image=localhost/probeserver:dev archive=$dist/probeserver.oci.tar
+# Every architecture there is a binary for, as scripts/build names it.
+all_arches="amd64 arm64 armv7 armv6 riscv64"
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
+# The version stands in Cargo.toml alone.
+own_version() { sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml"; }
 # A program on PATH: a function of that name, as podman below, does not count.
 has() { type -P "$1" >/dev/null; }
 

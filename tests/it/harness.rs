@@ -20,7 +20,7 @@ pub(crate) type Variables<'a> = &'a [(&'a str, &'a str)];
 
 pub(crate) struct Server {
     child: Mutex<Child>,
-    pub(crate) pid: libc::pid_t,
+    pid: libc::pid_t,
     output: Arc<Output>,
     address: OnceLock<SocketAddr>,
 }
@@ -229,8 +229,20 @@ fn says_listening(line: &str) -> bool {
     line.contains("event=listening") || line.contains("\"event\":\"listening\"")
 }
 
+/// The program under test: what cargo has built, or what PROBESERVER_UNDER_TEST names, words in front of it (an emulator)
+/// included. scripts/foreign uses that for the binaries of other architectures.
+pub(crate) fn program() -> Command {
+    let Ok(named) = std::env::var("PROBESERVER_UNDER_TEST") else {
+        return Command::new(env!("CARGO_BIN_EXE_probeserver"));
+    };
+    let mut words = named.split(' ');
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
 fn command(arguments: &[&str], variables: Variables<'_>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_probeserver"));
+    let mut command = program();
     command.args(arguments).env_clear().envs(variables.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command

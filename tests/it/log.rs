@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{PATIENCE, Server, get};
+use crate::harness::{PATIENCE, Server, get, program};
 use crate::lines::{Json, logfmt};
 
 /// A server whose stdout is the test's business, killed when dropped.
@@ -18,7 +18,7 @@ struct Process(Child);
 
 impl Process {
     fn start(port: u16, bind: &str, stdout: impl Into<Stdio>) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_probeserver"));
+        let mut command = program();
         command.env_clear().envs([("PORT", &*port.to_string()), ("BIND", bind), ("LOG_REQUESTS", "all")]);
         Process(command.stdin(Stdio::null()).stdout(stdout).spawn().expect("it starts"))
     }

@@ -3,11 +3,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::fake::Fake;
-use crate::harness::{Ended, Server, run};
+use crate::harness::{Ended, Server, program, run};
 
 const VARIABLES: [&str; 28] = [
     "CONTENT",
@@ -214,8 +213,7 @@ fn nothing_is_lost_on_a_pipe_that_does_not_block() {
     // SAFETY: F_SETFL takes numbers, and the descriptor is ours.
     assert_eq!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
     while writer.write(&[b'x'; 4096]).is_ok() {}
-    let mut child =
-        Command::new(env!("CARGO_BIN_EXE_probeserver")).arg("--help").stdout(writer).spawn().expect("it runs");
+    let mut child = program().arg("--help").stdout(writer).spawn().expect("it runs");
     let mut text = String::new();
     let mut piece = [0; 1000];
     while let Ok(count @ 1..) = reader.read(&mut piece) {
