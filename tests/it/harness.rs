@@ -20,7 +20,7 @@ pub(crate) type Variables<'a> = &'a [(&'a str, &'a str)];
 
 pub(crate) struct Server {
     child: Mutex<Child>,
-    pid: libc::pid_t,
+    pub(crate) pid: libc::pid_t,
     output: Arc<Output>,
     address: OnceLock<SocketAddr>,
 }
