@@ -176,12 +176,15 @@ fn status(out: &mut Vec<u8>, forecast: &Forecast) {
         let start = out.len();
         put_all(out, &["  at ", &time(*at)]);
         pad(out, start, 14);
-        let mut parts: Vec<(u64, &str)> =
-            words.iter().copied().zip(Word::NAMES).filter(|(count, _)| *count > 0).collect();
-        parts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-        let parts: Vec<String> =
-            parts.iter().map(|(count, name)| text::joined(&[name, " ", &percent(*count, tally.pods)])).collect();
-        put_all(out, &[&parts.join(", "), "\n"]);
+        let (mut left, mut comma) = (*words, "");
+        while let Some((word, count)) = left.iter().copied().enumerate().rev().max_by_key(|(_, count)| *count)
+            && count > 0
+        {
+            left[word] = 0;
+            put_all(out, &[comma, Word::NAMES[word], " ", &percent(count, tally.pods)]);
+            comma = ", ";
+        }
+        out.push(b'\n');
     }
 }
 
