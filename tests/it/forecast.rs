@@ -88,8 +88,22 @@ fn every_bad_input_is_one_line_and_exit_2() {
     let empty = empty.to_str().unwrap();
     let base = root().join("k8s/base/deployment.yaml");
     let base = base.to_str().unwrap();
+    let base_text = fs::read_to_string(base).unwrap();
+    let damaged = |name: &str, text: &str| {
+        let path = root().join("target").join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cut = damaged("cut.yaml", "{\"apiVersion\": \"apps/v1\",\n \"kind\": [");
+    let tab = damaged("tab.yaml", &base_text.replacen("\n  ", "\n\t", 1));
+    let two = damaged("two.yaml", &base_text.replacen("httpGet:", "tcpSocket: {port: 80}\n          httpGet:", 1));
+    let config = damaged("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
     for (arguments, want) in [
-        (&["app fial"][..], "plan: line 1, column 5: got \"fial\", expected an effect"),
+        (&["-f", &cut][..], "cut.yaml:2:10: got a collection without an end"),
+        (&["-f", &tab], ":1: got a tab, expected spaces"),
+        (&["-f", &two], "Probe: got httpGet and tcpSocket, expected one handler"),
+        (&["-f", &config], "got ConfigMap/c, expected a Deployment"),
+        (&["app fial"], "plan: line 1, column 5: got \"fial\", expected an effect"),
         (&["app fail", "app fail"], "plan: got \"app fail\", expected one plan"),
         (&["--pods", "0"], "--pods: got \"0\", expected a number, 1 to 1000000"),
         (&["--for", "25h"], "--for: got \"25h\", expected a duration such as 15m, 1s to 24h"),

@@ -155,3 +155,45 @@ fn our_own_manifests_are_read() {
     }
     assert!(workloads > 20, "{workloads}");
 }
+
+/// Runs the plugin with a kubectl of our own, which writes down what it is asked and prints what stands in files.
+fn plugin(folder: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = root().join("target/plugin").join(folder);
+    std::fs::create_dir_all(&folder).expect("target can be written");
+    let (shop, near) = (root().join("k8s/base/deployment.yaml"), root().join("k8s/base/service.yaml"));
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >>{}/asked\ncase $* in *services,*) cat {}; echo ---;; *nobody*) echo 'no such' >&2; exit 1;; *) cat {}; echo ---;; esac\n",
+        folder.display(),
+        near.display(),
+        shop.display()
+    );
+    let (kubectl, _) = (folder.join("kubectl"), std::fs::remove_file(folder.join("asked")));
+    std::fs::write(&kubectl, script).expect("target can be written");
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&kubectl, permissions).expect("it is ours");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("there is one"));
+    let output = Command::new(root().join("scripts/kubectl-forecast"))
+        .args(arguments)
+        .env("PATH", path)
+        .env("PROBESERVER", env!("CARGO_BIN_EXE_probeserver"))
+        .output()
+        .expect("bash is there");
+    let asked = std::fs::read_to_string(folder.join("asked")).unwrap_or_default();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), asked)
+}
+
+#[test]
+fn the_plugin_reads_the_cluster_and_passes_options_on() {
+    let arguments =
+        ["-n", "a", "--context=b", "deployment/probeserver", "start delay 9s", "--pods", "20", "--format", "json"];
+    let (code, stdout, asked) = plugin("right", &arguments);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("\"pods\":20") && stdout.contains("in_service"), "{stdout}");
+    let want = "-n a --context=b get deployment/probeserver --output json\n\
+                -n a --context=b get services,poddisruptionbudgets --output json\n";
+    assert_eq!(asked, want);
+    // Who asks for nothing, or for what is not there, gets no forecast.
+    assert_eq!(plugin("nothing", &[]).0, Some(2));
+    assert_eq!(plugin("word", &["shop"]).0, Some(2));
+    assert_eq!(plugin("nobody", &["deployment/nobody"]).0, Some(1));
+}
