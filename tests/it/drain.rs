@@ -93,12 +93,13 @@ fn the_drain_lasts_as_long_as_asked_then_idle_connections_close() {
 
 #[test]
 fn requests_in_progress_are_finished() {
-    let server = Server::start(&[]);
+    // Five seconds each, so that they are in progress when SIGTERM comes on a busy machine too.
+    let server = Server::start(&[("SHUTDOWN_SECS", "3600")]);
     let mut delayed = server.connect();
-    delayed.send(format!("{}{}", get("/version"), get("/delay/1")));
+    delayed.send(format!("{}{}", get("/version"), get("/delay/5")));
     assert_eq!(delayed.response().status, 200); // so the second was taken in too
     let mut busy = server.connect();
-    busy.send(get("/cpu?for=1s"));
+    busy.send(get("/cpu?for=5s"));
     eventually("a worker burns", &server, || server.cpu_ticks() > 10);
     let mut slow_reader = server.connect();
     slow_reader.send(get("/bytes/10485760"));
