@@ -8,6 +8,7 @@ import datetime
 import re
 
 PROBES = {"/startupz": "startup", "/livez": "liveness", "/readyz": "readiness"}
+BLINK = 0.5
 CHECKS = {"startup": "startup", "live": "liveness", "ready": "readiness"}
 EVENT = {"startup": "startup_probe", "liveness": "liveness_probe", "readiness": "readiness_probe"}
 
@@ -110,6 +111,13 @@ class Pod:
         told = self.first_event(f"^Unhealthy: {kind.capitalize()} probe failed", good)
         return min([*bad, *([told] if told else [])], default=None)
 
+    def out_of_service(self, after):
+        """When it left the slice. What is back after a blink (a restart whose first probe passes) the nodes' rules need not have seen."""
+        for (at, now), (then, later) in zip(self.slice, [*self.slice[1:], (float("inf"), None)]):
+            if at > after and not (now and now["ready"]) and not (later and later["ready"] and then - at < BLINK):
+                return at
+        return None
+
     def events_of_life(self):
         """What SPEC calls the first time of each."""
         ready = self.first(lambda s: s["ready"])
@@ -129,7 +137,7 @@ class Pod:
             "restarted": self.runs[1].start if len(self.runs) > 1 else None,
             "crash_loop": self.first(lambda s: self.state(s).get("reason") == "CrashLoopBackOff"),
             "not_ready": ready and next((at for at, s in self.statuses[self.statuses.index(self.at(ready)) :] if not s["ready"]), None),
-            "out_of_service": in_service and next((at for at, each in self.slice if at > in_service and not (each and each["ready"])), None),
+            "out_of_service": in_service and self.out_of_service(in_service),
             "succeeded": self.first(lambda s: s["phase"] == "Succeeded"),
             "failed": self.first(lambda s: s["phase"] == "Failed"),
         }
@@ -145,12 +153,12 @@ class Pod:
         state = self.state(now)
         return {"running": "Running"}.get(state.get("is")) or state.get("reason") or now["phase"]
 
-    def by(self, run, after):
-        """Who ended a run: a probe, or itself."""
-        for at, reason, message, _ in self.events:
-            if reason == "Killing" and after <= at <= run.end + 5 and (found := re.search("failed (liveness|startup) probe", message)):
-                return found.group(1)
-        return "itself"
+    def by(self, run):
+        """Who ended a run: itself, unless it was sent a signal; then the probe that the kubelet's event nearest to it names."""
+        if not any("signal" in line for line in run.lines):
+            return "itself"
+        told = [(abs(at - run.end), found.group(1)) for at, reason, message, _ in self.events if reason == "Killing" and (found := re.search("failed (liveness|startup) probe", message))]
+        return min(told, default=(0, "deletion"))[1]
 
 
 def usable(lines):
@@ -191,7 +199,7 @@ def figures(observation, span):
             add(f"restart {n}: at", following.start - pod.created)
             add(f"restart {n}: life", run.end - run.start, run.give)
             add(f"restart {n}: pause", following.start - run.end, run.give)
-            out[f"restart {n}: at"].setdefault("words", []).append(f"{run.exit} {run.reason}, by {pod.by(run, run.start)}")
+            out[f"restart {n}: at"].setdefault("words", []).append(f"{run.exit} {run.reason}, by {pod.by(run)}")
         for at in (10, 30, 60, 120, 300):
             if at <= span:
                 out.setdefault(f"status at {at}", {"values": [], "words": [], "of": len(pods)})["words"].append(pod.word(pod.created + at))

@@ -21,7 +21,7 @@ use sync::Step;
 /// From the object to the workers: scheduling, and the kubelet's watch.
 const SCHEDULING: (Millis, Millis) = (10, 80);
 /// From the workers to the first container: the sandbox and the first start.
-const FIRST_START: Lognormal = Lognormal(240, 55);
+const FIRST_START: Lognormal = Lognormal(280, 60);
 /// From a container's end until the runtime has let go of it.
 const LETTING_GO: (Millis, Millis) = (10, 40);
 /// A start in a sandbox that stands.

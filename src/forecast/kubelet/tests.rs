@@ -273,7 +273,7 @@ fn figures_are_those_of_the_calibrated_model() {
             from(What::Ready, What::Created),
             6.81,
             3.43,
-            7.53,
+            8.0,
         ),
     ];
     let mut wrong = Vec::new();
