@@ -142,12 +142,12 @@ fn healthcheck_over_grpc_exits_0_on_serving_alone() {
     let server = Server::start(&[("FAULTS", "ready fail; startup hang; live drop")]);
     let port = server.port().to_string();
     for (arguments, code, line) in [
-        (&["--grpc"][..], 0, "grpc SERVING\n"),
+        (&["--grpc", "--timeout", "10s"][..], 0, "grpc SERVING\n"),
         (&["--grpc", "health", "--timeout", "5s"], 0, "grpc health: SERVING\n"),
         (&["--timeout", "5s", "--grpc"], 0, "grpc SERVING\n"),
-        (&["--grpc", "readiness"], 1, "grpc readiness: NOT_SERVING\n"),
-        (&["--grpc", "nobody"], 1, "grpc nobody: grpc-status 5\n"),
-        (&["--grpc", "liveness"], 1, "grpc liveness: no answer of gRPC\n"),
+        (&["--grpc", "readiness", "--timeout", "10s"], 1, "grpc readiness: NOT_SERVING\n"),
+        (&["--grpc", "nobody", "--timeout", "10s"], 1, "grpc nobody: grpc-status 5\n"),
+        (&["--grpc", "liveness", "--timeout", "10s"], 1, "grpc liveness: no answer of gRPC\n"),
         (&["--grpc", "startup", "--timeout", "200ms"], 1, "timed out\n"),
     ] {
         let ended = run(&[&["healthcheck"], arguments].concat(), &[("PORT", &port), ("BIND", "127.0.0.1")]);
