@@ -79,14 +79,14 @@ impl Link {
         take: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<bool, CallError> {
         self.send(octets, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
-        let mut buffer = vec![0; 1024];
-        loop {
-            match self.read(&mut buffer, deadline)? {
-                0 => return Ok(false),
-                count if take(&buffer[..count]) => return Ok(true),
-                _ => {}
+        let mut received = Vec::new();
+        while self.read(&mut received, deadline)? > 0 {
+            if take(&received) {
+                return Ok(true);
             }
+            received.clear();
         }
+        Ok(false)
     }
 
     fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {
