@@ -42,13 +42,12 @@ within() {
     printf '%s: predicted %s to %s%s, observed %s%s\n' "$1" "$2" "$3" "$unit" "$4" "$unit"
     awk -v low="$2" -v high="$3" -v x="$4" 'BEGIN { exit !(x != "" && x + 0 >= low + 0 && x + 0 <= high + 0) }' || fail "$1: not as predicted"
 }
-# foretold KEY OBSERVED [LABEL]: the prediction is the forecast's, for the objects as they are applied now; KEY is a line of the
-# experiment's predictions. scripts/predictions says by how much an observation may be early or late.
+# foretold KEY OBSERVED [LABEL]: the prediction is the forecast's; KEY is a line of the experiment's predictions. scripts/predictions
+# says by how much an observation may be early or late.
 foretold() {
-    local window low high what
-    if [ ! -s "$work/applied" ]; then k get deployments,statefulsets,services -o json >"$work/applied"; fi
-    window=$("$here/../../../scripts/predictions" --window "${here##*/}" "$1" <"$work/applied") || fail "$1: no prediction"
-    IFS='|' read -r low high what <<<"$window"
+    local line low high what
+    line=$(grep "^$1|" "$work/windows") || fail "$1: no prediction"
+    IFS='|' read -r _ low high what <<<"$line"
     if [ -n "$low" ]; then within "${3:-$what}" "$low" "$high" "$2" s; else same "${3:-$what}" never "$2"; fi
 }
 same() { # LABEL PREDICTED OBSERVED
@@ -173,3 +172,9 @@ load_stop() {
     wait "${loaders[@]}" || true
     cat "$work"/load.* >"$work/answers"
 }
+
+# All predictions beforehand, for the objects as they are applied: once an experiment runs, it has no time for them.
+if [ -f "$here/predictions" ]; then
+    k get deployments,statefulsets,services -o json >"$work/applied"
+    "$here/../../../scripts/predictions" --windows "${here##*/}" <"$work/applied" >"$work/windows"
+fi
