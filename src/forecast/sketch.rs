@@ -55,14 +55,7 @@ pub fn workload(probes: Vec<(Kind, Probe)>) -> Workload {
         environment: Vec::new(),
         has_environment_from: false,
         ports: vec![(None, 8080)],
-        is_sidecar: false,
-        startup: None,
-        liveness: None,
-        readiness: None,
-        post_start: None,
-        pre_stop: None,
-        stop_signal: None,
-        memory_limit: None,
+        ..Container::default()
     };
     for (kind, probe) in probes {
         let slot = match kind {

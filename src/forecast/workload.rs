@@ -123,7 +123,7 @@ pub enum RestartPolicy {
 }
 
 /// One container.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Container {
     /// `name`.
     pub name: String,

@@ -57,14 +57,8 @@ fn container(fields: &Fields, node: &Node<'_>, grace: u32, is_host: bool, is_ini
         environment: Vec::new(),
         has_environment_from: !fields.list(node, "envFrom").is_empty(),
         ports: Vec::new(),
-        is_sidecar: false,
-        startup: None,
-        liveness: None,
-        readiness: None,
-        post_start: None,
-        pre_stop: None,
-        stop_signal: None,
         memory_limit: memory_limit(fields, node),
+        ..Container::default()
     };
     fields.texts(node, "command", &mut container.command);
     fields.texts(node, "args", &mut container.command);
