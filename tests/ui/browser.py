@@ -218,6 +218,14 @@ def until(page, condition):
         page.wait_for_timeout(50)
 
 
+def until_here(page, condition):
+    """Waits for something on this side, as what the fake API or a server has seen."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited {PATIENCE} s in vain"
+        page.wait_for_timeout(50)
+
+
 def percent(page, selector):
     return int(page.inner_text(selector).split()[0].replace("\u2013", "0"))
 

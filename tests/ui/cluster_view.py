@@ -3,7 +3,7 @@
 import re
 import time
 
-from browser import CONTRASTS, PODS, Server, button, claim, is_state, log_has, open_page, pods, tile, until
+from browser import CONTRASTS, PODS, Server, button, claim, is_state, log_has, open_page, pods, tile, until, until_here
 from fake_api import Api, back_off, pod, terminated
 from playwright.sync_api import expect
 
@@ -16,12 +16,14 @@ def names(count):
 
 
 def told(after_ms=0, **extra):
-    """A forecast as /forecast gives it: not ready 5 to 9 s after the rule, killed and started again 20 to 29 s after it,
-    and a crash loop that comes of the same rule in the next process, where a rule of run time is no more."""
+    """A forecast as /forecast gives it: not ready 5 to 59 s after the rule, killed and started again two minutes after it,
+    and a crash loop that comes of the same rule in the next process, where a rule of run time is no more. Kubernetes is quicker;
+    a test on a busy machine is not, and has to come inside the first window and before the second."""
     at = after_ms / 1000
     rows = [("listening", 1, 0.3, 0.5, 0.7), ("ready", 1, 1, 2, 3), ("in_service", 1, 1, 2, 3)]
     if after_ms:
-        rows += [("not_ready", 1, at + 5.5, at + 7, at + 9), ("killed", 1, at + 20, at + 25, at + 29), ("restarted", 1, at + 20.5, at + 25, at + 29.5), ("out_of_service", 0.3, at + 6, at + 7, at + 9), ("crash_loop", 1, at + 60, at + 70, at + 80)]
+        rows += [("not_ready", 1, at + 5.5, at + 7, at + 59), ("killed", 1, at + 120, at + 125, at + 129), ("restarted", 1, at + 120.5, at + 125, at + 129.5),
+                 ("out_of_service", 0.3, at + 6, at + 7, at + 59), ("crash_loop", 1, at + 160, at + 170, at + 180)]
     return {"events": [{"what": what, "share": share, "p5": p5, "p50": p50, "p95": p95} for what, share, p5, p50, p95 in rows], **extra}
 
 
@@ -30,7 +32,7 @@ def forecast(query, content):
     if kinds != ["Pod", "Service"] or "status" in content["items"][0]:
         return f"got {kinds}"
     if "delete-at" in query:
-        return told(deletion={"gone": {"p5": 0.2, "p50": 1, "p95": 8}})
+        return told(deletion={"gone": {"p5": 0.2, "p50": 1, "p95": 58}})
     found = re.search(r"live fail after (\d+)ms", query.get("plan", ""))
     return told(int(found[1]) if found else 0)
 
@@ -59,7 +61,7 @@ def test_states(browser, binary):
         ("unready", dict(ready=False), "Not ready", "out of the Service"),
         ("creating", dict(ready=False, phase="Pending", state=waiting("ContainerCreating")), "ContainerCreating", "on node-1"),
         ("pull", dict(ready=False, phase="Pending", state=waiting("ErrImagePull", "no such image")), "ErrImagePull", "no such image"),
-        ("looping", dict(ready=False, restarts=3, state=back_off("40s"), last=terminated(3, 5)), "CrashLoopBackOff", "exit 3"),
+        ("looping", dict(ready=False, restarts=9, state=back_off("5m0s"), last=terminated(3, 5)), "CrashLoopBackOff", "exit 3"),
         ("ended", dict(ready=False, restarts=0, state={"terminated": terminated(0, 0, reason="Completed")}), "Completed", "exit 0"),
         ("killed", dict(ready=False, state={"terminated": terminated(137, 0, reason="OOMKilled")}), "OOMKilled", "exit 137"),
         ("leaving", dict(deleting=30), "Terminating", "serving and leaving"),
@@ -76,9 +78,10 @@ def test_states(browser, binary):
             expect(tile(page, "web-" + name)).to_contain_text(why)
             expect(tile(page, "web-" + name).locator("b").first).to_have_text(name)
         expect(page.locator("#before")).to_have_text("web-\u2026")
-    with claim("the pause that is left of a crash loop: 40 s from the end, and what the kubelet's rounds add"):
+    with claim("the pause that is left of a crash loop: 5 min from the end, and what the kubelet's rounds add"):
         first, last = map(int, re.search(r"restart in (\d+) to (\d+) s", tile(page, "web-looping").inner_text()).groups())
-        assert 20 <= first <= 36 and last == first + 17, (first, last)
+        # The end was 5 s before the test began.
+        assert 200 <= first <= 296 and last == first + 17, (first, last)
     with claim("trouble is said first, the worst first"):
         words = trouble(page).locator(".state").all_inner_texts()
         assert words == ["Completed", "Failed", "OOMKilled", "CrashLoopBackOff", "ErrImagePull", "and 3 more"], words
@@ -137,14 +140,16 @@ def test_acts(browser, binary):
         # The server's own time, not that of the pod's object, which is five minutes.
         assert plan and 0 < int(plan[1]) < 1000 * (time.time() - before + 60), query
         expect(rows).to_have_count(4)
-        assert rows.nth(0).inner_text().split("\t")[2] == "not ready in 4 to 10 s", rows.nth(0).inner_text()
+        assert rows.nth(0).inner_text().split("\t")[2] == "not ready in 4 to 60 s", rows.nth(0).inner_text()
         expect(rows.nth(1)).to_contain_text("in 30 %")
         expect(page.locator("#told")).to_contain_text("infect: not ready in")
     with claim("infect has reached that pod alone, though it is not ready"):
         assert servers[1].call("GET", "/faults")[1].startswith("health fail"), servers[1].call("GET", "/faults")
         assert servers[0].call("GET", "/faults")[1] == ""
     with claim("what comes within its window is inside, and what comes too early is not"):
-        page.wait_for_timeout(max(0, 5 - (time.time() - before)) * 1000)
+        # "in at most" begins when half a second is left to the window.
+        expect(rows.nth(0)).to_contain_text("in at most")
+        page.wait_for_timeout(600)
         api.put_pods(pod("web-1", ready=False))
         expect(rows.nth(0)).to_contain_text("inside")
         api.event("web-1", "Killing", "Container probeserver failed liveness probe, will be restarted")
@@ -170,16 +175,14 @@ def test_acts(browser, binary):
         button(page, "Kill", "web-2").click()
         log_has(page, "web-2: killed")
         until(page, "!pods.get('web-2').busy.kill")
-        deadline = time.time() + 15
-        while servers[2].starts < 2 and time.time() < deadline:
-            page.wait_for_timeout(50)
+        until_here(page, lambda: servers[2].starts > 1)
         assert [server.starts for server in servers] == [1, 1, 2]
     with claim("delete: asked of the API, predicted, and seen"):
         button(page, "Delete", "web-2").click()
         is_state(page, "web-2", "Terminating")
         api.delete("pods", "web-2")
         expect(tile(page, "web-2")).to_have_count(0)
-        expect(rows.filter(has_text="delete")).to_contain_text(re.compile("gone in 0 to 9 s.*inside"))
+        expect(rows.filter(has_text="delete")).to_contain_text(re.compile("gone in 0 to 59 s.*inside"))
     with claim("a forecast that fails is said, and the act is done all the same"):
         api.forecast = lambda *_: "plan line 1: too much"
         button(page, "Infect", "web-0").click()
@@ -272,23 +275,23 @@ def test_an_api_that_errs(browser, binary):
     ]
     for at, (what, text) in enumerate(lines):
         with claim(f"{what}: nothing is lost, what comes then is seen"):
+            before = list(api.watchers["pods"])
             api.say("pods", text)
             api.say("pods", None)
-            deadline = time.time() + 15
-            while api.watches("pods") and time.time() < deadline:
-                page.wait_for_timeout(20)
+            until_here(page, lambda: not any(watch in before for watch in api.watchers["pods"]))
             api.put("pods", pod("web-1", restarts=at + 1, last=terminated(1, 1)))
             expect(tile(page, "web-1")).to_contain_text(f"{at + 1}\u00d7")
     with claim("410 for the watch itself: a new list"):
         api.broken["pods"] = [410]
         api.end_watches()
-        page.wait_for_timeout(100)
+        until_here(page, lambda: not api.broken["pods"])
         api.put("pods", pod("web-1", restarts=9, last=terminated(1, 1)))
         expect(tile(page, "web-1")).to_contain_text("9\u00d7")
     with claim("the proxy is gone: said once, what was known stays and says how old it is; it comes back: seen again"):
         api.stop()
         expect(trouble(page)).to_contain_text("No word from the API since")
         is_state(page, "web-1", "Ready")
+        page.wait_for_timeout(1500)  # it says that after a second, and that all is well again only of what lasted two
         api.start()
         api.put("pods", pod("web-1", restarts=10, last=terminated(1, 1)))
         expect(tile(page, "web-1")).to_contain_text("10\u00d7")
@@ -316,16 +319,22 @@ def test_many(browser, binary):
     page, watch = open_view(context, api)
     with claim("twelve pods and the timeline are on a laptop's screen, without scrolling"):
         expect(pods(page)).to_have_count(12)
+        expect(page.locator("#timeline")).to_have_attribute("aria-label", re.compile("^12 pods"))
         bottoms = page.evaluate("[...document.querySelectorAll('#tiles li, #timeline')].map(one => one.getBoundingClientRect().bottom)")
         assert max(bottoms) <= 768, max(bottoms)
     with claim("what changes does not move the rest"):
-        # The log's lines make room for new ones; nothing else moves.
+        # What comes one after the other when a page is opened is there: figures, and the last of the rights, which bring buttons.
+        expect(page.locator("#pods")).to_have_text("12/12")
+        expect(page.get_by_role("button", name="Delete ")).to_be_visible()
+        expect(page.locator("#restart")).to_be_visible()
+        until(page, "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(true))))")
+        # The log's lines make room for new ones; nothing else moves. (What is built anew has no node any more.)
         page.evaluate("window.shifts = []; new PerformanceObserver(list => shifts.push(...list.getEntries().flatMap(one => one.sources.map(source => source.node))))"
                       ".observe({type: 'layout-shift'})")
         for at, state in enumerate([back_off("20s"), None, {"terminated": terminated(1, 0)}, None]):
             api.put_pods(pod(all_names[3], ready=state is None, restarts=at, state=state, last=terminated(1, 1)))
             is_state(page, all_names[3], "Ready" if state is None else "CrashLoopBackOff" if at == 0 else "Error")
-        moved = page.evaluate("shifts.filter(node => !node?.closest?.('#log, #trouble, .row small')).map(node => node?.outerHTML?.slice(0, 200))")
+        moved = page.evaluate("shifts.filter(node => node && !(node.closest ? node : node.parentElement)?.closest('#log, #trouble, .row small')).map(node => (node.outerHTML || node.data).slice(0, 200))")
         assert not moved, moved
     with claim("500 pods are cells on one screen, and the one in trouble is said first"):
         for name in all_names[12:]:

@@ -171,9 +171,6 @@ class Api:
         for kind in KINDS:
             self.say(kind, None)
 
-    def watches(self, kind):
-        return len(self.watchers[kind])
-
     # --- how it answers
     def answer(self, request):
         length = int(request.headers.get("Content-Length") or 0)

@@ -104,7 +104,7 @@ def test(binary):
             browser.until("document.querySelector('#acts button[aria-label=\"Infect web-1\"]')")
             browser.run("document.querySelector('#acts button').click()")
             browser.until(f"{text('#log')}.includes('web-1: infected')")
-            browser.until(f"{text('#predicted')}.includes('not ready in 4 to 10 s')")
+            browser.until(f"{text('#predicted')}.includes('not ready in 4 to 60 s')")
             assert servers[1].call("GET", "/faults")[1].startswith("health fail")
         browser.stop()
     api.stop()

@@ -3,7 +3,7 @@
 import os
 import re
 
-from browser import CONTRASTS, PODS, ROOT, Kubelet, Server, Service, SubPath, button, claim, is_state, log_has, open_page, percent, pods, tile, until
+from browser import CONTRASTS, PODS, ROOT, Kubelet, Server, Service, SubPath, button, claim, is_state, log_has, open_page, percent, pods, tile, until, until_here
 from playwright.sync_api import expect
 
 
@@ -102,7 +102,7 @@ def test_three_pods(browser, binary):
         log_has(page, "web-0: burned one core for 10 s")
         burned = {name: round(server.cpu_seconds() - before[name], 1) for name, server in by_name.items()}
         # Ten seconds, where the machine has nothing else to do.
-        assert burned["web-0"] > 1 and burned["web-0"] > 2 * max(burned["web-1"], burned["web-2"]), burned
+        assert burned["web-0"] > 0.5 and burned["web-0"] > 2 * max(burned["web-1"], burned["web-2"]), burned
 
     with claim("keyboard: arrows choose a pod, Enter goes to its buttons, Enter and Space press them, and the focus stays"):
         page.locator("#tiles").focus()
@@ -257,7 +257,8 @@ def test_token(browser, binary):
         log_has(page, "web-1: cured")
         button(page, "Kill", "web-0").click()
         log_has(page, "web-0: killed")
-        assert [server.starts for server in servers] == [2, 1]
+        until_here(page, lambda: servers[0].starts == 2)
+        assert servers[1].starts == 1
         assert not watch.complaints, watch.complaints
     context.close()
     for server in servers:
