@@ -2,7 +2,7 @@
 
 mod forecast;
 
-use std::io::{IsTerminal, Read, stderr, stdin};
+use std::io::{IsTerminal, stderr};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -287,9 +287,7 @@ fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
 
 /// A plan from standard input, unless it is too long or cannot be read.
 fn read_plan() -> Option<Vec<u8>> {
-    let mut plan = Vec::new();
-    stdin().take(MAX_PLAN as u64 + 1).read_to_end(&mut plan).ok()?;
-    (plan.len() <= MAX_PLAN).then_some(plan)
+    sys::read_input(MAX_PLAN + 1).ok().filter(|plan| plan.len() <= MAX_PLAN)
 }
 
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.

@@ -1,7 +1,5 @@
 //! `forecast`: reads plan and manifests, lets the cores play, and tells.
 
-use std::io::{Read, stdin};
-
 use super::{complain, print};
 use crate::forecast::Forecast;
 use crate::forecast::asked::{Asked, COMMAND};
@@ -140,12 +138,7 @@ fn answer(options: Options) -> Result<i32, String> {
 
 /// A manifest, and a little more than it may have.
 fn read(file: &str) -> std::io::Result<Vec<u8>> {
-    if file != "-" {
-        return sys::read_file(file, MAX_INPUT + 1);
-    }
-    let mut content = Vec::new();
-    stdin().take(MAX_INPUT as u64 + 1).read_to_end(&mut content)?;
-    Ok(content)
+    if file == "-" { sys::read_input(MAX_INPUT + 1) } else { sys::read_file(file, MAX_INPUT + 1) }
 }
 
 /// Plays on all cores. What they bring is added up, so it does not matter who played what.

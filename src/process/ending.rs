@@ -90,11 +90,17 @@ pub fn install_panic_hook() {
         let line = text::to_decimal(info.location().map_or(0, |place| place.line().into()));
         panicked(&text::joined(&["panic at ", place, ":", &line, ": ", text.unwrap_or_default()]))
     }));
-    sys::on_trap(|address| {
+    sys::on_trap::<Panic>();
+}
+
+struct Panic;
+
+impl sys::Trapped for Panic {
+    fn end(address: usize) -> ! {
         let mut place = b"panic at ".to_vec();
         text::hexadecimal(&mut place, address as u64);
         panicked(&text::into_string(place))
-    });
+    }
 }
 
 fn panicked(message: &str) -> ! {

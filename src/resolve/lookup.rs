@@ -134,17 +134,17 @@ impl Lookup {
 
 /// Asks the C library. Blocks for as long as it likes.
 fn ask_resolver(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
-    match family {
-        Family::Any => match (host, 0).to_socket_addrs() {
-            Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-            Err(_) => Err(LookupError::Failed),
-        },
-        Family::Ipv4 => match sys::ipv4_addresses(host) {
-            Ok(addresses) => Ok(addresses.into_iter().map(IpAddr::V4).collect()),
-            Err(sys::NoAddress::Unknown) => Err(LookupError::NoSuchName),
-            Err(sys::NoAddress::Failed) => Err(LookupError::Failed),
-        },
+    if family == Family::Ipv4 {
+        return sys::ipv4_addresses(host).map_err(|error| match error {
+            sys::NoAddress::Unknown => LookupError::NoSuchName,
+            sys::NoAddress::Failed => LookupError::Failed,
+        });
     }
+    let mut found = Vec::new();
+    for address in (host, 0).to_socket_addrs().map_err(|_| LookupError::Failed)? {
+        found.push(address.ip());
+    }
+    Ok(found)
 }
 
 /// The places for lookups.

@@ -3,40 +3,67 @@
 use super::read_file;
 use crate::text;
 
+/// Where cgroups are mounted.
+const MOUNT: &str = "/sys/fs/cgroup";
 /// cgroup v1 says "no limit" with the largest multiple of the page size; nothing real is above this.
 const NO_LIMIT: u64 = 1 << 60;
 
 /// Whether the container's memory is limited, so that running out of it hurts nobody else.
 pub fn has_memory_limit() -> bool {
-    let own = read_file("/proc/self/cgroup", 16 * 1024).unwrap_or_default();
-    is_limited("/sys/fs/cgroup", &own)
+    smallest(MOUNT, &own(), "memory", memory_of).is_some()
 }
 
-/// Looks for a limit on this process's cgroup or one above it, in v1's and v2's files. Inside a container the
-/// path of `/proc/self/cgroup` may be the host's; then the root of the mount is the container's own cgroup.
-fn is_limited(mount: &str, own: &[u8]) -> bool {
-    own.split(|&byte| byte == b'\n').any(|line| {
+/// How many CPUs the container's quota allows, if it has one.
+pub(super) fn cpu_quota() -> Option<u64> {
+    smallest(MOUNT, &own(), "cpu", cpus_of)
+}
+
+fn own() -> Vec<u8> {
+    read_file("/proc/self/cgroup", 16 * 1024).unwrap_or_default()
+}
+
+/// A limit as a folder of cgroup v2 (or else v1) has it, if it has one.
+type LimitOf = fn(folder: &str, is_v2: bool) -> Option<u64>;
+
+fn memory_of(folder: &str, is_v2: bool) -> Option<u64> {
+    let text = contents(folder, if is_v2 { "/memory.max" } else { "/memory.limit_in_bytes" });
+    text::parse_decimal(text.trim_ascii()).filter(|&limit| limit < NO_LIMIT)
+}
+
+/// The quota is in microseconds of a period.
+fn cpus_of(folder: &str, is_v2: bool) -> Option<u64> {
+    let mut text = contents(folder, if is_v2 { "/cpu.max" } else { "/cpu.cfs_quota_us" });
+    if !is_v2 {
+        text.append(&mut contents(folder, "/cpu.cfs_period_us"));
+    }
+    let mut words = text.split(u8::is_ascii_whitespace).map(text::parse_decimal);
+    let (quota, period) = (words.next()??, words.next()??);
+    quota.checked_div(period)
+}
+
+fn contents(folder: &str, file: &str) -> Vec<u8> {
+    read_file(&text::joined(&[folder, file]), 64).unwrap_or_default()
+}
+
+/// The smallest limit of this process's cgroup and those above it, in v1's files and v2's. Inside a container the path of
+/// `/proc/self/cgroup` may be the host's; then the root of the mount is the container's own cgroup.
+fn smallest(mount: &str, own: &[u8], controller: &str, limit_of: LimitOf) -> Option<u64> {
+    let mut smallest = u64::MAX;
+    for line in own.split(|&byte| byte == b'\n') {
         let mut parts = line.splitn(3, |&byte| byte == b':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return false };
-        let (below, file) = match controllers {
-            b"" => ("", "/memory.max"),
-            _ if controllers.split(|&byte| byte == b',').any(|name| name == b"memory") => {
-                ("/memory", "/memory.limit_in_bytes")
-            }
-            _ => return false,
-        };
-        let mut at = path;
-        loop {
-            let limit = read_file(&text::joined(&[mount, below, &text::lossy(at), file]), 64).unwrap_or_default();
-            if text::parse_decimal(limit.trim_ascii()).is_some_and(|limit| limit < NO_LIMIT) {
-                return true;
-            }
-            match at.iter().rposition(|&byte| byte == b'/') {
-                Some(slash) => at = &at[..slash],
-                None => return false,
-            }
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let is_v2 = controllers.is_empty();
+        if !is_v2 && controllers.split(|&byte| byte == b',').all(|name| name != controller.as_bytes()) {
+            continue;
         }
-    })
+        let below = if is_v2 { [mount, "", ""] } else { [mount, "/", controller] };
+        let mut folder = text::joined(&[&text::joined(&below), &text::lossy(path)]);
+        while folder.len() >= mount.len() {
+            smallest = smallest.min(limit_of(&folder, is_v2).unwrap_or(u64::MAX));
+            folder.truncate(folder.bytes().rposition(|byte| byte == b'/').unwrap_or_default());
+        }
+    }
+    Some(smallest).filter(|&limit| limit < u64::MAX)
 }
 
 #[cfg(test)]
@@ -45,7 +72,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn finds_memory_limits_of_both_cgroup_versions() {
+    fn finds_the_smallest_limit_of_both_cgroup_versions() {
         let mount = std::env::temp_dir().join(format!("probeserver-cgroup-{}", std::process::id()));
         let put = |path: &str, text: &str| {
             let file = mount.join(path);
@@ -54,6 +81,13 @@ mod tests {
         };
         put("pod/limited/memory.max", "67108864\n");
         put("pod/free/memory.max", "max\n");
+        put("pod/cpu.max", "250000 100000\n");
+        put("pod/limited/cpu.max", "max 100000\n");
+        put("pod/free/cpu.max", "50000 100000\n");
+        put("cpu/v1/cpu.cfs_quota_us", "300000\n");
+        put("cpu/v1/cpu.cfs_period_us", "100000\n");
+        put("cpu/v1/free/cpu.cfs_quota_us", "-1\n");
+        put("cpu/v1/free/cpu.cfs_period_us", "100000\n");
         put("memory/v1/limited/memory.limit_in_bytes", "67108864\n");
         put("memory/v1/free/memory.limit_in_bytes", "9223372036854771712\n");
         for (own, want) in [
@@ -65,11 +99,21 @@ mod tests {
             ("4:memory:/v1/free\n0::/\n", false),
             ("", false),
         ] {
-            assert_eq!(is_limited(mount.to_str().unwrap(), own.as_bytes()), want, "{own:?}");
+            let is_limited = smallest(mount.to_str().unwrap(), own.as_bytes(), "memory", memory_of).is_some();
+            assert_eq!(is_limited, want, "{own:?}");
+        }
+        for (own, want) in [
+            ("0::/pod/limited\n", Some(2)),
+            ("0::/pod/free\n", Some(0)),
+            ("0::/\n", None),
+            ("2:cpu,cpuacct:/v1/free\n", Some(3)),
+            ("2:cpuset:/v1/free\n", None),
+        ] {
+            assert_eq!(smallest(mount.to_str().unwrap(), own.as_bytes(), "cpu", cpus_of), want, "{own:?}");
         }
         put("memory/memory.limit_in_bytes", "67108864\n");
         assert!(
-            is_limited(mount.to_str().unwrap(), b"4:memory:/the/host's/path\n"),
+            smallest(mount.to_str().unwrap(), b"4:memory:/the/host's/path\n", "memory", memory_of).is_some(),
             "the root of the mount is the container's"
         );
         fs::remove_dir_all(&mount).unwrap();

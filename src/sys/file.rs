@@ -7,11 +7,33 @@ use std::os::fd::{FromRawFd, RawFd};
 
 use super::readiness::{Epoll, WRITABLE};
 
+/// Bytes read at a time.
+const PIECE: usize = 4 * 1024;
+
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
+    read(&File::open(path)?, most)
+}
+
+/// The first `most` bytes of standard input.
+pub fn read_input(most: usize) -> Result<Vec<u8>> {
+    read(&standard(0), most)
+}
+
+/// (std's `read_to_end` guesses sizes; one for each kind of reader is 1.5 KB.)
+fn read(mut file: &File, most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    loop {
+        let before = bytes.len();
+        bytes.resize(most.min(before + PIECE), 0);
+        let result = file.read(&mut bytes[before..]);
+        bytes.truncate(before + result.as_ref().map_or(0, |count| *count));
+        match result {
+            Ok(0) => return Ok(bytes),
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
 }
 
 /// Replaces what is in a file that exists.

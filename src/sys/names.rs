@@ -1,19 +1,20 @@
 //! Names and addresses: of this machine, and of others by the C library's resolver where std's way to it tells too little.
 
 use std::ffi::CString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::check;
+use super::{check, read_file};
+use crate::text;
 
 /// The machine's host name, if it has a printable one.
 pub fn host_name() -> Option<String> {
-    let line = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let line = read_file("/proc/sys/kernel/hostname", 256).ok()?; // The kernel's longest is 64.
     let name = line.trim_ascii_end();
-    let is_printable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    is_printable.then(|| name.to_owned())
+    let is_printable = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_printable.then(|| text::lossy(name))
 }
 
-fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
+fn ip_of(address: *const libc::sockaddr) -> Option<IpAddr> {
     if address.is_null() {
         return None;
     }
@@ -22,11 +23,11 @@ fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
         match i32::from((*address).sa_family) {
             libc::AF_INET => {
                 let v4 = &*address.cast::<libc::sockaddr_in>();
-                Some((Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes()), u16::from_be(v4.sin_port)).into())
+                Some(Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes()).into())
             }
             libc::AF_INET6 => {
                 let v6 = &*address.cast::<libc::sockaddr_in6>();
-                Some((Ipv6Addr::from(v6.sin6_addr.s6_addr), u16::from_be(v6.sin6_port)).into())
+                Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
             }
             _ => None,
         }
@@ -36,26 +37,25 @@ fn ip_of(address: *const libc::sockaddr) -> Option<SocketAddr> {
 /// The addresses of this machine's (in a pod: this pod's) network interfaces that are up, IPv4 first, in the kernel's
 /// order. Those that are down do not count: `kube-ipvs0` holds the address of every Service of the cluster, and is.
 pub fn interface_addresses() -> Vec<IpAddr> {
-    let (mut found, mut found_v6) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
     // SAFETY: the C library makes the list, whose entries and addresses live until it is freed; nothing of it is kept.
     unsafe {
         if check(libc::getifaddrs(&raw mut list)).is_err() {
             return found;
         }
-        let mut next = list;
-        while let Some(entry) = next.as_ref() {
-            let is_up = entry.ifa_flags & libc::IFF_UP as libc::c_uint != 0;
-            match ip_of(entry.ifa_addr) {
-                Some(SocketAddr::V4(v4)) if is_up => found.push(IpAddr::V4(*v4.ip())),
-                Some(SocketAddr::V6(v6)) if is_up => found_v6.push(IpAddr::V6(*v6.ip())),
-                _ => {}
+        for is_v4 in [true, false] {
+            let mut next = list;
+            while let Some(entry) = next.as_ref() {
+                let is_up = entry.ifa_flags & libc::IFF_UP as libc::c_uint != 0;
+                if let Some(address) = ip_of(entry.ifa_addr).filter(|address| is_up && address.is_ipv4() == is_v4) {
+                    found.push(address);
+                }
+                next = entry.ifa_next;
             }
-            next = entry.ifa_next;
         }
         libc::freeifaddrs(list);
     }
-    found.append(&mut found_v6);
     found
 }
 
@@ -69,7 +69,7 @@ pub enum NoAddress {
 }
 
 /// The IPv4 addresses of a host, without asking for others. Blocks for as long as the resolver likes.
-pub fn ipv4_addresses(host: &str) -> Result<Vec<Ipv4Addr>, NoAddress> {
+pub fn ipv4_addresses(host: &str) -> Result<Vec<IpAddr>, NoAddress> {
     let host = CString::new(host).map_err(|_| NoAddress::Unknown)?;
     // SAFETY: addrinfo is plain numbers and pointers, for which all zero is a value.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
@@ -86,9 +86,7 @@ pub fn ipv4_addresses(host: &str) -> Result<Vec<Ipv4Addr>, NoAddress> {
         }
         let mut next = list;
         while let Some(entry) = next.as_ref() {
-            if let Some(SocketAddr::V4(v4)) = ip_of(entry.ai_addr) {
-                found.push(*v4.ip());
-            }
+            found.extend(ip_of(entry.ai_addr));
             next = entry.ai_next;
         }
         libc::freeaddrinfo(list);
@@ -107,7 +105,7 @@ mod tests {
 
     #[test]
     fn literals_are_addresses_and_no_name_has_two_parts() {
-        assert_eq!(ipv4_addresses("10.0.0.1"), Ok(vec![Ipv4Addr::new(10, 0, 0, 1)]));
+        assert_eq!(ipv4_addresses("10.0.0.1"), Ok(vec![Ipv4Addr::new(10, 0, 0, 1).into()]));
         assert_eq!(ipv4_addresses("a\0b"), Err(NoAddress::Unknown));
     }
 

@@ -63,9 +63,14 @@ pub fn process_status() -> ProcessStatus {
     }
 }
 
-/// The number of CPUs this process may keep busy, by its affinity and by its cgroup's quota, which std both reads.
+/// The number of CPUs this process may keep busy, by its affinity and by its cgroup's quota. (As std's, which is 5 KB more.)
 pub fn cpu_count() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    let mut mask = [0u64; 16];
+    // SAFETY: the kernel writes at most that many bytes, which live through the call.
+    unsafe { libc::sched_getaffinity(0, size_of_val(&mask), mask.as_mut_ptr().cast()) };
+    let allowed = mask.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+    let quota = super::cgroup::cpu_quota().map_or(allowed, |quota| quota as usize);
+    allowed.min(quota).max(1)
 }
 
 /// CAP_NET_BIND_SERVICE in capabilities(7).
@@ -167,24 +172,24 @@ pub fn trap() -> ! {
     }
 }
 
-/// Lets `handler` run, with the address in the program, when an instruction traps: what a panic is in the static
-/// binaries (`ud2` on amd64, `brk` on arm64). It must not return.
-pub fn on_trap(handler: fn(usize) -> !) {
-    static HANDLER: std::sync::OnceLock<fn(usize) -> !> = std::sync::OnceLock::new();
-    extern "C" fn trapped(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+/// What happens when an instruction traps, which is what a panic is in the static binaries (`ud2` on amd64, `brk` on arm64).
+pub trait Trapped {
+    /// Ends the process; `address` is in the program.
+    fn end(address: usize) -> !;
+}
+
+/// Lets `T` end the process when an instruction traps.
+pub fn on_trap<T: Trapped>() {
+    extern "C" fn trapped<T: Trapped>(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
         // SAFETY: the kernel passes a siginfo, whose address is set for these signals.
         let address = unsafe { (*info).si_addr() } as usize;
-        if let Some(handler) = HANDLER.get() {
-            handler(address.wrapping_sub(program_start()))
-        }
-        exit_now(101)
+        T::end(address.wrapping_sub(program_start()))
     }
-    let _ = HANDLER.set(handler);
     // SAFETY: the action is whole, and lives through the calls; the handler ends the process, so what it interrupted
     // does not matter.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = trapped as *const () as usize;
+        action.sa_sigaction = trapped::<T> as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO;
         for signal in [libc::SIGILL, libc::SIGTRAP] {
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
