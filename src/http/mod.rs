@@ -54,6 +54,28 @@ impl Method {
     }
 }
 
+/// Some methods, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Methods(u8);
+
+impl Methods {
+    pub const NONE: Self = Self::of(&[]);
+    pub const ALL: Self = Self::of(Method::ALL);
+
+    pub const fn of(methods: &[Method]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < methods.len() {
+            bits |= 1 << methods[at] as u8;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    pub fn contains(self, method: Method) -> bool {
+        self.0 & 1 << method as u8 != 0
+    }
+}
+
 /// Why a request is refused. After any of these nothing more of its connection is parsed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {

@@ -1,6 +1,6 @@
 //! Responses: what handlers return, and its head as bytes.
 
-use super::{Method, date};
+use super::{Method, Methods, date};
 use crate::text;
 
 /// Plain text, as curl shows it.
@@ -47,8 +47,8 @@ pub struct Response {
     pub body: Body,
     /// Whole field lines with their CRLF, for what few answers have: Retry-After.
     pub fields: &'static str,
-    /// The methods that Allow names; empty: no such field.
-    pub allow: &'static [Method],
+    /// The methods that Allow names; none: no such field.
+    pub allow: Methods,
     /// Whether the connection ends with this answer.
     pub close: bool,
 }
@@ -56,7 +56,7 @@ pub struct Response {
 impl Response {
     /// An answer with that content.
     pub fn new(status: u16, content_type: &'static str, body: Body) -> Self {
-        Self { status, content_type, body, fields: "", allow: &[], close: false }
+        Self { status, content_type, body, fields: "", allow: Methods::NONE, close: false }
     }
 
     /// 200 with text.
@@ -129,10 +129,9 @@ impl Response {
             self.write_required_fields(out);
         }
         text::put(out, self.fields.as_bytes());
-        for (at, method) in self.allow.iter().enumerate() {
-            text::put_all(out, &[if at == 0 { "Allow: " } else { ", " }, method.name()]);
+        if self.allow != Methods::NONE {
+            self.write_allow(out);
         }
-        text::put(out, if self.allow.is_empty() { b"" } else { b"\r\n" });
         let option: &[u8] = match connection {
             Persistence::Default if self.status == 426 => b"Connection: upgrade\r\n\r\n",
             Persistence::Close if self.status == 426 => b"Connection: close, upgrade\r\n\r\n",
@@ -142,6 +141,15 @@ impl Response {
             Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
         };
         text::put(out, option);
+    }
+
+    #[inline(never)]
+    fn write_allow(&self, out: &mut Vec<u8>) {
+        let mut before = "Allow: ";
+        for method in Method::ALL.iter().filter(|&&method| self.allow.contains(method)) {
+            text::put_all(out, &[std::mem::replace(&mut before, ", "), method.name()]);
+        }
+        text::put(out, b"\r\n");
     }
 
     #[inline(never)] // What is answered most, 200, has none.

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use super::{MAX_LOAD, Outcome, Request, State};
+use super::{MAX_LOAD, Outcome, Request};
 use crate::http::response::{Body, OCTETS, Response};
 use crate::{quantity, text};
 
-/// What comes before the parameter in their paths.
-pub(super) const STATUS: &str = "/status/";
-pub(super) const DELAY: &str = "/delay/";
-pub(super) const BYTES: &str = "/bytes/";
 /// Most octets that `/bytes/N` sends.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 /// What was sent comes back as text and nothing else, whatever it looks like.
@@ -19,22 +15,17 @@ fn refuse(line: &str) -> Outcome {
     Outcome::Respond(Response::error(400, line))
 }
 
-/// What stands behind the route's prefix in the path.
-fn argument<'r>(request: &Request<'r>, prefix: &str) -> &'r [u8] {
-    &request.head.target.path[prefix.len()..]
-}
-
 /// `GET /status/N`, N 200 to 599.
-pub(super) fn status(request: &Request<'_>, _: &'static State) -> Outcome {
-    match text::parse_decimal(argument(request, STATUS)) {
+pub(super) fn status(request: &Request<'_>) -> Outcome {
+    match text::parse_decimal(super::argument(request)) {
         Some(status @ 200..=599) => Outcome::Respond(Response::status_page(status as u16)),
         _ => refuse("status: expected 200 to 599"),
     }
 }
 
 /// `GET /delay/D`, D seconds or a duration of at most a minute.
-pub(super) fn delay(request: &Request<'_>, _: &'static State) -> Outcome {
-    match quantity::parse_seconds(argument(request, DELAY)).filter(|delay| *delay <= MAX_LOAD) {
+pub(super) fn delay(request: &Request<'_>) -> Outcome {
+    match quantity::parse_seconds(super::argument(request)).filter(|delay| *delay <= MAX_LOAD) {
         Some(delay) => {
             let mut body = b"waited ".to_vec();
             quantity::write_duration(&mut body, delay);
@@ -50,19 +41,19 @@ fn wait(delay: Duration, response: Response) -> Outcome {
 }
 
 /// `GET /bytes/N`, N at most 10 MiB.
-pub(super) fn bytes(request: &Request<'_>, _: &'static State) -> Outcome {
-    match text::parse_decimal(argument(request, BYTES)) {
+pub(super) fn bytes(request: &Request<'_>) -> Outcome {
+    match text::parse_decimal(super::argument(request)) {
         Some(length @ 0..=MAX_BYTES) => Outcome::Respond(Response::new(200, OCTETS, Body::Zeros(length))),
         _ => refuse("bytes: expected 0 to 10485760"),
     }
 }
 
 /// `ANY /headers`: the head as received, as text.
-pub(super) fn headers(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn headers(request: &Request<'_>) -> Outcome {
     Outcome::Respond(Response::text(request.head_bytes.to_vec()).with_fields(NO_SNIFF))
 }
 
 /// `POST /echo`: the content as text.
-pub(super) fn echo(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn echo(request: &Request<'_>) -> Outcome {
     Outcome::Respond(Response::text(request.body.to_vec()).with_fields(NO_SNIFF))
 }

@@ -11,9 +11,6 @@ use crate::http::Method;
 use crate::http::response::Response;
 use crate::{sys, text};
 
-/// What comes before a rule's number in a path.
-pub(super) const BELOW: &str = "/faults/";
-
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let engine = &state.engine;
@@ -54,7 +51,7 @@ fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
 
 /// `DELETE /faults/N`.
 pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
-    let number = text::parse_decimal(&request.head.target.path[BELOW.len()..]);
+    let number = text::parse_decimal(super::argument(request));
     match number {
         Some(number) if state.engine.remove(|live| u64::from(live.number) == number) => changed(request, &state.engine),
         _ => Outcome::Respond(Response::error(404, "no rule has this number")),

@@ -1,7 +1,7 @@
 //! `POST /forecast`: what Kubernetes will do with the workloads of the content, or with one container and the probes of
 //! the query, when they behave by the plan of the query.
 
-use super::{Outcome, Request, State, Work, wants_json};
+use super::{Outcome, Request, Work, wants_json};
 use crate::forecast::asked::{Asked, REQUEST};
 use crate::forecast::play::Inquiry;
 use crate::forecast::{play, tell};
@@ -18,7 +18,7 @@ pub struct Forecast {
 }
 
 /// Checks what is asked; the play itself is work.
-pub(super) fn answer(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn answer(request: &Request<'_>) -> Outcome {
     match asked(request) {
         Ok(forecast) => Outcome::Work(Work::Forecast(Box::new(forecast))),
         Err(line) => Outcome::Respond(Response::error(400, &line)),

@@ -35,7 +35,7 @@ fn refuse(line: &str) -> Outcome {
 }
 
 /// `GET or POST /cpu?for=D`.
-pub(super) fn cpu(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn cpu(request: &Request<'_>) -> Outcome {
     match duration(request, Duration::from_secs(2)) {
         Some(duration) => Outcome::Work(Work::Cpu(duration)),
         None => refuse("for: expected a duration such as 2s, at most 60s"),
@@ -59,7 +59,7 @@ pub(super) fn burn(duration: Duration) -> Outcome {
 }
 
 /// `GET or POST /mem?size=64Mi&for=10s`.
-pub(super) fn memory(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn memory(request: &Request<'_>) -> Outcome {
     let size = match request.head.target.parameter("size") {
         None => Some(64 << 20),
         Some(value) => target::decode(value).and_then(|value| quantity::parse_size(&value)),

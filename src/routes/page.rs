@@ -1,6 +1,6 @@
 //! `GET /ui`: the page that shows what happens. It is kept compressed (`scripts/page` makes it from `src/ui/page.html`).
 
-use super::{Outcome, Request, State};
+use super::{Outcome, Request};
 use crate::http::response::{Body, Response};
 use crate::text;
 
@@ -14,7 +14,7 @@ const FIELDS: &str = concat!(
 );
 
 /// The page, for clients that say they can unpack it.
-pub(super) fn answer(request: &Request<'_>, _: &'static State) -> Outcome {
+pub(super) fn answer(request: &Request<'_>) -> Outcome {
     if !accepts_gzip(request.head.field("accept-encoding").unwrap_or_default()) {
         let line = "the page is compressed; a client has to send Accept-Encoding: gzip (curl --compressed)";
         return Outcome::Respond(Response::error(406, line));

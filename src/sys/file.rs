@@ -6,9 +6,10 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
 
 use super::readiness::{Epoll, WRITABLE};
+use crate::text;
 
 /// Bytes read at a time.
-const PIECE: usize = 4 * 1024;
+const PIECE: usize = 2 * 1024;
 
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
@@ -20,20 +21,19 @@ pub fn read_input(most: usize) -> Result<Vec<u8>> {
     read(&standard(0), most)
 }
 
-/// (std's `read_to_end` guesses sizes; one for each kind of reader is 1.5 KB.)
+/// (std's `read_to_end` is there once for each kind of reader, and guesses sizes: 1.5 KB.)
 fn read(mut file: &File, most: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    loop {
-        let before = bytes.len();
-        bytes.resize(most.min(before + PIECE), 0);
-        let result = file.read(&mut bytes[before..]);
-        bytes.truncate(before + result.as_ref().map_or(0, |count| *count));
-        match result {
-            Ok(0) => return Ok(bytes),
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
+    let (mut bytes, mut piece) = (Vec::new(), [0; PIECE]);
+    while bytes.len() < most {
+        let room = PIECE.min(most - bytes.len());
+        match file.read(&mut piece[..room]) {
+            Ok(0) => break,
+            Ok(count) => text::put(&mut bytes, &piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
+    Ok(bytes)
 }
 
 /// Replaces what is in a file that exists.
