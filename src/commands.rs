@@ -41,45 +41,47 @@ Environment:
 
 /// Runs a command line (without the program's name) and returns the exit status.
 pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
+    run_words(arguments, lookup).unwrap_or_else(|status| status)
+}
+
+/// The error is a status too: one that a complaint on stderr goes with.
+fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["--help" | "-h" | "help", ..] => {
-            print(&[&help()]);
-            0
+    let (command, rest) = words.split_first().map_or(("serve", &words[..]), |(command, rest)| (*command, rest));
+    match command {
+        "--help" | "-h" | "help" => print(&[&help()]),
+        "--version" | "-V" => print(&["probeserver ", OWN_VERSION, "\n"]),
+        "serve" if rest.is_empty() => return Ok(life::serve(config(lookup)?)),
+        "healthcheck" => {
+            let expected = "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash";
+            let (asked, timeout) =
+                healthcheck_arguments(rest).ok_or_else(|| bad_usage("healthcheck", rest, expected))?;
+            return Ok(healthcheck(config(lookup)?, asked, timeout));
         }
-        ["--version" | "-V", ..] => {
-            print(&["probeserver ", OWN_VERSION, "\n"]);
-            0
+        "resolve" => {
+            let expected = "HOST[:PORT][/PATH] [--count N]";
+            let (service, count) = resolve_arguments(rest).ok_or_else(|| bad_usage("resolve", rest, expected))?;
+            let config = config(lookup)?;
+            return Ok(match count {
+                None => resolve(config, &service),
+                Some(count) => resolve_often(config, service, count),
+            });
         }
-        [] | ["serve"] => with_config(lookup, life::serve),
-        ["healthcheck", rest @ ..] => match healthcheck_arguments(rest) {
-            Some((asked, timeout)) => with_config(lookup, |config| healthcheck(&config, asked, timeout)),
-            None => {
-                bad_usage("healthcheck", rest, "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash")
-            }
-        },
-        ["resolve", rest @ ..] => match resolve_arguments(rest) {
-            Some((service, None)) => with_config(lookup, |config| resolve(&config, &service)),
-            Some((service, Some(count))) => with_config(lookup, |config| resolve_often(config, service, count)),
-            None => bad_usage("resolve", rest, "HOST[:PORT][/PATH] [--count N]"),
-        },
-        ["sleep", duration] => match quantity::parse_seconds(duration.as_bytes()) {
-            Some(duration) => {
-                thread::sleep(duration);
-                0
-            }
-            None => bad_usage("sleep", &words[1..], "seconds or a duration, at most 30 days"),
-        },
-        ["sleep", rest @ ..] => bad_usage("sleep", rest, "one duration"),
-        ["check-faults", rest @ ..] => check_faults(rest, lookup),
-        ["forecast", rest @ ..] => forecast::run(rest),
-        ["serve", rest @ ..] => bad_usage("serve", rest, "no arguments: everything is set by the environment"),
-        [..] => bad_usage(
-            "command",
-            &words,
-            "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version",
-        ),
+        "sleep" => {
+            let [duration] = rest else { return Err(bad_usage("sleep", rest, "one duration")) };
+            let duration = quantity::parse_seconds(duration.as_bytes());
+            let expected = "seconds or a duration, at most 30 days";
+            thread::sleep(duration.ok_or_else(|| bad_usage("sleep", rest, expected))?);
+        }
+        "check-faults" => return check_faults(rest, lookup),
+        "forecast" => return Ok(forecast::run(rest)),
+        "serve" => return Err(bad_usage("serve", rest, "no arguments: everything is set by the environment")),
+        _ => {
+            let known = "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version";
+            return Err(bad_usage("command", &words, known));
+        }
     }
+    Ok(0)
 }
 
 /// Writes an answer to stdout.
@@ -118,16 +120,17 @@ fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
     USAGE
 }
 
-fn with_config(lookup: Lookup<'_>, work: impl FnOnce(Config) -> i32) -> i32 {
+/// The configuration, or the status that its complaints end with.
+fn config(lookup: Lookup<'_>) -> Result<&'static mut Config, i32> {
     ending::leave_message_at(termination_message_path(lookup));
     match Config::from_lookup(lookup) {
-        Ok(config) => work(config),
+        Ok(config) => Ok(Box::leak(Box::new(config))),
         Err(ConfigError(lines)) => {
             for line in &lines {
                 complain(&[line, "\n"]);
             }
             ending::write_termination_message(&lines.join("; "));
-            USAGE
+            Err(USAGE)
         }
     }
 }
@@ -246,8 +249,7 @@ fn resolve_arguments(rest: &[&str]) -> Option<(Service, Option<u64>)> {
 
 /// Many calls from the command line: the tables on stdout; on a terminal, a line that tells how far it is.
 #[inline(never)]
-fn resolve_often(config: Config, service: Service, count: u64) -> i32 {
-    let config: &'static Config = Box::leak(Box::new(config));
+fn resolve_often(config: &'static Config, service: Service, count: u64) -> i32 {
     let run = many::Run {
         service,
         passed_on: PassedOn::default(),
@@ -292,7 +294,7 @@ fn read_plan() -> Option<Vec<u8>> {
 
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
 #[inline(never)]
-fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
+fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> Result<i32, i32> {
     let (mut plan, mut pod) = (None, None);
     while let Some((&word, after)) = rest.split_first() {
         rest = match (word, after) {
@@ -305,45 +307,41 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> i32 {
                 after
             }
             _ => {
-                return bad_usage(
-                    "check-faults",
-                    &[word],
-                    "[PLAN or -] [--pod NAME]; probes are the business of forecast",
-                );
+                let expected = "[PLAN or -] [--pod NAME]; probes are the business of forecast";
+                return Err(bad_usage("check-faults", &[word], expected));
             }
         };
     }
-    with_config(lookup, |config| {
-        let pod = pod.map_or_else(|| identity::pod_name(&config), str::to_owned);
-        let plan = match plan {
-            None => None,
-            Some("-") => match read_plan() {
-                Some(plan) => Some(plan),
-                None => return bad_usage("standard input", &[], "a plan of at most 16 KiB"),
-            },
-            Some(plan) => Some(plan.as_bytes().to_vec()),
-        };
-        let rules = match &plan {
-            None => Ok(config.rules),
-            Some(plan) => plan::parse(plan),
-        };
-        match rules {
-            Ok(rules) => {
-                print(&[&explain(&rules, &pod)]);
-                let mut warnings = config.warnings;
-                if let Some(plan) = plan {
-                    warnings.clear();
-                    let is_seeded = config.seed.is_some() && has_seeded_start(&rules);
-                    warnings.extend(is_seeded.then(|| SEEDED_START.to_owned()));
-                    warnings.extend((rules.is_empty() && !plan.is_empty()).then(|| plan::NO_RULE.to_owned()));
-                }
-                warnings.iter().for_each(|warning| print(&["warning: ", warning, "\n"]));
-                0
+    let config = config(lookup)?;
+    let pod = pod.map_or_else(|| identity::pod_name(config), str::to_owned);
+    let plan = match plan {
+        None => None,
+        Some("-") => match read_plan() {
+            Some(plan) => Some(plan),
+            None => return Err(bad_usage("standard input", &[], "a plan of at most 16 KiB")),
+        },
+        Some(plan) => Some(plan.as_bytes().to_vec()),
+    };
+    let rules = match &plan {
+        None => Ok(std::mem::take(&mut config.rules)),
+        Some(plan) => plan::parse(plan),
+    };
+    match rules {
+        Ok(rules) => {
+            print(&[&explain(&rules, &pod)]);
+            let warnings = &mut config.warnings;
+            if let Some(plan) = plan {
+                warnings.clear();
+                let is_seeded = config.seed.is_some() && has_seeded_start(&rules);
+                warnings.extend(is_seeded.then(|| SEEDED_START.to_owned()));
+                warnings.extend((rules.is_empty() && !plan.is_empty()).then(|| plan::NO_RULE.to_owned()));
             }
-            Err(error) => {
-                complain(&[&error.line(), "\n"]);
-                USAGE
-            }
+            warnings.iter().for_each(|warning| print(&["warning: ", warning, "\n"]));
+            Ok(0)
         }
-    })
+        Err(error) => {
+            complain(&[&error.line(), "\n"]);
+            Err(USAGE)
+        }
+    }
 }

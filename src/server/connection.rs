@@ -35,7 +35,7 @@ pub(super) enum Step {
     /// The next request.
     Next,
     /// Wait in the lot.
-    Park(Reason, Until, Option<Paused>),
+    Park(Reason, Until, Option<Box<Paused>>),
     /// Close; nothing is left unread.
     Close,
     /// Send FIN, throw away what still comes, then close: so the client reads all that was sent.
@@ -69,65 +69,35 @@ pub(super) struct Visit<'d> {
     pub(super) since: Instant,
 }
 
-/// Serves a connection that has just been accepted: its request is mostly there already.
-pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection<TcpStream>) {
-    visit(server, desk, connection, |visit, input| visit.converse(input));
-}
-
 /// Leaves a connection that has just been accepted to whoever is free when it says something.
 pub fn park_new(server: &'static Server, connection: Connection<TcpStream>) {
     park(server, connection, Reason::Idle, Until::IdleSince(Instant::now()), None);
 }
 
-/// Goes on with a connection that was parked.
-pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, Paused>) {
-    let Taken { connection, reason, is_due, payload } = taken;
-    let paused = payload.map(|paused| *paused);
-    visit(server, desk, connection, |visit, input| {
-        if let Some(paused) = &paused {
-            input.restore(&paused.input);
-            visit.since = paused.since;
-        }
-        match (reason, is_due, paused.map(|paused| paused.then)) {
-            (_, _, Some(Then::Talk(talk))) => visit.talk(input, talk, Some(reason), is_due),
-            (Reason::Idle, ..) => match visit.converse(input) {
-                // That was its last chance.
-                Step::Park(Reason::Idle, ..) if is_due => Step::Close,
-                step => step,
-            },
-            (Reason::Head, true, _) => visit.refuse(RequestError::Timeout),
-            (Reason::Head, false, _) => {
-                visit.is_same_head = true;
-                visit.converse(input)
-            }
-            (Reason::Write, false, Some(Then::Send(output))) => match visit.send_rest(input, output) {
-                Step::Next => visit.converse(input),
-                step => step,
-            },
-            (Reason::Linger, false, _) => visit.discard(Until::AsBefore),
-            (Reason::Delay, true, Some(then)) => visit.after_delay(input, then),
-            // The client has gone, or its time is over.
-            _ => Step::Close,
-        }
-    });
+/// Serves a connection that has just been accepted, whose request is mostly there already.
+pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection<TcpStream>) {
+    resume(server, desk, Taken { connection, reason: Reason::Idle, is_due: false, payload: None });
 }
 
-/// Works on a connection and then does with it what came of that.
-fn visit(
-    server: &'static Server,
-    desk: &mut Desk,
-    connection: Connection<TcpStream>,
-    work: impl FnOnce(&mut Visit<'_>, &mut Input) -> Step,
-) {
+/// Goes on with a connection that was parked, and then does with it what came of that.
+pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, Paused>) {
+    let Taken { connection, reason, is_due, payload } = taken;
     // Out of the desk while requests borrow from it.
     let mut input = std::mem::take(&mut desk.input);
     input.clear();
     desk.behind.clear();
-    let (stream, since) = (&connection.socket, Instant::now());
-    let mut visit = Visit { server, desk, stream, used: 0, place: None, is_same_head: false, since };
-    let mut step = work(&mut visit, &mut input);
+    let mut visit = Visit {
+        server,
+        desk,
+        stream: &connection.socket,
+        used: 0,
+        place: None,
+        is_same_head: false,
+        since: Instant::now(),
+    };
+    let mut step = visit.go_on(&mut input, reason, is_due, payload);
     if matches!(step, Step::Linger) {
-        finish_sending(stream);
+        finish_sending(&connection.socket);
         step = visit.discard(Until::Deadline(Instant::now() + LINGER_TIMEOUT));
     }
     desk.input = input;
@@ -146,10 +116,10 @@ fn park(
     connection: Connection<TcpStream>,
     reason: Reason,
     until: Until,
-    paused: Option<Paused>,
+    paused: Option<Box<Paused>>,
 ) {
-    let held = paused.as_ref().map_or(0, Paused::held);
-    match server.lot.park(connection, reason, until, paused.map(Box::new), held) {
+    let held = paused.as_ref().map_or(0, |paused| paused.held());
+    match server.lot.park(connection, reason, until, paused, held) {
         Ok(evicted) => evicted.iter().for_each(|_| server.turned_away(TurnedAway::Bytes)),
         Err(gone) => drop(gone),
     }
@@ -169,6 +139,37 @@ fn wake_drain(server: &Server) {
 }
 
 impl Visit<'_> {
+    /// Goes on with what a connection was doing when it was parked.
+    fn go_on(&mut self, input: &mut Input, reason: Reason, is_due: bool, payload: Option<Box<Paused>>) -> Step {
+        let then = payload.map(|paused| {
+            let Paused { input: received, since, then } = *paused;
+            input.restore(&received);
+            self.since = since;
+            then
+        });
+        match (reason, is_due, then) {
+            (_, _, Some(Then::Talk(talk))) => self.talk(input, talk, Some(reason), is_due),
+            (Reason::Idle, ..) => match self.converse(input) {
+                // That was its last chance.
+                Step::Park(Reason::Idle, ..) if is_due => Step::Close,
+                step => step,
+            },
+            (Reason::Head, true, _) => self.refuse(RequestError::Timeout),
+            (Reason::Head, false, _) => {
+                self.is_same_head = true;
+                self.converse(input)
+            }
+            (Reason::Write, false, Some(Then::Send(output))) => match self.send_rest(input, output) {
+                Step::Next => self.converse(input),
+                step => step,
+            },
+            (Reason::Linger, false, _) => self.discard(Until::AsBefore),
+            (Reason::Delay, true, Some(then)) => self.after_delay(input, then),
+            // The client has gone, or its time is over.
+            _ => Step::Close,
+        }
+    }
+
     /// Requests and answers, until there is nothing to do at once.
     fn converse(&mut self, input: &mut Input) -> Step {
         let mut served = 0;
@@ -221,11 +222,12 @@ impl Visit<'_> {
             return Step::Park(Reason::Idle, Until::IdleSince(Instant::now()), None);
         }
         let until = if self.is_same_head { Until::AsBefore } else { Until::Deadline(Instant::now() + HEAD_TIMEOUT) };
-        Step::Park(Reason::Head, until, Some(self.paused(input.unused(), Then::Read)))
+        self.pause(Reason::Head, until, &[input.unused()], Then::Read)
     }
 
-    pub(super) fn paused(&self, input: &[u8], then: Then) -> Paused {
-        Paused { input: input.to_vec(), since: self.since, then }
+    /// Waits, and keeps what has been received, in pieces, and what comes then.
+    pub(super) fn pause(&self, reason: Reason, until: Until, received: &[&[u8]], then: Then) -> Step {
+        Step::Park(reason, until, Some(Box::new(Paused { input: received.concat(), since: self.since, then })))
     }
 
     /// Goes on with the request at the start of the input, whose delay is over.
@@ -262,19 +264,15 @@ impl Visit<'_> {
     fn send_rest(&mut self, input: &Input, mut output: Output) -> Step {
         match output.send(self.stream) {
             Ok(true) => output.after.into(),
-            Ok(false) => {
-                Step::Park(Reason::Write, Until::AsBefore, Some(self.paused(input.unused(), Then::Send(output))))
-            }
+            Ok(false) => self.pause(Reason::Write, Until::AsBefore, &[input.unused()], Then::Send(output)),
             Err(_) => Step::Close,
         }
     }
 
     /// Throws away what comes until the client closes or its time is over.
-    pub(super) fn discard(&mut self, until: Until) -> Step {
-        let scratch = &mut self.desk.output;
-        scratch.resize(DISCARDED, 0);
+    pub(super) fn discard(&self, until: Until) -> Step {
         for _ in 0..TURN {
-            match receive(self.stream, scratch) {
+            match receive(self.stream, &mut [0; DISCARDED]) {
                 Ok(0) => return Step::Close,
                 Ok(_) => {}
                 Err(ErrorKind::WouldBlock) => break,

@@ -6,7 +6,7 @@ use super::connection::{Step, Visit};
 use super::content::{Content, Unread};
 use super::crew::SlowPermit;
 use super::desk::Desk;
-use super::paused::{Paused, Then};
+use super::paused::Then;
 use super::places::Place;
 use super::queues::Until;
 use super::reason::Reason;
@@ -53,7 +53,7 @@ impl Visit<'_> {
             Verdict::Delayed(delay, decision, place) => {
                 self.desk.body = body;
                 let until = Until::Deadline(self.since + delay);
-                return Step::Park(Reason::Delay, until, Some(self.paused(bytes, Then::Handle(decision, place))));
+                return self.pause(Reason::Delay, until, &[bytes], Then::Handle(decision, place));
             }
             Verdict::Refused(response) => (Decision::default(), Outcome::Respond(response)),
             Verdict::Decided(decision) => {
@@ -188,9 +188,8 @@ impl Visit<'_> {
             // The head is met again when the wait is over; its content has been read.
             (Outcome::Wait(delay, response, held), Some(place)) => {
                 let until = Until::Deadline(Instant::now() + delay);
-                let input = [head_bytes, content.rest, self.desk.behind.unused()].concat();
-                let then = Then::Answer(closes(response), held, place);
-                Step::Park(Reason::Delay, until, Some(Paused { input, since: self.since, then }))
+                let received = [head_bytes, content.rest, self.desk.behind.unused()];
+                self.pause(Reason::Delay, until, &received, Then::Answer(closes(response), held, place))
             }
             (Outcome::Hang, _) => Step::Park(Reason::Hang, Until::ItCloses, None),
             (Outcome::Drop, _) => Step::Linger,
@@ -219,9 +218,8 @@ impl Visit<'_> {
         match sent {
             Ok(None) => after.into(),
             Ok(Some(output)) => {
-                let input = [rest, self.desk.behind.unused()].concat();
                 let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
-                Step::Park(Reason::Write, until, Some(Paused { input, since: self.since, then: Then::Send(output) }))
+                self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(output))
             }
             Err(_) => Step::Close,
         }

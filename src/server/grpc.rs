@@ -224,7 +224,7 @@ impl Visit<'_> {
 
     fn park_with(&self, input: &Input, mut talk: Talk, reason: Reason, until: Until) -> Step {
         talk.shrink();
-        Step::Park(reason, until, Some(self.paused(input.unused(), Then::Talk(talk))))
+        self.pause(reason, until, &[input.unused()], Then::Talk(talk))
     }
 }
 

@@ -33,16 +33,16 @@ const RESERVED_FILES: u64 = 48;
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until a signal or a rule ends it; returns the exit status.
-pub fn serve(mut config: Config) -> i32 {
+pub fn serve(config: &'static mut Config) -> i32 {
     let (started, started_at) = (Instant::now(), SystemTime::now());
     let rules = std::mem::take(&mut config.rules);
     sys::block_signals();
     // Unless a rule comes before it, listening is the first thing to do: from then on the kernel accepts for us.
     let open = |config: &Config| listener::open(config.port, config.bind);
     let has_start = rules.iter().any(|rule| rule.target == Target::Start);
-    let opened_early = (!has_start).then(|| open(&config));
+    let config: &'static Config = config;
+    let opened_early = (!has_start).then(|| open(config));
     ending::install_panic_hook();
-    let config: &'static Config = Box::leak(Box::new(config));
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
     let is_oom = |rule: &Rule| rule.effect == Effect::Crash(CrashKind::Oom);
     if rules.iter().any(is_oom) && !sys::has_memory_limit() {

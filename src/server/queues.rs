@@ -193,8 +193,12 @@ impl<S, P> Queues<S, P> {
     /// Delays stay in their heap when clients leave before they are due.
     fn forget_old_delays(&mut self) {
         if self.delays.len() > 2 * self.max {
-            let slots = &self.slots;
-            self.delays.retain(|Reverse((_, key, generation))| slots[*key as usize].generation == *generation);
+            for delay in std::mem::take(&mut self.delays).into_vec() {
+                let Reverse((_, key, generation)) = delay;
+                if self.slots[key as usize].generation == generation {
+                    self.delays.push(delay);
+                }
+            }
         }
     }
 
@@ -218,25 +222,34 @@ impl<S, P> Queues<S, P> {
                 return self.take(key, true);
             }
         }
-        let due = self.oldest(now).find(|&(_, due)| due <= now);
-        due.and_then(|(key, _)| self.take(key, true))
+        let (due, key) = self.first(now)?;
+        if due <= now { self.take(key, true) } else { None }
     }
 
     /// When the next one is due.
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
-        let delayed = self.delays.peek().map(|&Reverse((due, ..))| due);
-        self.oldest(now).map(|(_, due)| due).chain(delayed).min()
+        let first = self.first(now).map(|(due, _)| due);
+        match self.delays.peek() {
+            Some(&Reverse((delayed, ..))) if first.is_none_or(|first| delayed < first) => Some(delayed),
+            _ => first,
+        }
     }
 
-    /// The oldest of each queue that nobody has in hand, and when it is due. All that is hung is due when the server closes.
-    fn oldest(&self, now: Instant) -> impl Iterator<Item = (u32, Instant)> {
-        IN_ORDER.into_iter().filter_map(move |reason| {
-            let key = self.oldest_parked(reason)?;
-            match reason {
-                Reason::Hang => self.is_closing.then_some((key, now)),
-                _ => Some((key, self.due(key, reason))),
+    /// Who is due first of the oldest of each queue, and when. All that is hung is due when the server closes.
+    fn first(&self, now: Instant) -> Option<(Instant, u32)> {
+        let mut first: Option<(Instant, u32)> = None;
+        for reason in IN_ORDER {
+            let Some(key) = self.oldest_parked(reason) else { continue };
+            let due = match reason {
+                Reason::Hang if !self.is_closing => continue,
+                Reason::Hang => now,
+                _ => self.due(key, reason),
+            };
+            if first.is_none_or(|(before, _)| due < before) {
+                first = Some((due, key));
             }
-        })
+        }
+        first
     }
 
     fn due(&self, key: u32, reason: Reason) -> Instant {

@@ -102,7 +102,7 @@ fn the_list_is_a_plan_and_json_by_accept() {
 fn methods_and_kill() {
     let server = Server::start(&[]);
     for (method, target, allow) in [
-        ("PATCH", "/faults", "GET, HEAD, PUT, POST, DELETE, OPTIONS"),
+        ("PATCH", "/faults", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
         ("GET", "/faults/1", "DELETE, OPTIONS"),
         ("GET", "/infect", "POST, OPTIONS"),
         ("GET", "/cure", "POST, OPTIONS"),

@@ -427,7 +427,7 @@ fn options_elsewhere_names_the_methods() {
         ("/crash", 204, Some("GET, POST, OPTIONS")),
         ("/kill", 204, Some("POST, OPTIONS")),
         ("/echo", 204, Some("POST, OPTIONS")),
-        ("/faults", 204, Some("GET, HEAD, PUT, POST, DELETE, OPTIONS")),
+        ("/faults", 204, Some("GET, HEAD, POST, PUT, DELETE, OPTIONS")),
         ("/faults/1", 204, Some("DELETE, OPTIONS")),
         ("/resolve", 204, Some("GET, HEAD, OPTIONS")),
         ("/ip", 503, Some("GET, HEAD, OPTIONS")),
