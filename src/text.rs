@@ -204,6 +204,19 @@ pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
     }
 }
 
+/// Where a word stands in a list of words with blanks between them. (Such a list is one text; a table of texts costs 40 bytes
+/// a cell, for the place that each is loaded at.)
+#[inline(never)]
+pub fn place(words: &str, word: &[u8]) -> Option<usize> {
+    words.split(' ').position(|known| known.as_bytes() == word)
+}
+
+/// The word at a place in such a list.
+#[inline(never)]
+pub fn word(words: &str, at: usize) -> &str {
+    words.split(' ').nth(at).unwrap_or_default()
+}
+
 /// Where a byte stands first. Eight at a time, since every head is searched for the ends of its lines.
 pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -283,6 +296,14 @@ mod tests {
             let address = SocketAddr::new(address, 80);
             assert_eq!(written(|out| socket_address(out, address)), address.to_string());
         }
+    }
+
+    #[test]
+    fn words_have_their_places() {
+        for (at, name) in ["a", "bc", "d"].into_iter().enumerate() {
+            assert_eq!((word("a bc d", at), place("a bc d", name.as_bytes())), (name, Some(at)));
+        }
+        assert_eq!((word("a bc d", 3), place("a bc d", b"b"), place("a bc d", b"")), ("", None, None));
     }
 
     #[test]

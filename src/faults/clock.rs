@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, LiveRule, Try};
-use super::rule::{Effect, Rule, Target};
+use super::rule::{Effect, Rule, Target, nanoseconds};
 
 /// What the listening socket does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,7 +48,7 @@ impl Rule {
     /// The number, from 1, of the window that opened last; `None` before the first.
     fn window_at(&self, elapsed: Duration) -> Option<u64> {
         let inside = elapsed.checked_sub(self.after.unwrap_or_default())?;
-        let windows = self.every.map_or(0, |every| (inside.as_nanos() / every.as_nanos()) as u64);
+        let windows = self.every.map_or(0, |every| nanoseconds(inside) / nanoseconds(every));
         Some(windows + 1)
     }
 
@@ -57,7 +57,7 @@ impl Rule {
         let after = self.after.unwrap_or_default();
         let Some(window) = self.window_at(elapsed) else { return Some(after) };
         let every = self.every.unwrap_or_default();
-        let opened = after + Duration::from_nanos(every.as_nanos() as u64 * (window - 1)); // Not above `elapsed`.
+        let opened = after + Duration::from_nanos(nanoseconds(every) * (window - 1)); // Not above `elapsed`.
         let shuts = self.length.map(|length| opened + length).filter(|&shuts| shuts > elapsed);
         shuts.or_else(|| self.every.map(|_| opened + every))
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::Check;
 use super::dice::Draw;
 use super::plan::MAX_RULES;
-use super::rule::{Effect, Rule, Target};
+use super::rule::{Effect, Rule, Target, nanoseconds};
+use crate::text;
 
 /// What rules can see of a request.
 #[derive(Clone, Copy, Debug)]
@@ -115,16 +116,16 @@ impl LiveRule {
 }
 
 /// All hits there have been, by target and effect; rules come and go.
-static HITS: [[AtomicU64; Effect::NAMES.len()]; Target::NAMES.len()] =
-    [const { [const { AtomicU64::new(0) }; Effect::NAMES.len()] }; Target::NAMES.len()];
+static HITS: [[AtomicU64; Effect::KINDS]; Target::KINDS] =
+    [const { [const { AtomicU64::new(0) }; Effect::KINDS] }; Target::KINDS];
 
 /// Visits the names of target and effect and the count of all hits that there have been.
 pub fn each_hit(mut visit: impl FnMut(&'static str, &'static str, u64)) {
-    for (row, target) in HITS.iter().zip(Target::NAMES) {
-        for (hits, effect) in row.iter().zip(Effect::NAMES) {
+    for (target, row) in HITS.iter().enumerate() {
+        for (effect, hits) in row.iter().enumerate() {
             let hits = hits.load(Ordering::Relaxed);
             if hits > 0 {
-                visit(target, effect, hits);
+                visit(text::word(Target::NAMES, target), text::word(Effect::NAMES, effect), hits);
             }
         }
     }
@@ -158,7 +159,7 @@ pub struct Engine {
 
 /// A plan, replaced as a whole.
 struct Plan {
-    rules: Arc<[Arc<LiveRule>]>,
+    rules: Arc<Vec<Arc<LiveRule>>>,
     /// The number of the next rule.
     next: u32,
 }
@@ -170,7 +171,7 @@ pub struct TooMany;
 impl Engine {
     /// An engine with these rules on the pod of that name; their time runs from `now`.
     pub fn new(seed: u64, pod: &str, rules: Vec<Rule>, now: Instant) -> Self {
-        let plan = Plan { rules: Arc::new([]), next: 1 };
+        let plan = Plan { rules: Arc::default(), next: 1 };
         let pod = pod.to_owned();
         let engine = Self { seed, pod, start: now, watches_requests: AtomicBool::new(false), plan: Mutex::new(plan) };
         let mut plan = engine.lock();
@@ -188,7 +189,7 @@ impl Engine {
     }
 
     /// The rules that stand now.
-    pub fn rules(&self) -> Arc<[Arc<LiveRule>]> {
+    pub fn rules(&self) -> Arc<Vec<Arc<LiveRule>>> {
         Arc::clone(&self.lock().rules)
     }
 
@@ -200,7 +201,7 @@ impl Engine {
                 number: plan.next,
                 rule,
                 is_here,
-                since: AtomicU64::new(self.since_start(now).as_nanos() as u64),
+                since: AtomicU64::new(nanoseconds(self.since_start(now))),
                 tried: AtomicU64::new(0),
                 hits: AtomicU64::new(0),
                 window: AtomicU64::new(0),
@@ -211,7 +212,7 @@ impl Engine {
         let is_watching =
             |live: &Arc<LiveRule>| matches!(live.rule.target, Target::Check(_) | Target::App | Target::Path(..));
         self.watches_requests.store(kept.iter().any(is_watching), Ordering::Release);
-        plan.rules = kept.into();
+        plan.rules = Arc::new(kept);
     }
 
     /// Replaces the plan; numbers begin at 1 again.
@@ -233,9 +234,14 @@ impl Engine {
     }
 
     /// Removes the rules that `goes` picks, and says whether there were any. What stays keeps its counts.
-    pub fn remove(&self, goes: impl Fn(&LiveRule) -> bool) -> bool {
+    pub fn remove(&self, goes: &dyn Fn(&LiveRule) -> bool) -> bool {
         let mut plan = self.lock();
-        let kept: Vec<_> = plan.rules.iter().filter(|live| !goes(live)).cloned().collect();
+        let mut kept = Vec::new();
+        for live in plan.rules.iter() {
+            if !goes(live) {
+                kept.push(Arc::clone(live));
+            }
+        }
         let is_any = kept.len() < plan.rules.len();
         self.append(&mut plan, kept, Vec::new(), Instant::now());
         is_any
@@ -243,8 +249,9 @@ impl Engine {
 
     /// Lets the time of all rules run from `now`: listening has begun.
     pub fn restart_clock(&self, now: Instant) {
+        let since = nanoseconds(self.since_start(now));
         for live in self.rules().iter() {
-            live.since.store(self.since_start(now).as_nanos() as u64, Ordering::Relaxed);
+            live.since.store(since, Ordering::Relaxed);
         }
     }
 
@@ -370,13 +377,13 @@ mod tests {
         let numbers = || engine.rules().iter().map(|live| (live.number, live.counts().0)).collect::<Vec<_>>();
         assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
         assert_eq!(numbers(), [(1, 1), (2, 0), (3, 0)]);
-        assert!(engine.remove(|live| live.number == 3) && !engine.remove(|live| live.number == 3));
+        assert!(engine.remove(&|live| live.number == 3) && !engine.remove(&|live| live.number == 3));
         assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
         assert_eq!(numbers(), [(1, 1), (2, 0), (4, 0)], "a number is not used again");
         assert_eq!(engine.add(vec![flaky("10%"); 62], now), Err(TooMany));
         engine.replace(vec![flaky("20%")], now);
         assert_eq!(numbers(), [(1, 0)]);
-        assert!(engine.remove(|_| true) && engine.decide(HEALTHZ, now).hits.is_empty());
+        assert!(engine.remove(&|_| true) && engine.decide(HEALTHZ, now).hits.is_empty());
     }
 
     #[test]

@@ -45,216 +45,281 @@ impl PlanError {
     }
 }
 
-const TARGETS: [&str; 10] =
-    ["start", "health", "live", "ready", "startup", "app", "listen", "process", "term", "a path such as /api*"];
-const KINDS: [&str; 4] = ["abort", "segv", "trap", "oom"];
+/// What a rule begins with, as an error lists it.
+const TARGETS: &str = "start health live ready startup app listen process term /path";
+/// What stands behind the effect; a rule may have some of them.
+const QUALIFIERS: &str = "after for every times pods";
 const DURATION: &str = "a duration such as 1.5s or 1m30s, at most 30 days";
 /// What is odd about a plan that is not empty and has no rule: most likely its newlines were lost on the way.
 pub const NO_RULE: &str = "no rule in it: a # drops the rest of its line (are its newlines still there?)";
-/// A rule here would take away the cure.
-const CURES: [&[u8]; 3] = [b"/faults", b"/infect", b"/cure"];
 
-/// A word and where it stands.
-#[derive(Clone, Copy)]
-struct Word<'p> {
-    text: &'p [u8],
-    line: u32,
-    column: u32,
-}
-
-impl Word<'_> {
-    #[inline(never)] // Errors are made in twenty places.
-    fn error(&self, expected: &str) -> PlanError {
-        PlanError { line: self.line, column: self.column, word: self.text.to_vec(), expected: expected.to_owned() }
-    }
-
-    /// An error that lists the words that could stand here, and the one that was probably meant.
-    fn none_of(&self, what: &str, words: &[&str]) -> PlanError {
-        let mut expected = what.as_bytes().to_vec();
-        for (at, word) in words.iter().enumerate() {
-            let before = if at == 0 {
-                " "
-            } else if at + 1 == words.len() {
-                " or "
-            } else {
-                ", "
-            };
-            text::put_all(&mut expected, &[before, word]);
-        }
-        if let Some(meant) = words.iter().find(|word| is_one_edit_away(self.text, word.as_bytes())) {
-            text::put_all(&mut expected, &["; did you mean ", meant, "?"]);
-        }
-        self.error(&text::into_string(expected))
-    }
-}
-
-/// Whether one letter more, less, other or swapped with its neighbour turns one word into the other.
-fn is_one_edit_away(a: &[u8], b: &[u8]) -> bool {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    let same = short.iter().zip(long).take_while(|(a, b)| a == b).count();
-    let (short, long) = (&short[same..], &long[same..]);
-    match (short, long) {
-        ([], []) => false,
-        ([a, b, ..], [c, d, ..]) if a == d && b == c && short[2..] == long[2..] => true,
-        _ if short.len() == long.len() => short[1..] == long[1..],
-        _ => *short == long[1..],
-    }
-}
-
-/// The words of one rule, read one by one.
-struct Words<'w, 'p> {
-    words: &'w [Word<'p>],
-    /// Where the rule ends.
-    end: Word<'p>,
-}
-
-impl<'p> Words<'_, 'p> {
-    fn peek(&self) -> Option<Word<'p>> {
-        self.words.first().copied()
-    }
-
-    #[inline(never)]
-    fn next(&mut self) -> Option<Word<'p>> {
-        let (&first, rest) = self.words.split_first()?;
-        self.words = rest;
-        Some(first)
-    }
-
-    /// The next word as `parse` reads it; anything else, or nothing, is an error.
-    fn parsed<T>(&mut self, expected: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, PlanError> {
-        let word = self.next().unwrap_or(self.end);
-        parse(word.text).ok_or_else(|| word.error(expected))
-    }
-}
-
+/// Reads a plan.
 pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
+    let mut reader = Reader { plan, at: 0, start: 0, expected: String::new() };
     let mut rules = Vec::new();
-    let mut words = Vec::new();
-    for (line, content) in (1..).zip(plan.split(|&byte| byte == b'\n')) {
-        let content = content.strip_suffix(b"\r").unwrap_or(content);
-        let comment = content.iter().position(|&byte| byte == b'#').unwrap_or(content.len());
-        let mut column = 1;
-        for segment in content[..comment].split(|&byte| byte == b';') {
-            words.clear();
-            let mut at = column;
-            for text in segment.split(|&byte| byte == b' ' || byte == b'\t') {
-                if !text.is_empty() {
-                    words.push(Word { text, line, column: at });
-                }
-                at += text.len() as u32 + 1;
-            }
-            column += segment.len() as u32 + 1;
-            if let Some(&first) = words.first() {
-                if rules.len() == MAX_RULES {
-                    return Err(first.error("at most 64 rules"));
-                }
-                rules.push(rule(Words { words: &words, end: Word { text: b"", line, column: column - 1 } })?);
-            }
+    while reader.is_at_rule() {
+        let mut rule = Rule::new(Target::App, Effect::Hang);
+        let read = if rules.len() == MAX_RULES {
+            reader.next();
+            reader.fail("at most 64 rules")
+        } else {
+            reader.rule(&mut rule)
+        };
+        if read.is_none() {
+            return Err(reader.error());
         }
+        rules.push(rule);
     }
     Ok(rules)
 }
 
-fn rule(mut words: Words<'_, '_>) -> Result<Rule, PlanError> {
-    let target = target(words.next().unwrap_or(words.end))?;
-    let effect = effect(&target, &mut words)?;
-    let mut rule = Rule::new(target, effect);
-    while let Some(word) = words.next() {
-        qualifier(&mut rule, word, &mut words)?;
+/// Whether one letter more, less, other or swapped with its neighbour turns one word into the other.
+fn is_one_edit_away(a: &[u8], b: &[u8]) -> bool {
+    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[head..], &b[head..]);
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - tail], &b[..b.len() - tail]) {
+        ([_], [] | [_]) | ([], [_]) => true,
+        ([a, b], [c, d]) => a == d && b == c,
+        _ => false,
     }
-    match (rule.every, rule.length) {
-        (Some(_), None) if rule.takes_length() => Err(words.end.error("for, since the rule has every")),
-        (Some(every), Some(length)) if length >= every => {
-            Err(words.end.error("for to be shorter than every, or its window never shuts"))
+}
+
+/// Reads a plan word by word. The first thing that is wrong ends the reading; it is where the last word begins.
+struct Reader<'p> {
+    plan: &'p [u8],
+    /// Where the next word is looked for.
+    at: usize,
+    /// Where the word that was read last begins.
+    start: usize,
+    /// What should have been there instead.
+    expected: String,
+}
+
+impl<'p> Reader<'p> {
+    /// The byte that comes next; a newline at the end, and for the CR before a newline.
+    fn peek(&self) -> u8 {
+        match self.plan.get(self.at..).unwrap_or_default() {
+            [] | [b'\r'] | [b'\r', b'\n', ..] => b'\n',
+            [byte, ..] => *byte,
         }
-        _ => Ok(rule),
     }
-}
 
-fn target(word: Word<'_>) -> Result<Target, PlanError> {
-    if let Some(check) = Check::ALL.into_iter().find(|check| check.name().as_bytes() == word.text) {
-        return Ok(Target::Check(check));
+    /// Goes to the first word of the next rule, over comments; whether there is one.
+    fn is_at_rule(&mut self) -> bool {
+        let mut is_comment = false;
+        while self.at < self.plan.len() {
+            match self.peek() {
+                b'\n' => is_comment = false,
+                b'#' => is_comment = true,
+                b';' | b' ' | b'\t' => {}
+                _ if !is_comment => return true,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        false
     }
-    match word.text {
-        b"start" => Ok(Target::Start),
-        b"app" => Ok(Target::App),
-        b"listen" => Ok(Target::Listen),
-        b"process" => Ok(Target::Process),
-        b"term" => Ok(Target::Term),
-        [b'/', ..] => path(word),
-        _ => Err(word.none_of("a target:", &TARGETS)),
-    }
-}
 
-fn path(word: Word<'_>) -> Result<Target, PlanError> {
-    if !word.text.iter().all(u8::is_ascii_graphic) {
-        return Err(word.error("a path of visible ASCII, as requests spell it"));
+    /// The next word of the rule; an empty one at its end.
+    #[inline(never)]
+    fn next(&mut self) -> &'p [u8] {
+        while matches!(self.peek(), b' ' | b'\t') {
+            self.at += 1;
+        }
+        self.start = self.at;
+        while !matches!(self.peek(), b' ' | b'\t' | b';' | b'#' | b'\n') {
+            self.at += 1;
+        }
+        &self.plan[self.start..self.at]
     }
-    if let Some(prefix) = word.text.strip_suffix(b"*") {
-        return Ok(Target::Path(prefix.to_vec(), true));
+
+    /// Says what should have been in place of the word that was read last.
+    #[inline(never)]
+    fn fail<T>(&mut self, expected: &str) -> Option<T> {
+        self.expected = expected.to_owned();
+        None
     }
-    let is_cure = |cure: &&[u8]| word.text.strip_prefix(*cure).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
-    if CURES.iter().any(is_cure) {
-        return Err(word.error("another path: a rule here would take away the cure"));
+
+    /// The same, with the words that could stand there, and the one that was probably meant.
+    #[inline(never)]
+    fn none_of<T>(&mut self, what: &str, words: &str) -> Option<T> {
+        let (mut expected, mut hint) = (what.as_bytes().to_vec(), String::new());
+        let (word, last) = (&self.plan[self.start..self.at], words.rsplit(' ').next());
+        for known in words.split(' ') {
+            let before = match Some(known) {
+                _ if expected.len() == what.len() => " ",
+                known if known == last => " or ",
+                _ => ", ",
+            };
+            text::put_all(&mut expected, &[before, known]);
+            if hint.is_empty() && is_one_edit_away(word, known.as_bytes()) {
+                hint = text::joined(&["; did you mean ", known, "?"]);
+            }
+        }
+        self.expected = text::into_string(expected) + &hint;
+        None
     }
-    Ok(Target::Path(word.text.to_vec(), false))
+
+    /// What was wrong, and where.
+    fn error(&mut self) -> PlanError {
+        let before = &self.plan[..self.start];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        PlanError {
+            line: line as u32,
+            column: (1 + self.start - line_start) as u32,
+            word: self.plan[self.start..self.at].to_vec(),
+            expected: std::mem::take(&mut self.expected),
+        }
+    }
+
+    fn rule(&mut self, rule: &mut Rule) -> Option<()> {
+        rule.target = self.target()?;
+        rule.effect = self.effect(&rule.target)?;
+        while let word @ [first, ..] = self.next() {
+            self.qualifier(rule, word, first.is_ascii_digit())?;
+        }
+        match (rule.every, rule.length) {
+            (Some(_), None) if rule.takes_length() => self.fail("for, since the rule has every"),
+            (Some(every), Some(length)) if length >= every => {
+                self.fail("for to be shorter than every, or its window never shuts")
+            }
+            _ => Some(()),
+        }
+    }
+
+    fn target(&mut self) -> Option<Target> {
+        let word = self.next();
+        if word.starts_with(b"/") {
+            return self.path(word);
+        }
+        Some(match text::place(Target::NAMES, word) {
+            Some(4) => Target::Start,
+            Some(5) => Target::App,
+            Some(6) => Target::Listen,
+            Some(7) => Target::Process,
+            Some(8) => Target::Term,
+            Some(at) if at < 4 => Target::Check(Check::ALL[at]),
+            _ => return self.none_of("a target:", TARGETS),
+        })
+    }
+
+    fn path(&mut self, word: &[u8]) -> Option<Target> {
+        if !word.iter().all(u8::is_ascii_graphic) {
+            return self.fail("a path of visible ASCII, as requests spell it");
+        }
+        if let Some(prefix) = word.strip_suffix(b"*") {
+            return Some(Target::Path(prefix.to_vec(), true));
+        }
+        let first = word[1..].split(|&byte| byte == b'/').next().unwrap_or_default();
+        if text::place("faults infect cure", first).is_some() {
+            return self.fail("another path: a rule here would take away the cure");
+        }
+        Some(Target::Path(word.to_vec(), false))
+    }
+
+    fn effect(&mut self, target: &Target) -> Option<Effect> {
+        let allowed = effects(target);
+        let word = self.next();
+        if text::place(allowed, word).is_none() {
+            return self.none_of("an effect for this target:", allowed);
+        }
+        let kind = text::place(Effect::NAMES, word);
+        // What has an argument reads it now; the status of `fail` may be left out.
+        Some(match kind.unwrap_or_default() {
+            0 => return self.status(target.failing_status()),
+            1 => {
+                let range = range(self.next());
+                let (shortest, longest) =
+                    range.or_else(|| self.fail("a duration such as 50ms, or a range such as 50ms..1s"))?;
+                Effect::Delay(shortest, longest)
+            }
+            2 => Effect::Hang,
+            3 => Effect::Drop,
+            4 => Effect::Reset,
+            5 => Effect::Close,
+            6 => Effect::Exit(self.number("an exit status, 0 to 255", b"", 0, 255)? as u8),
+            7 => {
+                let kind = CrashKind::parse(self.next());
+                Effect::Crash(kind.or_else(|| self.none_of("a kind:", CrashKind::NAMES))?)
+            }
+            8 => Effect::Cpu(self.number("whole percents of one core, 1% to 6400%", b"%", 1, 6400)?),
+            9 => {
+                let size = quantity::parse_size(self.next());
+                Effect::Mem(size.or_else(|| self.fail("a size such as 64Mi"))?)
+            }
+            _ => Effect::Ignore,
+        })
+    }
+
+    /// `fail` and the status behind it. A number without % there can only be meant as one.
+    fn status(&mut self, default: u16) -> Option<Effect> {
+        let before = self.at;
+        let word = self.next();
+        self.at = before;
+        if word.is_empty() || !word.iter().all(u8::is_ascii_digit) {
+            return Some(Effect::Fail(default));
+        }
+        Some(Effect::Fail(self.number("a status, 200 to 599, or a chance such as 40%", b"", 200, 599)? as u16))
+    }
+
+    /// The next word as a number with that unit.
+    #[inline(never)]
+    fn number(&mut self, expected: &str, unit: &[u8], least: u64, most: u64) -> Option<u32> {
+        let number = self.next().strip_suffix(unit).and_then(text::parse_decimal);
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number as u32),
+            None => self.fail(expected),
+        }
+    }
+
+    /// The next word as a duration.
+    #[inline(never)]
+    fn duration(&mut self, least: Duration) -> Option<Duration> {
+        let duration = quantity::parse_duration(self.next()).filter(|&duration| duration >= least);
+        duration.or_else(|| self.fail(DURATION))
+    }
+
+    fn qualifier(&mut self, rule: &mut Rule, word: &[u8], is_chance: bool) -> Option<()> {
+        let (start, allowed) = (self.start, rule.qualifiers());
+        if !is_chance && text::place(allowed, word).is_none() {
+            return self.none_of("a qualifier for this rule:", allowed);
+        }
+        let shortest = Duration::from_nanos(1);
+        let was_there = match text::place(QUALIFIERS, word) {
+            Some(0) => rule.after.replace(self.duration(Duration::ZERO)?).is_some(),
+            Some(1) => rule.length.replace(self.duration(shortest)?).is_some(),
+            Some(2) => rule.every.replace(self.duration(shortest)?).is_some(),
+            Some(3) => rule.times.replace(self.number("a number, 1 to 1000000000", b"", 1, 1_000_000_000)?).is_some(),
+            Some(_) => {
+                let pods = pods(self.next());
+                let pods = pods.or_else(|| self.fail("a share such as 33%, or a name with at most one *"))?;
+                rule.pods.replace(pods).is_some()
+            }
+            None => {
+                let chance = Percent::parse(word);
+                let chance = chance.or_else(|| self.fail("a chance such as 40% or 0.125%, or another qualifier"))?;
+                rule.chance.replace(chance).is_some()
+            }
+        };
+        if was_there {
+            (self.start, self.at) = (start, start + word.len());
+            return self.fail("each qualifier at most once");
+        }
+        Some(())
+    }
 }
 
 /// The effects that mean something for a target.
-fn effects(target: &Target) -> &'static [&'static str] {
+fn effects(target: &Target) -> &'static str {
     match target {
-        Target::Start => &["delay", "exit", "crash"],
-        Target::Check(_) | Target::App | Target::Path(..) => {
-            &["fail", "delay", "hang", "drop", "reset", "exit", "crash"]
-        }
-        Target::Listen => &["close", "hang"],
-        Target::Process => &["cpu", "mem", "exit", "crash"],
-        Target::Term => &["delay", "exit", "ignore"],
+        Target::Start => "delay exit crash",
+        Target::Check(_) | Target::App | Target::Path(..) => "fail delay hang drop reset exit crash",
+        Target::Listen => "close hang",
+        Target::Process => "cpu mem exit crash",
+        Target::Term => "delay exit ignore",
     }
-}
-
-fn effect(target: &Target, words: &mut Words<'_, '_>) -> Result<Effect, PlanError> {
-    let word = words.next().unwrap_or(words.end);
-    let allowed = effects(target);
-    if !allowed.iter().any(|name| name.as_bytes() == word.text) {
-        return Err(word.none_of("an effect for this target:", allowed));
-    }
-    Ok(match word.text {
-        b"fail" => Effect::Fail(match words.peek() {
-            // A number without % right behind `fail` can only be meant as its status.
-            Some(next) if next.text.iter().all(u8::is_ascii_digit) => {
-                words.parsed("a status, 200 to 599, or a chance such as 40%", status)?
-            }
-            _ => target.failing_status(),
-        }),
-        b"delay" => {
-            let (shortest, longest) = words.parsed("a duration such as 50ms, or a range such as 50ms..1s", range)?;
-            Effect::Delay(shortest, longest)
-        }
-        b"hang" => Effect::Hang,
-        b"drop" => Effect::Drop,
-        b"reset" => Effect::Reset,
-        b"close" => Effect::Close,
-        b"exit" => Effect::Exit(words.parsed("an exit status, 0 to 255", |word| number(word, 0, 255))? as u8),
-        b"crash" => {
-            let word = words.next().unwrap_or(words.end);
-            Effect::Crash(CrashKind::parse(word.text).ok_or_else(|| word.none_of("a kind:", &KINDS))?)
-        }
-        b"cpu" => {
-            let percent = |word: &[u8]| number(word.strip_suffix(b"%")?, 1, 6400);
-            Effect::Cpu(words.parsed("whole percents of one core, 1% to 6400%", percent)? as u32)
-        }
-        b"mem" => Effect::Mem(words.parsed("a size such as 64Mi", quantity::parse_size)?),
-        _ => Effect::Ignore,
-    })
-}
-
-fn number(word: &[u8], least: u64, most: u64) -> Option<u64> {
-    text::parse_decimal(word).filter(|number| (least..=most).contains(number))
-}
-
-fn status(word: &[u8]) -> Option<u16> {
-    number(word, 200, 599).map(|status| status as u16)
 }
 
 /// `D`, or `D..D` of which the first is not the larger.
@@ -270,49 +335,22 @@ pub fn range(word: &[u8]) -> Option<(Duration, Duration)> {
 impl Rule {
     /// Whether its window can shut by `for`: ends of the process happen when it opens, and have no length.
     fn takes_length(&self) -> bool {
-        let is_end = matches!(self.effect, Effect::Exit(_) | Effect::Crash(_));
-        !(self.target == Target::Start || self.target == Target::Process && is_end)
+        self.target != Target::Start && !self.ends_by_clock()
+    }
+
+    /// Whether it ends the process by the clock.
+    pub(super) fn ends_by_clock(&self) -> bool {
+        self.target == Target::Process && matches!(self.effect, Effect::Exit(_) | Effect::Crash(_))
     }
 
     /// The qualifiers that mean something for its target and effect.
-    fn qualifiers(&self) -> &'static [&'static str] {
+    fn qualifiers(&self) -> &'static str {
         match self.target {
-            Target::Start => &["N%", "pods"],
-            Target::Term => &["N%", "after", "for", "pods"],
-            _ if !self.takes_length() => &["N%", "after", "every", "times", "pods"],
-            _ => &["N%", "after", "for", "every", "times", "pods"],
+            Target::Start => "N% pods",
+            Target::Term => "N% after for pods",
+            _ if !self.takes_length() => "N% after every times pods",
+            _ => "N% after for every times pods",
         }
-    }
-}
-
-/// Puts a value where none is yet.
-fn once<T>(slot: &mut Option<T>, value: T, word: Word<'_>) -> Result<(), PlanError> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(word.error("each qualifier at most once")),
-    }
-}
-
-fn qualifier(rule: &mut Rule, word: Word<'_>, words: &mut Words<'_, '_>) -> Result<(), PlanError> {
-    let allowed = rule.qualifiers();
-    let is_chance = word.text.first().is_some_and(u8::is_ascii_digit);
-    if !is_chance && !allowed.iter().any(|name| name.as_bytes() == word.text) {
-        return Err(word.none_of("a qualifier for this rule:", allowed));
-    }
-    let positive = |word: &[u8]| quantity::parse_duration(word).filter(|duration| !duration.is_zero());
-    match word.text {
-        b"after" => once(&mut rule.after, words.parsed(DURATION, quantity::parse_duration)?, word),
-        b"for" => once(&mut rule.length, words.parsed(DURATION, positive)?, word),
-        b"every" => once(&mut rule.every, words.parsed(DURATION, positive)?, word),
-        b"times" => {
-            let times = words.parsed("a number, 1 to 1000000000", |word| number(word, 1, 1_000_000_000))?;
-            once(&mut rule.times, times as u32, word)
-        }
-        b"pods" => once(&mut rule.pods, words.parsed("a share such as 33%, or a name with at most one *", pods)?, word),
-        chance => match Percent::parse(chance) {
-            Some(percent) => once(&mut rule.chance, percent, word),
-            None => Err(word.error("a chance such as 40% or 0.125%, or another qualifier")),
-        },
     }
 }
 
@@ -370,7 +408,7 @@ mod tests {
                 1,
                 1,
                 "helth",
-                "a target: start, health, live, ready, startup, app, listen, process, term or a path such as /api*; did you mean health?",
+                "a target: start, health, live, ready, startup, app, listen, process, term or /path; did you mean health?",
             ),
             (
                 "app fail\n  health fial",
@@ -422,8 +460,7 @@ mod tests {
         assert_eq!(error.line(), "line 65, column 1: got \"app\", expected at most 64 rules");
     }
 
-    const TARGETS_TEXT: &str =
-        "a target: start, health, live, ready, startup, app, listen, process, term or a path such as /api*";
+    const TARGETS_TEXT: &str = "a target: start, health, live, ready, startup, app, listen, process, term or /path";
 
     #[test]
     fn one_edit() {

@@ -32,8 +32,9 @@ impl Target {
     }
 
     /// The kinds of targets; all paths are one.
-    pub const NAMES: [&str; 10] =
-        ["health", "live", "ready", "startup", "start", "app", "listen", "process", "term", "path"];
+    pub const NAMES: &str = "health live ready startup start app listen process term path";
+    /// How many they are.
+    pub const KINDS: usize = 10;
 
     /// Its place in [`Target::NAMES`].
     pub fn kind(&self) -> usize {
@@ -54,7 +55,7 @@ impl Target {
                 text::put(out, path);
                 text::put(out, if *is_prefix { b"*" } else { b"" });
             }
-            _ => text::put(out, Self::NAMES[self.kind()].as_bytes()),
+            _ => text::put(out, text::word(Self::NAMES, self.kind()).as_bytes()),
         }
     }
 }
@@ -73,21 +74,22 @@ pub enum CrashKind {
 }
 
 impl CrashKind {
-    const ALL: [(&'static str, Self); 4] =
-        [("abort", Self::Abort), ("segv", Self::Segv), ("trap", Self::Trap), ("oom", Self::Oom)];
+    /// Their names.
+    pub const NAMES: &str = "abort segv trap oom";
+    const ALL: [Self; 4] = [Self::Abort, Self::Segv, Self::Trap, Self::Oom];
 
     /// The kind of that name.
     pub fn parse(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|&(_, kind)| kind)
+        text::place(Self::NAMES, name).map(|at| Self::ALL[at])
     }
 
     pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].0
+        text::word(Self::NAMES, self as usize)
     }
 }
 
 /// What a rule does when it hits.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Answer with that status.
     Fail(u16),
@@ -115,8 +117,9 @@ pub enum Effect {
 
 impl Effect {
     /// Their first words.
-    pub const NAMES: [&str; 11] =
-        ["fail", "delay", "hang", "drop", "reset", "close", "exit", "crash", "cpu", "mem", "ignore"];
+    pub const NAMES: &str = "fail delay hang drop reset close exit crash cpu mem ignore";
+    /// How many they are.
+    pub const KINDS: usize = 11;
 
     /// Its place in [`Effect::NAMES`].
     pub fn kind(&self) -> usize {
@@ -137,10 +140,11 @@ impl Effect {
 
     /// Its first word.
     pub fn name(&self) -> &'static str {
-        Self::NAMES[self.kind()]
+        text::word(Self::NAMES, self.kind())
     }
 
-    fn write_argument(&self, out: &mut Vec<u8>, default_status: u16) {
+    /// Appends what stands behind its first word; a status only where it is not the default one.
+    pub(super) fn write_argument(&self, out: &mut Vec<u8>, default_status: u16) {
         match self {
             Self::Fail(status) if *status != default_status => text::decimal(out, u64::from(*status)),
             Self::Delay(shortest, longest) => {
@@ -151,7 +155,7 @@ impl Effect {
                 }
             }
             Self::Exit(code) => text::decimal(out, u64::from(*code)),
-            Self::Crash(kind) => out.extend_from_slice(kind.name().as_bytes()),
+            Self::Crash(kind) => text::put(out, kind.name().as_bytes()),
             Self::Cpu(percent) => {
                 text::decimal(out, u64::from(*percent));
                 out.push(b'%');
@@ -172,6 +176,14 @@ pub enum Pods {
 }
 
 impl Pods {
+    /// Appends what stands behind `pods`.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Share(share) => share.write(out),
+            Self::Glob(glob) => text::put(out, glob),
+        }
+    }
+
     /// Whether a rule stands on the pod of that name. A share is decided by the name's hash, so the same pods are in
     /// at every start.
     pub fn include(&self, pod: &[u8]) -> bool {
@@ -186,6 +198,19 @@ impl Pods {
                 }
             },
         }
+    }
+}
+
+/// A time in nanoseconds: no rule's is longer than 30 days, and no process runs for the 584 years that 64 bits hold.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos())
+}
+
+/// Appends a time that is given, and what stands before it.
+pub(super) fn write_time(out: &mut Vec<u8>, before: &str, time: Option<Duration>) {
+    if let Some(time) = time {
+        text::put(out, before.as_bytes());
+        quantity::write_duration(out, time);
     }
 }
 
@@ -226,7 +251,7 @@ impl Rule {
     pub fn is_open(&self, elapsed: Duration) -> bool {
         let Some(inside) = elapsed.checked_sub(self.after.unwrap_or_default()) else { return false };
         let inside = match self.every {
-            Some(every) => Duration::from_nanos((inside.as_nanos() % every.as_nanos()) as u64),
+            Some(every) => Duration::from_nanos(nanoseconds(inside) % nanoseconds(every)),
             None => inside,
         };
         self.length.is_none_or(|length| inside < length)
@@ -235,38 +260,26 @@ impl Rule {
     /// Appends the canonical spelling.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.target.write(out);
-        out.push(b' ');
-        text::put(out, self.effect.name().as_bytes());
-        let mut word = Vec::new();
-        self.effect.write_argument(&mut word, self.target.failing_status());
-        if !word.is_empty() {
-            out.push(b' ');
-            out.append(&mut word);
+        text::put_all(out, &[" ", self.effect.name(), " "]);
+        let length = out.len();
+        self.effect.write_argument(out, self.target.failing_status());
+        if out.len() == length {
+            out.pop();
         }
         if let Some(chance) = self.chance {
             out.push(b' ');
             chance.write(out);
         }
-        for (name, duration) in [(" after ", self.after), (" for ", self.length), (" every ", self.every)] {
-            if let Some(duration) = duration {
-                text::put(out, name.as_bytes());
-                quantity::write_duration(out, duration);
-            }
-        }
+        write_time(out, " after ", self.after);
+        write_time(out, " for ", self.length);
+        write_time(out, " every ", self.every);
         if let Some(times) = self.times {
             text::put(out, b" times ");
             text::decimal(out, u64::from(times));
         }
-        match &self.pods {
-            None => {}
-            Some(Pods::Share(share)) => {
-                text::put(out, b" pods ");
-                share.write(out);
-            }
-            Some(Pods::Glob(glob)) => {
-                text::put(out, b" pods ");
-                text::put(out, glob);
-            }
+        if let Some(pods) = &self.pods {
+            text::put(out, b" pods ");
+            pods.write(out);
         }
     }
 

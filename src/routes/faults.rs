@@ -17,7 +17,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let refused = match request.head.method {
         Method::Put | Method::Post => change(request, engine),
         Method::Delete => {
-            engine.remove(|_| true);
+            engine.remove(&|_| true);
             None
         }
         _ => return list(request, engine),
@@ -53,7 +53,9 @@ fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
 pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
     let number = text::parse_decimal(super::argument(request));
     match number {
-        Some(number) if state.engine.remove(|live| u64::from(live.number) == number) => changed(request, &state.engine),
+        Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => {
+            changed(request, &state.engine)
+        }
         _ => Outcome::Respond(Response::error(404, "no rule has this number")),
     }
 }
@@ -76,7 +78,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
 
 /// `POST /cure`: no rule stands any more.
 pub(super) fn cure(request: &Request<'_>, state: &'static State) -> Outcome {
-    state.engine.remove(|_| true);
+    state.engine.remove(&|_| true);
     changed(request, &state.engine)
 }
 
