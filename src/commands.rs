@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, ConfigError, Lookup, SEEDED_START, VARIABLES, has_seeded_start, termination_message_path};
+use crate::config::{Config, ConfigError, Lookup, SEEDED_START, has_seeded_start, termination_message_path, variables};
 use crate::faults::explain::explain;
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::grpc::client;
@@ -102,7 +102,7 @@ const GAP: &str = "                       ";
 /// `--help`, made from the table that the parser reads.
 fn help() -> String {
     let mut out = USAGE_TEXT.as_bytes().to_vec();
-    for variable in VARIABLES {
+    for variable in variables() {
         text::put_all(&mut out, &["  ", variable.name]);
         out.resize(out.len() + GAP.len() - 2 - variable.name.len(), b' ');
         text::put_all(&mut out, &[variable.meaning, "\n"]);
@@ -124,11 +124,9 @@ fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
 fn config(lookup: Lookup<'_>) -> Result<&'static mut Config, i32> {
     ending::leave_message_at(termination_message_path(lookup));
     match Config::from_lookup(lookup) {
-        Ok(config) => Ok(Box::leak(Box::new(config))),
+        Ok(config) => Ok(Box::leak(config)),
         Err(ConfigError(lines)) => {
-            for line in &lines {
-                complain(&[line, "\n"]);
-            }
+            complain(&[&lines.join("\n"), "\n"]);
             ending::write_termination_message(&lines.join("; "));
             Err(USAGE)
         }
@@ -297,51 +295,36 @@ fn read_plan() -> Option<Vec<u8>> {
 fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> Result<i32, i32> {
     let (mut plan, mut pod) = (None, None);
     while let Some((&word, after)) = rest.split_first() {
-        rest = match (word, after) {
-            ("--pod", [name, after @ ..]) if pod.is_none() => {
-                pod = Some(*name);
-                after
-            }
-            (word, after) if plan.is_none() && (word == "-" || !word.starts_with('-')) => {
-                plan = Some(word);
-                after
-            }
+        rest = after;
+        match (word, after) {
+            ("--pod", [name, after @ ..]) if pod.is_none() => (pod, rest) = (Some(*name), after),
+            (word, _) if plan.is_none() && (word == "-" || !word.starts_with('-')) => plan = Some(word),
             _ => {
                 let expected = "[PLAN or -] [--pod NAME]; probes are the business of forecast";
                 return Err(bad_usage("check-faults", &[word], expected));
             }
-        };
+        }
     }
     let config = config(lookup)?;
     let pod = pod.map_or_else(|| identity::pod_name(config), str::to_owned);
-    let plan = match plan {
-        None => None,
-        Some("-") => match read_plan() {
-            Some(plan) => Some(plan),
-            None => return Err(bad_usage("standard input", &[], "a plan of at most 16 KiB")),
-        },
-        Some(plan) => Some(plan.as_bytes().to_vec()),
-    };
-    let rules = match &plan {
-        None => Ok(std::mem::take(&mut config.rules)),
-        Some(plan) => plan::parse(plan),
-    };
-    match rules {
-        Ok(rules) => {
-            print(&[&explain(&rules, &pod)]);
-            let warnings = &mut config.warnings;
-            if let Some(plan) = plan {
-                warnings.clear();
-                let is_seeded = config.seed.is_some() && has_seeded_start(&rules);
-                warnings.extend(is_seeded.then(|| SEEDED_START.to_owned()));
-                warnings.extend((rules.is_empty() && !plan.is_empty()).then(|| plan::NO_RULE.to_owned()));
-            }
-            warnings.iter().for_each(|warning| print(&["warning: ", warning, "\n"]));
-            Ok(0)
-        }
-        Err(error) => {
+    if let Some(plan) = plan {
+        let content = if plan == "-" { read_plan() } else { Some(plan.as_bytes().to_vec()) };
+        let plan = content.ok_or_else(|| bad_usage("standard input", &[], "a plan of at most 16 KiB"))?;
+        config.rules = plan::parse(&plan).map_err(|error| {
             complain(&[&error.line(), "\n"]);
-            Err(USAGE)
+            USAGE
+        })?;
+        config.warnings.clear();
+        if config.seed.is_some() && has_seeded_start(&config.rules) {
+            config.warnings.push(SEEDED_START.to_owned());
+        }
+        if config.rules.is_empty() && !plan.is_empty() {
+            config.warnings.push(plan::NO_RULE.to_owned());
         }
     }
+    print(&[&explain(&config.rules, &pod)]);
+    for warning in &config.warnings {
+        print(&["warning: ", warning, "\n"]);
+    }
+    Ok(0)
 }

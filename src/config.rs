@@ -4,17 +4,58 @@
 //! The environment is a lookup function, so that tests need none. All errors are found in one pass.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::faults::Check;
 use crate::faults::plan::{self, MAX_PLAN, MAX_RULES};
-use crate::faults::rule::{Effect, Rule, Target};
+use crate::faults::rule::{Rule, Target};
 use crate::observe::log::{Format, Requests};
 use crate::quantity::{self, Percent};
 use crate::resolve::policy::Allow;
 use crate::{sys, text};
 
+/// All of them, in the order of `--help`: name, form, default and meaning.
+const TABLE: &str = "\
+PORT|a port, 0 to 65535|80|port to listen on; 0: any free one; unset and 80 forbidden: 8080\n\
+BIND|an IP address||address to listen on; unset: every address, IPv6 and IPv4\n\
+CONTENT|text||content of /, a newline is added; unset: host name and IP address\n\
+CONTENT_TYPE|visible ASCII and single spaces|text/plain; charset=utf-8|Content-Type of /\n\
+HOSTNAME|text||host name to show; unset: the machine's, else localhost\n\
+IP_ADDRESS|text||IP address to show; unset: POD_IP, else the first global one, else 127.0.0.1\n\
+POD_IP|text||IP address to show when IP_ADDRESS is unset\n\
+POD_NAME|visible ASCII and single spaces||pod name to show; unset: the host name\n\
+POD_NAMESPACE|text||namespace to show\n\
+NODE_NAME|visible ASCII and single spaces||node name to show\n\
+ZONE|visible ASCII and single spaces||zone to show\n\
+APP_VERSION|visible ASCII and single spaces||version to show; unset: that of probeserver\n\
+START_WAIT_SECS|seconds or a duration, at most 30 days|0|wait before listening: connections are refused\n\
+START_WAIT_SECONDS|seconds or a duration, at most 30 days|0|the same, read when START_WAIT_SECS is unset\n\
+CRASH_FACTOR|a percentage|0|chance to exit after the start wait\n\
+CRASH_EXIT_CODE|an exit status, 0 to 255|0|status of /crash and CRASH_FACTOR\n\
+HEALTH_STATUS_FACTOR|a percentage|0|chance of each /healthz to answer 500\n\
+STARTUP_WAIT_SECS|seconds or a duration, at most 30 days|0|/startupz fails so long\n\
+READY_WAIT_SECS|seconds or a duration, at most 30 days|0|/readyz fails so long\n\
+ERROR_FACTOR|a percentage|0|chance of each request that is no check to answer 500\n\
+RESPONSE_DELAY|a duration such as 50ms, or a range such as 50ms..1s|0s|delay of each request that is no check\n\
+FAULTS|a fault plan||fault rules, behind those that the variables above stand for\n\
+SEED|a whole number below 2^64||seed of all dice; unset: from the kernel; the log tells it\n\
+CONTROL|open, off or token:SECRET|open|who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem, /forecast\n\
+CONTROL_TOKEN_FILE|a readable file with a token in its one line, and no token in CONTROL||file with that SECRET\n\
+DRAIN_SECS|seconds or a duration, at most 30 days|0|after SIGTERM, serve on so long with /readyz failing\n\
+SHUTDOWN_SECS|seconds or a duration, at most 30 days|20|after that, requests in progress have so long\n\
+IDLE_TIMEOUT|a duration from 1s to 1h|75s|idle connections close after that; longer than the load balancer's\n\
+MAX_CONNECTIONS|a number, 1 to 1000000|4096|connections held at once\n\
+MAX_WORKERS|a number, 2 to 1024|64|worker threads at most\n\
+MEM_MAX|a size such as 64Mi|256Mi|memory that all /mem calls may hold together\n\
+RESOLVE_ALLOW|a comma list of *, names, *.suffix and CIDR networks|*|what /resolve may call\n\
+RESOLVE_TIMEOUT|a duration above 0 such as 5s|5s|time for one /resolve call, everything included\n\
+RESOLVE_MAX_HOPS|a number, 0 to 100|3|probeservers that a /resolve request may have passed\n\
+TERMINATION_MESSAGE_PATH|a path|/dev/termination-log|where an end that is no clean drain leaves its line, if that file is there\n\
+LOG_FORMAT|text or json|text|form of the log on stdout\n\
+LOG_REQUESTS|none, faults or all|faults|requests to log; faults: touched by a rule, and checks that changed";
+
 /// One environment variable.
+#[derive(Clone, Copy)]
 pub struct Variable {
     pub name: &'static str,
     /// What it takes, as an error says it: "expected ...".
@@ -25,55 +66,17 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-macro_rules! variables {
-    ($($name:literal, $form:literal, $default:literal, $meaning:literal;)*) => {
-        /// All of them, in the order of `--help`.
-        pub const VARIABLES: &[Variable] = &[$(Variable { name: $name, form: $form, default: $default, meaning: $meaning }),*];
-    };
-}
-
-variables! {
-    "PORT", "a port, 0 to 65535", "80", "port to listen on; 0: any free one; unset and 80 forbidden: 8080";
-    "BIND", "an IP address", "", "address to listen on; unset: every address, IPv6 and IPv4";
-    "CONTENT", "text", "", "content of /, a newline is added; unset: host name and IP address";
-    "CONTENT_TYPE", "visible ASCII and single spaces", "text/plain; charset=utf-8", "Content-Type of /";
-    "HOSTNAME", "text", "", "host name to show; unset: the machine's, else localhost";
-    "IP_ADDRESS", "text", "", "IP address to show; unset: POD_IP, else the first global one, else 127.0.0.1";
-    "POD_IP", "text", "", "IP address to show when IP_ADDRESS is unset";
-    "POD_NAME", "visible ASCII and single spaces", "", "pod name to show; unset: the host name";
-    "POD_NAMESPACE", "text", "", "namespace to show";
-    "NODE_NAME", "visible ASCII and single spaces", "", "node name to show";
-    "ZONE", "visible ASCII and single spaces", "", "zone to show";
-    "APP_VERSION", "visible ASCII and single spaces", "", "version to show; unset: that of probeserver";
-    "START_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "wait before listening: connections are refused";
-    "START_WAIT_SECONDS", "seconds or a duration, at most 30 days", "0", "the same, read when START_WAIT_SECS is unset";
-    "CRASH_FACTOR", "a percentage", "0", "chance to exit after the start wait";
-    "CRASH_EXIT_CODE", "an exit status, 0 to 255", "0", "status of /crash and CRASH_FACTOR";
-    "HEALTH_STATUS_FACTOR", "a percentage", "0", "chance of each /healthz to answer 500";
-    "STARTUP_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "/startupz fails so long";
-    "READY_WAIT_SECS", "seconds or a duration, at most 30 days", "0", "/readyz fails so long";
-    "ERROR_FACTOR", "a percentage", "0", "chance of each request that is no check to answer 500";
-    "RESPONSE_DELAY", "a duration such as 50ms, or a range such as 50ms..1s", "0s", "delay of each request that is no check";
-    "FAULTS", "a fault plan", "", "fault rules, behind those that the variables above stand for";
-    "SEED", "a whole number below 2^64", "", "seed of all dice; unset: from the kernel; the log tells it";
-    "CONTROL", "open, off or token:SECRET", "open", "who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem, /forecast";
-    "CONTROL_TOKEN_FILE", "a readable file with a token in its one line, and no token in CONTROL", "", "file with that SECRET";
-    "DRAIN_SECS", "seconds or a duration, at most 30 days", "0", "after SIGTERM, serve on so long with /readyz failing";
-    "SHUTDOWN_SECS", "seconds or a duration, at most 30 days", "20", "after that, requests in progress have so long";
-    "IDLE_TIMEOUT", "a duration from 1s to 1h", "75s", "idle connections close after that; longer than the load balancer's";
-    "MAX_CONNECTIONS", "a number, 1 to 1000000", "4096", "connections held at once";
-    "MAX_WORKERS", "a number, 2 to 1024", "64", "worker threads at most";
-    "MEM_MAX", "a size such as 64Mi", "256Mi", "memory that all /mem calls may hold together";
-    "RESOLVE_ALLOW", "a comma list of *, names, *.suffix and CIDR networks", "*", "what /resolve may call";
-    "RESOLVE_TIMEOUT", "a duration above 0 such as 5s", "5s", "time for one /resolve call, everything included";
-    "RESOLVE_MAX_HOPS", "a number, 0 to 100", "3", "probeservers that a /resolve request may have passed";
-    "TERMINATION_MESSAGE_PATH", "a path", "/dev/termination-log", "where an end that is no clean drain leaves its line, if that file is there";
-    "LOG_FORMAT", "text or json", "text", "form of the log on stdout";
-    "LOG_REQUESTS", "none, faults or all", "faults", "requests to log; faults: touched by a rule, and checks that changed";
+/// Every variable.
+pub fn variables() -> impl Iterator<Item = Variable> {
+    TABLE.split('\n').map(|row| {
+        let mut cells = row.split('|');
+        let mut next = || cells.next().unwrap_or_default();
+        Variable { name: next(), form: next(), default: next(), meaning: next() }
+    })
 }
 
 /// The configuration, read once. Fields are named after their variables.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Config {
     /// `None`: 80, or 8080 where 80 is forbidden.
     pub port: Option<u16>,
@@ -123,9 +126,10 @@ pub struct Config {
 }
 
 /// Who may use the control routes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Control {
     /// Everybody, as with the original.
+    #[default]
     Open,
     /// Nobody: they do not exist.
     Off,
@@ -183,133 +187,185 @@ const MAX_TOKEN: usize = 4096;
 /// Reads variables one by one and collects what is wrong with them.
 struct Reader<'a> {
     lookup: Lookup<'a>,
+    /// The variable that was read last.
+    variable: Variable,
+    /// Its value: what is set, or else the default, which may be empty.
+    value: Vec<u8>,
+    /// Whether it is set.
+    is_set: bool,
     errors: Vec<String>,
     warnings: Vec<String>,
     given: Vec<(&'static str, String)>,
 }
 
 impl Reader<'_> {
-    /// The raw value; an empty one counts as unset.
-    fn raw(&mut self, name: &'static str) -> Option<Vec<u8>> {
-        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        self.given.push((name, shown(name, &value)));
-        Some(value)
+    /// Reads a variable of the table; an empty value counts as unset. Whether there is a value, by default at least.
+    #[inline(never)]
+    fn read(&mut self, name: &str) -> bool {
+        for variable in variables() {
+            if variable.name == name {
+                self.variable = variable;
+            }
+        }
+        let value = (self.lookup)(name).unwrap_or_default();
+        self.is_set = !value.is_empty();
+        if self.is_set {
+            self.given.push((self.variable.name, shown(name, &value)));
+            self.value = value;
+        } else {
+            self.value = self.variable.default.as_bytes().to_vec();
+        }
+        !self.value.is_empty()
     }
 
-    /// The value as `parse` reads it; what it refuses is an error that names the form from the table.
-    fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
-        let value = self.raw(name)?;
-        let parsed = parse(&value);
+    /// The value as `parse` reads it; what it refuses is an error.
+    fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        if !self.read(name) {
+            return None;
+        }
+        let parsed = parse(&self.value);
         if parsed.is_none() {
-            self.refuse(name);
+            self.refuse();
         }
         parsed
     }
 
-    /// Refuses the value that was read last, and shows it as far as it may be shown.
-    fn refuse(&mut self, name: &'static str) {
-        let value = self.given.last().map_or("", |(_, value)| value);
-        let form = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.form);
-        self.errors.push(got_expected(name, value.as_bytes(), form));
+    /// Refuses the value that was read last, names its form, and shows it as far as it may be shown.
+    #[inline(never)]
+    fn refuse(&mut self) {
+        let value = shown(self.variable.name, &self.value);
+        let quoted = text::written(|out| text::json_string(out, value.as_bytes()));
+        self.error(&[self.variable.name, ": got ", &quoted, ", expected ", self.variable.form]);
     }
 
-    /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS.
+    #[inline(never)]
+    fn error(&mut self, parts: &[&str]) {
+        self.errors.push(text::joined(parts));
+    }
+
+    #[inline(never)]
+    fn warn(&mut self, parts: &[&str]) {
+        self.warnings.push(text::joined(parts));
+    }
+
+    /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS. A shorthand is a rule in
+    /// the same language.
     fn rules(&mut self, crash_exit_code: u8) -> Vec<Rule> {
-        let start_wait = self.seconds("START_WAIT_SECS");
-        let start_wait_long = self.seconds("START_WAIT_SECONDS");
-        let start_wait = start_wait.or(start_wait_long).map(|wait| (wait, wait));
-        let check_fails = |check: Check| (Target::Check(check), Effect::Fail(check.failing_status()));
-        let mut rules = Vec::new();
-        let mut add = |rule: Option<Rule>| rules.extend(rule);
-        add(start_wait.and_then(|wait| delay(Target::Start, wait)));
-        add(self.factor("CRASH_FACTOR", Target::Start, Effect::Exit(crash_exit_code)));
-        let (target, effect) = check_fails(Check::Health);
-        add(self.factor("HEALTH_STATUS_FACTOR", target, effect));
-        for (name, check) in [("STARTUP_WAIT_SECS", Check::Startup), ("READY_WAIT_SECS", Check::Ready)] {
-            let (target, effect) = check_fails(check);
-            let length = self.seconds(name).filter(|wait| !wait.is_zero());
-            add(length.map(|_| Rule { length, ..Rule::new(target, effect) }));
+        let mut plan = Vec::new();
+        let long = self.seconds("START_WAIT_SECONDS");
+        let short = self.seconds("START_WAIT_SECS");
+        add_wait(&mut plan, "start delay ", if self.is_set { short } else { long });
+        self.add_chance(&mut plan, "CRASH_FACTOR", &["start exit ", &text::to_decimal(crash_exit_code.into())]);
+        self.add_chance(&mut plan, "HEALTH_STATUS_FACTOR", &["health fail"]);
+        add_wait(&mut plan, "startup fail for ", self.seconds("STARTUP_WAIT_SECS"));
+        add_wait(&mut plan, "ready fail for ", self.seconds("READY_WAIT_SECS"));
+        self.add_chance(&mut plan, "ERROR_FACTOR", &["app fail"]);
+        let delay = self.parsed("RESPONSE_DELAY", plan::range);
+        if delay.is_some_and(|(_, longest)| !longest.is_zero()) {
+            text::put(&mut plan, b"app delay ");
+            text::put(&mut plan, &self.value);
         }
-        add(self.factor("ERROR_FACTOR", Target::App, Effect::Fail(500)));
-        add(self.parsed("RESPONSE_DELAY", plan::range).and_then(|range| delay(Target::App, range)));
-        rules.append(&mut self.plan());
+        // Cannot fail: every value has been parsed.
+        let mut rules = plan::parse(&plan).unwrap_or_default();
+        self.add_plan(&mut rules);
         if rules.len() > MAX_RULES {
-            self.errors.push("FAULTS: at most 64 rules, those of the other variables included".to_owned());
+            self.error(&["FAULTS: at most 64 rules, those of the other variables included"]);
         }
         rules
     }
 
-    fn plan(&mut self) -> Vec<Rule> {
-        let Some(plan) = self.raw("FAULTS") else { return Vec::new() };
-        if plan.len() > MAX_PLAN {
-            self.errors.push("FAULTS: longer than 16 KiB".to_owned());
-            return Vec::new();
+    /// A rule with the chance that a variable gives: a number with an optional `%`; above 100 it counts as 100.
+    #[inline(never)]
+    fn add_chance(&mut self, plan: &mut Vec<u8>, name: &str, rule: &[&str]) {
+        let parse = |value: &[u8]| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value));
+        let (Some((percent, is_capped)), true) = (self.parsed(name, parse), self.is_set) else { return };
+        if is_capped {
+            self.warn(&[name, ": above 100, counts as 100"]);
         }
-        let rules = plan::parse(&plan).unwrap_or_else(|error| {
-            self.errors.push(text::joined(&["FAULTS: ", &error.line()]));
-            vec![]
-        });
-        if self.errors.is_empty() && rules.is_empty() {
-            self.warnings.push(text::joined(&["FAULTS: ", plan::NO_RULE]));
+        text::put_all(plan, rule);
+        plan.push(b' ');
+        percent.write(plan);
+        plan.push(b'\n');
+    }
+
+    fn add_plan(&mut self, rules: &mut Vec<Rule>) {
+        if !self.read("FAULTS") {
+            return;
         }
-        rules
+        if self.value.len() > MAX_PLAN {
+            return self.error(&["FAULTS: longer than 16 KiB"]);
+        }
+        match plan::parse(&self.value) {
+            Ok(mut more) => {
+                if more.is_empty() {
+                    self.warn(&["FAULTS: ", plan::NO_RULE]);
+                }
+                rules.append(&mut more);
+            }
+            Err(error) => self.error(&["FAULTS: ", &error.line()]),
+        }
     }
 
     /// CONTROL, and the file that can hold its token instead.
     fn control(&mut self) -> Control {
-        let control = match self.raw("CONTROL").map(|value| Control::parse(&value)) {
-            None => None,
-            Some(Ok(control)) => Some(control),
-            Some(Err(problem)) => {
-                let expected = "CONTROL: expected open, off or token:SECRET (the value is not shown): ";
-                self.errors.push(text::joined(&[expected, problem]));
-                None
-            }
-        };
-        let Some(file) = self.raw("CONTROL_TOKEN_FILE") else { return control.unwrap_or(Control::Open) };
-        let content = sys::read_file(&text::lossy(&file), MAX_TOKEN + 1).unwrap_or_default();
+        self.read("CONTROL");
+        let control = Control::parse(&self.value).unwrap_or_else(|problem| {
+            self.error(&["CONTROL: expected open, off or token:SECRET (the value is not shown): ", problem]);
+            Control::Open
+        });
+        if !self.read("CONTROL_TOKEN_FILE") {
+            return control;
+        }
+        let content = sys::read_file(&text::lossy(&self.value), MAX_TOKEN + 1).unwrap_or_default();
         let token = content.strip_suffix(b"\n").unwrap_or(&content);
-        if !is_token(token) || matches!(control, Some(Control::Token(_))) {
-            self.refuse("CONTROL_TOKEN_FILE");
+        if !is_token(token) || matches!(control, Control::Token(_)) {
+            self.refuse();
         }
-        match control {
-            Some(Control::Off) => Control::Off,
-            _ => Control::Token(token.to_vec()),
-        }
+        if control == Control::Off { control } else { Control::Token(token.to_vec()) }
     }
 
-    fn text(&mut self, name: &'static str) -> Option<String> {
+    #[inline(never)]
+    fn text(&mut self, name: &str) -> Option<String> {
         self.parsed(name, |value| str::from_utf8(value).ok().map(str::to_owned))
     }
 
     /// A value that may become a header field.
-    fn field_value(&mut self, name: &'static str) -> Option<String> {
-        self.parsed(name, |value| is_field_value(value).then(|| text::into_string(value.to_vec())))
+    #[inline(never)]
+    fn field_value(&mut self, name: &str) -> Option<String> {
+        self.parsed(name, |value| is_field_value(value).then(|| text::lossy(value)))
     }
 
-    fn number(&mut self, name: &'static str, least: u64, most: u64) -> Option<u64> {
+    #[inline(never)]
+    fn number(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
         self.parsed(name, |value| text::parse_decimal(value).filter(|number| (least..=most).contains(number)))
     }
 
-    fn seconds(&mut self, name: &'static str) -> Option<Duration> {
-        self.parsed(name, quantity::parse_seconds)
+    /// One of some words, by its place.
+    #[inline(never)]
+    fn choice(&mut self, name: &str, words: &str) -> usize {
+        self.parsed(name, |value| text::place(words, value)).unwrap_or_default()
     }
 
-    fn idle_timeout(&mut self) -> Duration {
-        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
-        let parsed =
-            self.parsed("IDLE_TIMEOUT", |value| quantity::parse_duration(value).filter(|given| range.contains(given)));
-        parsed.unwrap_or(Duration::from_secs(75))
+    #[inline(never)]
+    fn seconds(&mut self, name: &str) -> Duration {
+        self.parsed(name, quantity::parse_seconds).unwrap_or_default()
     }
 
-    /// A number with an optional `%`; above 100 it counts as 100.
-    fn factor(&mut self, name: &'static str, target: Target, effect: Effect) -> Option<Rule> {
-        let (percent, capped) =
-            self.parsed(name, |value| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value)))?;
-        if capped {
-            self.warnings.push(text::joined(&[name, ": above 100, counts as 100"]));
-        }
-        Some(Rule { chance: Some(percent), ..Rule::new(target, effect) })
+    /// A duration with its unit, in a range.
+    #[inline(never)]
+    fn duration(&mut self, name: &str, range: RangeInclusive<Duration>) -> Duration {
+        let parse = |value: &[u8]| quantity::parse_duration(value).filter(|duration| range.contains(duration));
+        self.parsed(name, parse).unwrap_or_default()
+    }
+}
+
+/// A rule that takes some time, unless that is none.
+#[inline(never)]
+fn add_wait(plan: &mut Vec<u8>, rule: &str, wait: Duration) {
+    if !wait.is_zero() {
+        text::put(plan, rule.as_bytes());
+        quantity::write_duration(plan, wait);
+        plan.push(b'\n');
     }
 }
 
@@ -321,10 +377,6 @@ pub fn has_seeded_start(rules: &[Rule]) -> bool {
 /// What a `start` rule with a chance comes to while SEED is set.
 pub const SEEDED_START: &str =
     "SEED is set, so a start rule with a chance comes out the same at every restart, and on every pod";
-
-fn delay(target: Target, (shortest, longest): (Duration, Duration)) -> Option<Rule> {
-    (!longest.is_zero()).then(|| Rule::new(target, Effect::Delay(shortest, longest)))
-}
 
 /// What can be sent as a bearer token, and is worth guessing.
 fn is_token(token: &[u8]) -> bool {
@@ -339,15 +391,6 @@ fn shown(name: &str, value: &[u8]) -> String {
         _ => true,
     };
     if is_shown { text::lossy(value) } else { "***".to_owned() }
-}
-
-fn got_expected(name: &str, value: &[u8], form: &str) -> String {
-    let mut line = name.as_bytes().to_vec();
-    text::put(&mut line, b": got ");
-    text::json_string(&mut line, value);
-    text::put(&mut line, b", expected ");
-    text::put(&mut line, form.as_bytes());
-    text::into_string(line)
 }
 
 /// Whether a value can stand in a header field as it is: visible ASCII and single spaces between.
@@ -365,76 +408,62 @@ pub fn termination_message_path(lookup: Lookup<'_>) -> String {
 
 impl Config {
     /// Reads every variable; all that is wrong is reported at once.
-    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { lookup, errors: Vec::new(), warnings: Vec::new(), given: Vec::new() };
-        let read = &mut reader;
-        let crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or(0) as u8;
-        let rules = read.rules(crash_exit_code);
-        let control = read.control();
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Box<Self>, ConfigError> {
+        let variable = Variable { name: "", form: "", default: "", meaning: "" };
+        let (errors, warnings, given) = (Vec::new(), Vec::new(), Vec::new());
+        let read = &mut Reader { lookup, variable, value: Vec::new(), is_set: false, errors, warnings, given };
+        let mut config = Box::<Self>::default();
+        config.crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
+        config.rules = read.rules(config.crash_exit_code);
+        config.control = read.control();
         let ip_address = read.text("IP_ADDRESS");
         let pod_ip = read.text("POD_IP");
-        let own: Vec<_> = [&ip_address, &pod_ip].into_iter().flatten().filter_map(|ip| ip.parse().ok()).collect();
+        let mut own = Vec::new();
+        for ip in [&ip_address, &pod_ip].into_iter().flatten() {
+            own.extend(text::parse_ip(ip.as_bytes()));
+        }
+        config.ip_address = ip_address.or(pod_ip);
         // CONTENT alone tells empty from unset: its content is then one newline.
-        let content = lookup("CONTENT").map(|mut content| {
+        if let Some(mut content) = lookup("CONTENT") {
             read.given.push(("CONTENT", text::lossy(&content)));
             content.push(b'\n');
-            content
-        });
-        let config = Self {
-            port: read.number("PORT", 0, 65535).map(|port| port as u16),
-            // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
-            bind: read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical()),
-            content,
-            content_type: read.field_value("CONTENT_TYPE").unwrap_or_else(|| crate::http::response::TEXT.to_owned()),
-            hostname: read.text("HOSTNAME"),
-            ip_address: ip_address.or(pod_ip),
-            pod_name: read.field_value("POD_NAME"),
-            pod_namespace: read.text("POD_NAMESPACE"),
-            node_name: read.field_value("NODE_NAME"),
-            zone: read.field_value("ZONE"),
-            app_version: read.field_value("APP_VERSION"),
-            rules,
-            control,
-            crash_exit_code,
-            seed: read.number("SEED", 0, u64::MAX),
-            drain: read.seconds("DRAIN_SECS").unwrap_or_default(),
-            shutdown: read.seconds("SHUTDOWN_SECS").unwrap_or(Duration::from_secs(20)),
-            idle_timeout: read.idle_timeout(),
-            max_connections: read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize,
-            max_workers: read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize,
-            mem_max: read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20),
-            resolve_allow: read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name).with_own(own),
-            resolve_timeout: read
-                .parsed("RESOLVE_TIMEOUT", |value| quantity::parse_duration(value).filter(|time| !time.is_zero()))
-                .unwrap_or(Duration::from_secs(5)),
-            resolve_max_hops: read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32,
-            termination_message_path: read.text(TERMINATION_MESSAGE_PATH).unwrap_or_else(|| TERMINATION_LOG.to_owned()),
-            log_format: read
-                .parsed("LOG_FORMAT", |value| match value {
-                    b"text" => Some(Format::Text),
-                    b"json" => Some(Format::Json),
-                    _ => None,
-                })
-                .unwrap_or(Format::Text),
-            log_requests: read
-                .parsed("LOG_REQUESTS", |value| match value {
-                    b"none" => Some(Requests::None),
-                    b"faults" => Some(Requests::Faults),
-                    b"all" => Some(Requests::All),
-                    _ => None,
-                })
-                .unwrap_or(Requests::Faults),
-            given: Vec::new(),
-            warnings: Vec::new(),
-        };
+            config.content = Some(content);
+        }
+        let port = read.number("PORT", 0, 65535);
+        config.port = port.filter(|_| read.is_set).map(|port| port as u16);
+        // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
+        config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
+        config.content_type = read.field_value("CONTENT_TYPE").unwrap_or_default();
+        config.hostname = read.text("HOSTNAME");
+        config.pod_name = read.field_value("POD_NAME");
+        config.pod_namespace = read.text("POD_NAMESPACE");
+        config.node_name = read.field_value("NODE_NAME");
+        config.zone = read.field_value("ZONE");
+        config.app_version = read.field_value("APP_VERSION");
+        config.seed = read.number("SEED", 0, u64::MAX);
+        config.drain = read.seconds("DRAIN_SECS");
+        config.shutdown = read.seconds("SHUTDOWN_SECS");
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        config.idle_timeout = read.duration("IDLE_TIMEOUT", second..=hour);
+        config.max_connections = read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or_default() as usize;
+        config.max_workers = read.number("MAX_WORKERS", 2, 1024).unwrap_or_default() as usize;
+        config.mem_max = read.parsed("MEM_MAX", quantity::parse_size).unwrap_or_default();
+        config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_default().with_own(own);
+        config.resolve_timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
+        config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or_default() as u32;
+        config.termination_message_path = read.text(TERMINATION_MESSAGE_PATH).unwrap_or_default();
+        config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json")];
+        let requests = [Requests::None, Requests::Faults, Requests::All];
+        config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all")];
         if config.seed.is_some() && has_seeded_start(&config.rules) {
-            reader.warnings.push(SEEDED_START.to_owned());
+            read.warn(&[SEEDED_START]);
         }
-        if reader.errors.is_empty() {
-            Ok(Self { given: reader.given, warnings: reader.warnings, ..config })
-        } else {
-            Err(ConfigError(reader.errors))
+        if !read.errors.is_empty() {
+            return Err(ConfigError(std::mem::take(&mut read.errors)));
         }
+        config.given = std::mem::take(&mut read.given);
+        config.warnings = std::mem::take(&mut read.warnings);
+        Ok(config)
     }
 }
 
@@ -444,7 +473,7 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
-    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    fn read(set: &[(&str, &str)]) -> Result<Box<Config>, ConfigError> {
         Config::from_lookup(&|name| {
             set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes().to_vec())
         })
@@ -462,19 +491,18 @@ mod tests {
             None
         })
         .expect("no variable is required");
-        let named: BTreeSet<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        let named: BTreeSet<String> = variables().map(|variable| variable.name.to_owned()).collect();
         assert_eq!(asked.into_inner(), named);
     }
 
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_parser() {
-        let set: Vec<(&str, &str)> = VARIABLES
-            .iter()
+        let set: Vec<(&str, &str)> = variables()
             .filter(|variable| !variable.default.is_empty() && variable.name != "PORT")
             .map(|variable| (variable.name, variable.default))
             .collect();
         let (written, unset) = (read(&set).expect("defaults are valid"), read(&[]).expect("all unset"));
-        let plain = |config: Config| format!("{:?}", Config { given: Vec::new(), rules: Vec::new(), ..config });
+        let plain = |config: Box<Config>| format!("{:?}", Config { given: Vec::new(), rules: Vec::new(), ..*config });
         assert_eq!(plain(written), plain(unset));
     }
 

@@ -135,30 +135,37 @@ impl<'p> Reader<'p> {
     }
 
     /// Says what should have been in place of the word that was read last.
-    #[inline(never)]
     fn fail<T>(&mut self, expected: &str) -> Option<T> {
-        self.expected = expected.to_owned();
+        self.expect(expected, "");
         None
     }
 
     /// The same, with the words that could stand there, and the one that was probably meant.
-    #[inline(never)]
     fn none_of<T>(&mut self, what: &str, words: &str) -> Option<T> {
+        self.expect(what, words);
+        None
+    }
+
+    #[inline(never)]
+    fn expect(&mut self, what: &str, words: &str) {
         let (mut expected, mut hint) = (what.as_bytes().to_vec(), String::new());
-        let (word, last) = (&self.plan[self.start..self.at], words.rsplit(' ').next());
-        for known in words.split(' ') {
-            let before = match Some(known) {
-                _ if expected.len() == what.len() => " ",
-                known if known == last => " or ",
+        let (word, mut rest) = (&self.plan[self.start..self.at], words);
+        while !rest.is_empty() {
+            let is_first = rest.len() == words.len();
+            let (known, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            let before = match after {
+                _ if is_first => " ",
+                "" => " or ",
                 _ => ", ",
             };
             text::put_all(&mut expected, &[before, known]);
             if hint.is_empty() && is_one_edit_away(word, known.as_bytes()) {
                 hint = text::joined(&["; did you mean ", known, "?"]);
             }
+            rest = after;
         }
-        self.expected = text::into_string(expected) + &hint;
-        None
+        text::put(&mut expected, hint.as_bytes());
+        self.expected = text::into_string(expected);
     }
 
     /// What was wrong, and where.

@@ -125,7 +125,7 @@ fn behaviour(container: &Container, rules: Option<Vec<Rule>>, is_init: bool) -> 
     Ok(Behaviour { program, source })
 }
 
-fn environment(container: &Container) -> Result<Config, String> {
+fn environment(container: &Container) -> Result<Box<Config>, String> {
     let lookup = |name: &str| {
         let found = container.environment.iter().rev().find(|(known, _)| known == name);
         let value = found.and_then(|(_, value)| value.as_ref());

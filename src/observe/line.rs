@@ -15,9 +15,10 @@ const RESERVE: usize = 32;
 const MAX_VALUE: usize = 256;
 
 /// How a line looks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Format {
     /// logfmt: `time=... event=... name=value`.
+    #[default]
     Text,
     /// One JSON object a line.
     Json,

@@ -23,8 +23,9 @@ pub const REQUEST_PATIENCE: Duration = Duration::from_millis(5);
 const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 32 * 1024 };
 
 /// Which requests are logged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Requests {
+    #[default]
     None,
     /// Those that a rule touched, and checks that changed their answer.
     Faults,

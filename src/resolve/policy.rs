@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use super::address::{Network, is_special, readings};
 
-/// `RESOLVE_ALLOW`, parsed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// `RESOLVE_ALLOW`, parsed; by default nothing.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Allow {
     /// `*`, names in lower case, and `.suffix` for `*.suffix`.
     names: Vec<Vec<u8>>,

@@ -12,8 +12,7 @@ use super::places::Places;
 use super::reason::Reason;
 use super::turned_away::Episodes;
 use super::{Server, worker};
-use crate::config::Config;
-use crate::config::VARIABLES;
+use crate::config::{Config, variables};
 use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
@@ -111,7 +110,7 @@ fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
 
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     let mut line = log.line("config").text("version", OWN_VERSION.as_bytes());
-    for variable in VARIABLES {
+    for variable in variables() {
         let given = config.given.iter().find(|(name, _)| *name == variable.name);
         line = given.into_iter().fold(line, |line, (name, value)| line.text(name, value.as_bytes()));
     }

@@ -46,7 +46,7 @@ fn server() -> &'static Server {
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
     let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
-    life::build(Box::leak(Box::new(config)), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
+    life::build(Box::leak(config), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 
 #[test]
