@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use fastrand::Rng;
-use probeserver::config::{Config, ConfigError, variables};
+use probeserver::config::{self, Config, ConfigError};
 use probeserver::faults::Check;
 use probeserver::faults::explain::explain;
 use probeserver::faults::plan;
@@ -225,7 +225,7 @@ fn a_configuration_is_read_or_refused_line_by_line() {
                 for line in &lines {
                     assert!(!line.contains(char::is_control), "{line:?}");
                     let name = line.split(':').next().unwrap_or_default();
-                    assert!(variables().any(|variable| variable.name == name), "{line:?}");
+                    assert!(config::variables().any(|variable| variable.name == name), "{line:?}");
                     names.push(name);
                 }
                 format!("{names:?}")
