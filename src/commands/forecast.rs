@@ -1,14 +1,19 @@
 //! `forecast`: reads plan and manifests, lets the cores play, and tells.
 
+use std::sync::{Arc, Condvar, PoisonError};
+
 use super::{complain, print};
-use crate::forecast::Forecast;
 use crate::forecast::asked::{Asked, COMMAND};
 use crate::forecast::manifest::MAX_INPUT;
 use crate::forecast::play::{Inquiry, Play};
 use crate::forecast::tally::Tally;
-use crate::forecast::tell::{self, json};
+use crate::forecast::tell;
 use crate::process::ending::{FAILED, USAGE};
+use crate::sync::Lock;
 use crate::{sys, text};
+
+/// The stack of a thread that plays.
+const STACK: usize = 256 * 1024;
 
 const HELP: &str = "What Kubernetes will do with pods that behave so, and when.
 
@@ -37,11 +42,11 @@ Times are median and 5th to 95th percentile, after the creation of the first pod
 ";
 
 /// What can be read from the command line beside the question itself.
-struct Options {
+struct Options<'w> {
     asked: Asked,
-    files: Vec<String>,
+    files: Vec<&'w str>,
     is_json: bool,
-    fail_on: Vec<String>,
+    fail_on: &'w str,
 }
 
 /// Runs the command.
@@ -60,80 +65,72 @@ pub(super) fn run(words: &[&str]) -> i32 {
     }
 }
 
-fn options(words: &[&str]) -> Result<Options, String> {
-    let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), is_json: false, fail_on: Vec::new() };
+fn options<'w>(words: &[&'w str]) -> Result<Options<'w>, String> {
+    let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), is_json: false, fail_on: "" };
     let mut words = words.iter();
     while let Some(&word) = words.next() {
         let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
-            options.asked.set("plan", word).unwrap_or(Ok(()))?;
+            options.asked.set("plan", word)?;
             continue;
         };
-        let (name, inline) = match name.strip_prefix('-').unwrap_or(name).split_once('=') {
+        let name = name.strip_prefix('-').unwrap_or(name);
+        let (name, value) = match name.split_once('=') {
             Some((name, value)) => (name, Some(value)),
-            None => (name.strip_prefix('-').unwrap_or(name), None),
+            None => (name, words.next().copied()),
         };
-        let mut value = || inline.or_else(|| words.next().copied());
-        let needed =
-            |value: Option<&str>| value.map(str::to_owned).ok_or_else(|| text::joined(&[word, ": expected a value"]));
-        match name {
-            "f" | "filename" => options.files.push(needed(value())?),
-            "format" => {
-                options.is_json = match value() {
-                    Some("json") => true,
-                    Some("text") => false,
-                    _ => return Err("--format: expected text or json".to_owned()),
-                }
-            }
-            "fail-on" => {
-                for outcome in needed(value())?.split(',') {
-                    if !OUTCOMES.contains(&outcome) {
-                        return Err(text::joined(&[
-                            "--fail-on: got \"",
-                            outcome,
-                            "\", expected ",
-                            &OUTCOMES.join(", "),
-                        ]));
+        match (name, value) {
+            ("format", Some("text" | "json")) => options.is_json = value == Some("json"),
+            ("format", _) => return Err("--format: expected text or json".to_owned()),
+            ("plan", _) => return Err(unknown(word)),
+            (_, None) => return Err(text::joined(&[word, ": expected a value"])),
+            ("f" | "filename", Some(file)) => options.files.push(file),
+            ("fail-on", Some(list)) => {
+                for outcome in list.split(',') {
+                    if !OUTCOMES.split(", ").any(|known| known == outcome) {
+                        let words = ["--fail-on: got \"", outcome, "\", expected ", OUTCOMES];
+                        return Err(text::joined(&words));
                     }
-                    options.fail_on.push(outcome.to_owned());
                 }
+                options.fail_on = list;
             }
-            "plan" => return Err(unknown(word)),
-            name => {
-                let value = needed(value())?;
-                let result = options.asked.set(name, &value).unwrap_or_else(|| Err(unknown(word)));
-                result.map_err(|line| if line.starts_with(name) { text::joined(&["--", &line]) } else { line })?;
-            }
+            (name, Some(value)) => match options.asked.set(name, value) {
+                Ok(true) => {}
+                Ok(false) => return Err(unknown(word)),
+                Err(line) => return Err(text::joined(&["--", &line])),
+            },
         }
     }
     Ok(options)
 }
 
-const OUTCOMES: [&str; 4] = ["never-ready", "restarts", "lost-calls", "rollout-failed"];
+const OUTCOMES: &str = "never-ready, restarts, lost-calls, rollout-failed";
 
 fn unknown(word: &str) -> String {
     text::joined(&["got \"", word, "\", expected an option of forecast --help"])
 }
 
-fn answer(options: Options) -> Result<i32, String> {
-    let mut inputs = Vec::new();
+fn answer(options: Options<'_>) -> Result<i32, String> {
+    let mut contents = Vec::new();
     for file in &options.files {
-        let content = read(file).map_err(|error| text::joined(&[file, ": ", &sys::error_text(&error)]))?;
-        inputs.push((if file == "-" { "standard input" } else { file.as_str() }, content));
+        contents.push(read(file).map_err(|error| text::joined(&[file, ": ", &sys::error_text(&error)]))?);
     }
-    let inputs: Vec<(&str, &[u8])> = inputs.iter().map(|(name, content)| (*name, content.as_slice())).collect();
-    let mut is_met = false;
+    let mut inputs = Vec::new();
+    for (file, content) in options.files.iter().zip(&contents) {
+        inputs.push((if *file == "-" { "standard input" } else { *file }, content.as_slice()));
+    }
+    let mut status = 0;
     for inquiry in options.asked.inquiries(&inputs)? {
-        let forecast = forecast(&inquiry);
+        let shared = played(inquiry);
+        let play = Play::new(&shared.inquiry);
+        let forecast = play.told(std::mem::take(&mut shared.progress.lock().tally));
         let mut out = Vec::new();
-        if options.is_json {
-            json::write(&mut out, &forecast)
-        } else {
-            tell::text::write(&mut out, &forecast)
-        }
+        tell::write(&mut out, &forecast, options.is_json);
         sys::write_all(1, &out);
-        is_met |= options.fail_on.iter().any(|outcome| forecast.comes_to(outcome));
+        if options.fail_on.split(',').any(|outcome| forecast.comes_to(outcome)) {
+            status = FAILED;
+        }
     }
-    Ok(if is_met { FAILED } else { 0 })
+    Ok(status)
 }
 
 /// A manifest, and a little more than it may have.
@@ -141,25 +138,60 @@ fn read(file: &str) -> std::io::Result<Vec<u8>> {
     if file == "-" { sys::read_input(MAX_INPUT + 1) } else { sys::read_file(file, MAX_INPUT + 1) }
 }
 
+/// A play that several threads have a part in.
+struct Shared {
+    inquiry: Inquiry,
+    parts: u64,
+    progress: Lock<Progress>,
+    finished: Condvar,
+}
+
+struct Progress {
+    tally: Tally,
+    /// Parts that somebody has begun with, and that are done.
+    begun: u64,
+    done: u64,
+}
+
 /// Plays on all cores. What they bring is added up, so it does not matter who played what.
-fn forecast(inquiry: &Inquiry) -> Forecast {
-    let play = Play::new(inquiry);
-    let (groups, cores) = (play.groups(), sys::cpu_count().clamp(1, 64) as u64);
-    let part = move |core: u64| groups * core / cores..groups * (core + 1) / cores;
-    let mut tally: Option<Tally> = None;
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..cores)
-            .map(|core| {
-                let play = &play;
-                scope.spawn(move || play.run(part(core)))
-            })
-            .collect();
-        let mut sum = play.run(part(0));
-        for other in others {
-            // Cannot fail: a panic ends the process.
-            sum.merge(&other.join().unwrap_or_default());
+fn played(inquiry: Inquiry) -> Arc<Shared> {
+    let parts = sys::cpu_count().clamp(1, 64) as u64;
+    let tally = Play::new(&inquiry).run(0..0);
+    let progress = Lock::new(Progress { tally, begun: 0, done: 0 });
+    let shared = Arc::new(Shared { inquiry, parts, progress, finished: Condvar::new() });
+    for _ in 1..parts {
+        let theirs = Arc::clone(&shared);
+        // Without a thread the others have more to do.
+        let _ = sys::spawn("play", STACK, move || theirs.work());
+    }
+    shared.work();
+    let mut progress = shared.progress.lock();
+    while progress.done < parts {
+        progress = shared.finished.wait(progress).unwrap_or_else(PoisonError::into_inner);
+    }
+    drop(progress);
+    shared
+}
+
+impl Shared {
+    /// Plays one part after the other until none is left.
+    fn work(&self) {
+        let play = Play::new(&self.inquiry);
+        let groups = play.groups();
+        loop {
+            let part = {
+                let mut progress = self.progress.lock();
+                progress.begun += 1;
+                progress.begun - 1
+            };
+            if part >= self.parts {
+                return;
+            }
+            let tally = play.run(groups * part / self.parts..groups * (part + 1) / self.parts);
+            let mut progress = self.progress.lock();
+            progress.tally.merge(&tally);
+            progress.done += 1;
+            self.finished.notify_one();
         }
-        tally = Some(sum);
-    });
-    play.told(tally.unwrap_or_default())
+    }
 }

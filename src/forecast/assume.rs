@@ -1,34 +1,18 @@
 //! What a container's program is taken to do: what its plan says, else what its environment says where the image is
 //! this program, else nothing but good.
 
-use std::time::Duration;
-
 use super::behaviour::{Program, Work};
 use super::pod::sleep_in;
 use super::workload::{Container, Workload};
-use super::{Behaviour, Millis, NEVER, millis};
+use super::{Millis, millis};
 use crate::config::{Config, ConfigError};
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::faults::rule::{Rule, Target};
-use crate::text;
+use crate::text::{self, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
-const READ: [&str; 14] = [
-    "PORT",
-    "START_WAIT_SECS",
-    "START_WAIT_SECONDS",
-    "CRASH_FACTOR",
-    "CRASH_EXIT_CODE",
-    "HEALTH_STATUS_FACTOR",
-    "STARTUP_WAIT_SECS",
-    "READY_WAIT_SECS",
-    "ERROR_FACTOR",
-    "RESPONSE_DELAY",
-    "FAULTS",
-    "SEED",
-    "DRAIN_SECS",
-    "SHUTDOWN_SECS",
-];
+const READ: &str = "PORT START_WAIT_SECS START_WAIT_SECONDS CRASH_FACTOR CRASH_EXIT_CODE HEALTH_STATUS_FACTOR \
+    STARTUP_WAIT_SECS READY_WAIT_SECS ERROR_FACTOR RESPONSE_DELAY FAULTS SEED DRAIN_SECS SHUTDOWN_SECS";
 /// A program of which nothing is known ends so soon at SIGTERM.
 const ENDS: Millis = 100;
 
@@ -40,105 +24,114 @@ pub fn rules(plan: &str) -> Result<Vec<Rule>, String> {
     plan::parse(plan.as_bytes()).map_err(|error| error.line())
 }
 
+fn is_read(name: &str) -> bool {
+    text::place(READ, name.as_bytes()).is_some()
+}
+
 /// Whether an image is this program's.
 fn is_own(container: &Container) -> bool {
-    let image = container.image.split(['@']).next().unwrap_or_default();
-    let name = image.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let before = |word: &'_ str, end: u8| word.bytes().position(|byte| byte == end).unwrap_or(word.len());
+    let image = &container.image[..before(&container.image, b'@')];
+    let name = &image[image.rfind('/').map_or(0, |slash| slash + 1)..];
+    let name = &name[..before(name, b':')];
     name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
 
 /// What every container does, init containers first. `plan` is for the container that callers reach, `plans` for those
-/// that it names.
-pub fn behaviours(
+/// that it names. What is assumed of each is appended as a sentence.
+pub fn programs(
     workload: &Workload,
-    plan: Option<Vec<Rule>>,
-    plans: Vec<(String, Vec<Rule>)>,
-) -> Result<Vec<Behaviour>, String> {
+    plan: Option<&str>,
+    plans: &[(String, String)],
+    assumed: &mut Vec<String>,
+) -> Result<Vec<Program>, String> {
     let (inits, regular) = (&workload.pod.init, &workload.pod.containers);
-    let all = || inits.iter().chain(regular);
-    for (name, _) in &plans {
-        if !all().any(|container| container.name == *name) {
-            let names: Vec<&str> = all().map(|container| container.name.as_str()).collect();
+    let mut names = Vec::new();
+    for container in inits.iter().chain(regular) {
+        names.push(container.name.as_str());
+    }
+    for (name, _) in plans {
+        if !names.contains(&name.as_str()) {
             return Err(text::joined(&["--container: got \"", name, "\", expected one of ", &names.join(", ")]));
         }
     }
-    let mut given: Vec<Option<Vec<Rule>>> = vec![None; inits.len() + regular.len()];
     let main = inits.len() + regular.iter().position(is_own).unwrap_or(0);
-    given[main] = plan;
-    for (name, rules) in plans {
-        for (slot, _) in given.iter_mut().zip(all()).filter(|(_, container)| container.name == name) {
-            *slot = Some(rules.clone());
+    let mut programs = Vec::new();
+    for (at, container) in inits.iter().chain(regular).enumerate() {
+        let mut plan = plan.filter(|_| at == main);
+        for (name, own) in plans {
+            if *name == container.name {
+                plan = Some(own);
+            }
         }
+        programs.push(program(container, plan, at < inits.len() && !container.is_sidecar, assumed)?);
     }
-    let mut behaviours = Vec::new();
-    for (container, rules) in all().zip(given) {
-        behaviours.push(behaviour(container, rules, behaviours.len() < inits.len())?);
-    }
-    Ok(behaviours)
+    Ok(programs)
 }
 
-/// What one container does.
-fn behaviour(container: &Container, rules: Option<Vec<Rule>>, is_init: bool) -> Result<Behaviour, String> {
-    let (name, is_own) = (&container.name, is_own(container));
+/// What one container does; one that is `brief` comes to an end.
+fn program(
+    container: &Container,
+    plan: Option<&str>,
+    is_brief: bool,
+    assumed: &mut Vec<String>,
+) -> Result<Program, String> {
+    let is_own = is_own(container);
     let mut program = Program { is_own, ..Program::default() };
     let serves = container.command.get(1).is_none_or(|word| word == "serve");
-    let mut source = text::joined(&["container ", name, ": "]);
+    let mut source = Vec::new();
+    let out = &mut source;
+    put_all(out, &["container ", &container.name, ": "]);
     if is_own && serves {
         let config = environment(container)?;
         program.drain = millis(config.drain);
         program.seed = config.seed;
         program.port = config.port.filter(|port| *port != 0);
         program.ignores_stop =
-            container.stop_signal.as_ref().is_some_and(|signal| !["SIGTERM", "SIGINT", "SIGQUIT"].contains(&&**signal));
+            !matches!(container.stop_signal.as_deref(), None | Some("SIGTERM" | "SIGINT" | "SIGQUIT"));
         program.rules = config.rules;
-        source.push_str("a probeserver with its environment");
+        put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command) {
         program.work = Work::End(length);
         // A program without a handler, as PID 1.
         program.ignores_stop = !is_own;
-        source.push_str("sleeps, and does not heed SIGTERM");
-    } else if is_init && !container.is_sidecar {
+        put(out, b"sleeps, and does not heed SIGTERM");
+    } else if is_brief {
         program.work = Work::End(ENDS);
-        source.push_str("done at once");
+        put(out, b"done at once");
     } else {
-        source.push_str("healthy at once; ends with status 0 on SIGTERM");
+        put(out, b"healthy at once; ends with status 0 on SIGTERM");
     }
-    if let Some(rules) = rules {
-        if is_init && !container.is_sidecar && program.work == Work::Serve {
+    if let Some(plan) = plan {
+        if is_brief && program.work == Work::Serve {
             program.work = Work::End(ENDS);
         }
         // A plan at run time replaces that of the environment.
-        program.rules = rules;
-        source.push_str("; behaves by the plan given");
+        program.rules = rules(plan)?;
+        put(out, b"; behaves by the plan given");
     }
-    if program.rules.iter().any(|rule| rule.target == Target::Start && rule.chance.is_some()) && program.seed.is_some()
-    {
-        source.push_str("; SEED is set, so chances at start come out the same each time");
+    let is_chance = |rule: &Rule| matches!(rule.target, Target::Start) && rule.chance.is_some();
+    if program.seed.is_some() && program.rules.iter().any(is_chance) {
+        put(out, b"; SEED is set, so chances at start come out the same each time");
     }
-    let unknown = container.environment.iter().filter(|(name, value)| value.is_none() && READ.contains(&&**name));
-    for (name, _) in unknown {
-        source.push_str(&text::joined(&["; ", name, " is not known from the manifest, and taken as unset"]));
+    for (name, value) in &container.environment {
+        if value.is_none() && is_read(name) {
+            put_all(out, &["; ", name, " is not known from the manifest, and taken as unset"]);
+        }
     }
     if is_own && container.has_environment_from {
-        source.push_str("; what envFrom brings is not known");
+        put(out, b"; what envFrom brings is not known");
     }
-    Ok(Behaviour { program, source })
+    assumed.push(text::into_string(source));
+    Ok(program)
 }
 
 fn environment(container: &Container) -> Result<Box<Config>, String> {
     let lookup = |name: &str| {
         let found = container.environment.iter().rev().find(|(known, _)| known == name);
         let value = found.and_then(|(_, value)| value.as_ref());
-        value.filter(|_| READ.contains(&name)).map(|value| value.as_bytes().to_vec())
+        value.filter(|_| is_read(name)).map(|value| value.as_bytes().to_vec())
     };
     Config::from_lookup(&lookup)
         .map_err(|ConfigError(lines)| text::joined(&["container ", &container.name, ": ", &lines.join("; ")]))
-}
-
-/// The longest play.
-pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
-
-/// Whether a time never comes.
-pub fn is_never(time: Millis) -> bool {
-    time >= NEVER
 }

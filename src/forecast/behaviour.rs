@@ -117,8 +117,9 @@ impl Program {
 
     /// What a request for a path comes to.
     pub(super) fn question(&self, path: &str, port: Option<u16>) -> Question {
-        let path = path.split(['?', '#']).next().unwrap_or_default().as_bytes();
-        self.question_for(Check::of_path(path), path, port)
+        let path = path.as_bytes();
+        let length = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+        self.question_for(Check::of_path(&path[..length]), &path[..length], port)
     }
 
     /// What a check over gRPC comes to; `None`: no such service is known.
@@ -184,8 +185,11 @@ impl Process {
             listening_until: NEVER,
         };
         let mut at = now + BOOT;
-        for (number, rule) in process.standing(program, &|rule| rule.target == Target::Start) {
-            if let Some(delay) = process.attempt(number, rule) {
+        for (number, rule) in program.rules.iter().enumerate() {
+            if process.stands(number)
+                && matches!(rule.target, Target::Start)
+                && let Some(delay) = process.attempt(number, rule)
+            {
                 at += delay;
                 if let Some(exit) = exit_of(&rule.effect) {
                     process.end = (at, exit);
@@ -198,22 +202,22 @@ impl Process {
             Work::Serve => process.end,
             Work::End(after) => (at + after, Exit::with(0)),
         };
-        let is_end = |rule: &Rule| rule.target == Target::Process && exit_of(&rule.effect).is_some();
-        for (number, rule) in process.standing(program, &is_end) {
-            let end = end.min(process.end.0);
-            if let Some(due) = process.due(number, rule, end) {
-                process.end = (due, exit_of(&rule.effect).unwrap_or(Exit::KILLED));
+        for (number, rule) in program.rules.iter().enumerate() {
+            if process.stands(number)
+                && matches!(rule.target, Target::Process)
+                && let Some(exit) = exit_of(&rule.effect)
+                && let Some(due) = process.due(number, rule, end.min(process.end.0))
+            {
+                process.end = (due, exit);
             }
         }
         process.watch_listener(program, at);
         process
     }
 
-    /// The rules that stand here and are such.
-    fn standing<'p>(&self, program: &'p Program, is_it: &dyn Fn(&Rule) -> bool) -> Vec<(usize, &'p Rule)> {
-        let here = self.here;
-        let is_wanted = |(at, rule): &(usize, &Rule)| here >> at & 1 == 1 && is_it(rule);
-        program.rules.iter().enumerate().filter(is_wanted).collect()
+    /// Whether a rule stands on this pod.
+    fn stands(&self, at: usize) -> bool {
+        self.here >> at & 1 == 1
     }
 
     /// Rolls for a rule. `Some`: it hits, with that delay.
@@ -251,7 +255,10 @@ impl Process {
     pub(super) fn watch_listener(&mut self, program: &Program, now: Millis) {
         self.listening = Listening::Open;
         self.listening_until = NEVER;
-        for (at, rule) in self.standing(program, &|rule| rule.target == Target::Listen) {
+        for (at, rule) in program.rules.iter().enumerate() {
+            if !self.stands(at) || !matches!(rule.target, Target::Listen) {
+                continue;
+            }
             let first = self.listens + millis(rule.after.unwrap_or_default());
             if now < first {
                 self.listening_until = self.listening_until.min(first);
@@ -329,15 +336,17 @@ impl Process {
         100_000 - passing
     }
 
-    /// SIGTERM, or what stands for it: when the process ends of it, and how. `NEVER`: it does not.
-    pub(super) fn terminate(&mut self, program: &Program, now: Millis) -> (Millis, Exit) {
+    /// SIGTERM, or what stands for it: when the process ends of it, and how. `NEVER`: it does not. One that is obedient
+    /// drains, and that is all.
+    pub(super) fn terminate(&mut self, program: &Program, is_obedient: bool, now: Millis) -> (Millis, Exit) {
         let (mut delay, mut exit) = (0, Exit::with(0));
-        if program.ignores_stop {
+        if program.ignores_stop && !is_obedient {
             return (NEVER, Exit::KILLED);
         }
         let since = if now < self.listens { self.started } else { self.listens };
-        for (at, rule) in self.standing(program, &|rule| rule.target == Target::Term) {
-            if !is_open(rule, now.saturating_sub(since)) {
+        for (at, rule) in program.rules.iter().enumerate() {
+            let is_meant = matches!(rule.target, Target::Term) && !is_obedient && self.stands(at);
+            if !is_meant || !is_open(rule, now.saturating_sub(since)) {
                 continue;
             }
             let Some(more) = self.attempt(at, rule) else { continue };

@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use super::life::Life;
-use super::workload::{Controller, Share, Strategy, Workload};
+use super::workload::{Controller, Share, Strategy};
 use super::{Millis, NEVER};
 
 /// From one act of a controller to the next.
@@ -22,7 +22,7 @@ pub struct Rollout {
     pub fewest: u32,
 }
 
-/// A pod of a rollout: its life, and when that began.
+/// A pod of a rollout: its life, and when that begins in it.
 struct Made<'l> {
     life: &'l Life,
     at: Millis,
@@ -70,17 +70,15 @@ fn pods(share: Share, replicas: u32, rounds_up: bool) -> u32 {
 
 /// When a StatefulSet that makes one pod after the other makes the next, given those it has made; `None`: not before
 /// `end`.
-pub(super) fn next_created(
-    made: &[(Millis, Life)],
-    min_ready: Millis,
-    end: Millis,
-    chance: &mut Chance,
-) -> Option<Millis> {
-    let mut now = made.last()?.0;
+pub(super) fn next_created(made: &[Life], min_ready: Millis, end: Millis, chance: &mut Chance) -> Option<Millis> {
+    let mut now = made.last()?.created;
     while now < end {
-        let pod = |(at, life)| Made { life, at };
-        let looks = made.iter().map(|(at, life)| pod((*at, life)).look(now, min_ready));
-        let (all, next) = looks.fold((true, NEVER), |(all, next), look| (all && look.1, next.min(look.2)));
+        let (mut all, mut next) = (true, NEVER);
+        for life in made {
+            let (_, is_available, change) = Made { life, at: life.created }.look(now, min_ready);
+            all &= is_available;
+            next = next.min(change);
+        }
         if all {
             return Some(now + chance.between(STEP.0, STEP.1)).filter(|at| *at < end);
         }
@@ -90,10 +88,15 @@ pub(super) fn next_created(
 }
 
 /// Rolls a change of the template out over these pods; `None` where the controller does not.
-pub(super) fn rollout(workload: &Workload, lives: &[&Life], end: Millis, chance: &mut Chance) -> Option<Rollout> {
-    let min_ready = Millis::from(workload.min_ready) * 1000;
+pub(super) fn rollout(
+    controller: Controller,
+    min_ready: Millis,
+    lives: &[Life],
+    end: Millis,
+    chance: &mut Chance,
+) -> Option<Rollout> {
     let replicas = lives.len() as u32;
-    match workload.controller {
+    match controller {
         Controller::Deployment { is_paused: true, .. } | Controller::Pod | Controller::ReplicaSet => None,
         Controller::Deployment { strategy, progress_deadline, .. } => {
             // The API takes this for "never": there is no condition then.
@@ -134,7 +137,7 @@ impl Rollout {
 
 /// A Deployment's rollout (controller/deployment/rolling.go).
 struct Rolling<'l, 'c> {
-    lives: &'l [&'l Life],
+    lives: &'l [Life],
     min_ready: Millis,
     deadline: Millis,
     chance: &'c mut Chance,
@@ -147,7 +150,7 @@ struct Rolling<'l, 'c> {
 }
 
 impl<'l, 'c> Rolling<'l, 'c> {
-    fn new(lives: &'l [&'l Life], min_ready: Millis, deadline: Millis, chance: &'c mut Chance) -> Self {
+    fn new(lives: &'l [Life], min_ready: Millis, deadline: Millis, chance: &'c mut Chance) -> Self {
         let replicas = lives.len() as u32;
         let rollout = Rollout { complete: None, failed: None, fewest: replicas };
         let new = Vec::with_capacity(lives.len());
@@ -156,10 +159,12 @@ impl<'l, 'c> Rolling<'l, 'c> {
 
     /// All old pods end first.
     fn recreate(&mut self) {
-        let last = self.lives.iter().map(|life| life.deletion.ended.saturating_sub(life.deletion.at)).max();
         self.old = 0;
         self.rollout.fewest = 0;
-        self.now = last.unwrap_or(0) + PHASE;
+        for life in self.lives {
+            self.now = self.now.max(life.deletion.ended.saturating_sub(life.deletion.at));
+        }
+        self.now += PHASE;
     }
 
     fn run(mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
@@ -178,7 +183,7 @@ impl<'l, 'c> Rolling<'l, 'c> {
             if room > 0 {
                 let lives = self.lives[self.new.len()..].iter().take(room as usize);
                 let now = self.now;
-                self.new.extend(lives.map(|life| Made { life, at: now }));
+                lives.for_each(|life| self.new.push(Made { life, at: now }));
             } else if spare > 0 {
                 self.old -= spare;
             }
@@ -218,7 +223,7 @@ impl<'l, 'c> Rolling<'l, 'c> {
 /// The rollouts of StatefulSets and DaemonSets: an old pod is deleted, its object gone, the new one created and
 /// available, and then it is the next one's turn; with a surge the new one comes first.
 fn one_by_one(
-    lives: &[&Life],
+    lives: &[Life],
     min_ready: Millis,
     at_once: usize,
     surges: bool,
@@ -247,10 +252,11 @@ fn one_by_one(
 mod tests {
     use super::*;
     use crate::forecast::sketch;
+    use crate::forecast::workload::Workload;
 
     /// A pod that turns Ready, and not, at these moments, and takes 2 s to go.
     fn life(turns: &[Millis]) -> Life {
-        let mut life = Life::new(false);
+        let mut life = Life::new(0, false);
         life.turns = turns.to_vec();
         life.deletion.at = 0;
         life.deletion.ended = 1500;
@@ -265,8 +271,8 @@ mod tests {
 
     fn rolled(workload: &Workload, turns: &[&[Millis]]) -> Rollout {
         let lives: Vec<Life> = turns.iter().map(|turns| life(turns)).collect();
-        let lives: Vec<&Life> = lives.iter().collect();
-        rollout(workload, &lives, 600_000, &mut Chance::new(1, 1)).expect("it rolls")
+        rollout(workload.controller, Millis::from(workload.min_ready) * 1000, &lives, 600_000, &mut Chance::new(1, 1))
+            .expect("it rolls")
     }
 
     const ROLLING: Strategy =
@@ -315,7 +321,7 @@ mod tests {
         assert!(done.complete.is_some_and(|at| (18_000..18_300).contains(&at)), "two of three: {done:?}");
         assert_eq!(done.fewest, 2);
         assert_eq!(rolled(&set, &[READY, &[], READY]).complete, None, "one that never gets ready blocks for good");
-        let made = [(0, life(READY)), (7100, life(&[5000]))];
+        let made = [life(READY), Life { created: 7100, ..life(&[5000]) }];
         let next = next_created(&made, 0, 60_000, &mut Chance::new(1, 1));
         assert!(next.is_some_and(|at| (12_150..12_201).contains(&at)), "{next:?}");
     }

@@ -3,6 +3,7 @@
 use super::behaviour::Exit;
 use super::pod::Kind;
 use super::{Millis, NEVER};
+use crate::text;
 
 /// What can happen to a pod, in the order in which it is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,31 +54,41 @@ pub enum What {
 
 impl What {
     /// How many there are.
-    pub const COUNT: usize = Self::Failed as usize + 1;
-    /// All of them with their names, and the probe behind it.
-    pub const NAMES: [(&'static str, Option<Kind>); Self::COUNT] = [
-        ("created", None),
-        ("container_started", None),
-        ("listening", None),
-        ("startup_probe", None),
-        ("liveness_probe", None),
-        ("readiness_probe", None),
-        ("started", None),
-        ("ready", None),
-        ("in_service", None),
-        ("failing", Some(Kind::Startup)),
-        ("failing", Some(Kind::Liveness)),
-        ("failing", Some(Kind::Readiness)),
-        ("killed", Some(Kind::Startup)),
-        ("killed", Some(Kind::Liveness)),
-        ("ended", None),
-        ("restarted", None),
-        ("crash_loop", None),
-        ("not_ready", None),
-        ("out_of_service", None),
-        ("succeeded", None),
-        ("failed", None),
+    pub const COUNT: usize = Self::ALL.len();
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::Created,
+        Self::ContainerStarted,
+        Self::Listening,
+        Self::StartupProbe,
+        Self::LivenessProbe,
+        Self::ReadinessProbe,
+        Self::Started,
+        Self::Ready,
+        Self::InService,
+        Self::FailingStartup,
+        Self::FailingLiveness,
+        Self::FailingReadiness,
+        Self::KilledStartup,
+        Self::KilledLiveness,
+        Self::Ended,
+        Self::Restarted,
+        Self::CrashLoop,
+        Self::NotReady,
+        Self::OutOfService,
+        Self::Succeeded,
+        Self::Failed,
     ];
+
+    /// The probe behind it.
+    pub fn by(self) -> Option<Kind> {
+        match self {
+            Self::FailingStartup | Self::KilledStartup => Some(Kind::Startup),
+            Self::FailingLiveness | Self::KilledLiveness => Some(Kind::Liveness),
+            Self::FailingReadiness => Some(Kind::Readiness),
+            _ => None,
+        }
+    }
 }
 
 /// Why a container ended.
@@ -98,7 +109,7 @@ pub enum By {
 impl By {
     /// As it is told.
     pub fn name(self) -> &'static str {
-        ["itself", "startup", "liveness", "postStart", "deletion"][self as usize]
+        text::word("itself startup liveness postStart deletion", self as usize)
     }
 }
 
@@ -161,25 +172,9 @@ pub enum Word {
 impl Word {
     /// How many there are.
     pub const COUNT: usize = Self::Gone as usize + 1;
-    /// As kubectl shows them.
-    pub const NAMES: [&'static str; Self::COUNT] = [
-        "Absent",
-        "Pending",
-        "ContainerCreating",
-        "Init",
-        "PodInitializing",
-        "Running",
-        "Completed",
-        "Error",
-        "OOMKilled",
-        "CrashLoopBackOff",
-        "NotReady",
-        "Init:Error",
-        "Init:OOMKilled",
-        "Init:CrashLoopBackOff",
-        "Terminating",
-        "Gone",
-    ];
+    /// As kubectl shows them, for [`crate::text::word`].
+    pub const NAMES: &str = "Absent Pending ContainerCreating Init PodInitializing Running Completed Error OOMKilled \
+        CrashLoopBackOff NotReady Init:Error Init:OOMKilled Init:CrashLoopBackOff Terminating Gone";
 }
 
 /// What can be seen of a pod from outside, for the drawing.
@@ -203,6 +198,8 @@ const MAX_KEPT: usize = 2048;
 /// What one pod leaves behind.
 #[derive(Debug)]
 pub struct Life {
+    /// When the pod was created; all other times are after that.
+    pub created: Millis,
     /// The first time of each [`What`].
     pub first: [Millis; What::COUNT],
     /// Containers that were started again.
@@ -253,8 +250,9 @@ pub struct Deletion {
 
 impl Life {
     /// Nothing yet.
-    pub fn new(draws: bool) -> Self {
+    pub fn new(created: Millis, draws: bool) -> Self {
         Self {
+            created,
             first: [NEVER; What::COUNT],
             restarts: Vec::new(),
             #[cfg(test)]
@@ -297,10 +295,5 @@ impl Life {
         if self.turns.len() < MAX_KEPT {
             self.turns.push(now);
         }
-    }
-
-    /// Whether it is Ready at a moment.
-    pub fn is_ready(&self, now: Millis) -> bool {
-        self.turns.partition_point(|&turn| turn <= now) % 2 == 1
     }
 }

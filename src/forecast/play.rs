@@ -1,14 +1,15 @@
 //! The play: many pods, one after the other, each by its own dice.
 
 use super::advice;
+use super::behaviour::Program;
 use super::chance::Chance;
 use super::controllers;
 use super::kubelet::{self, Terms};
-use super::life::{Life, Word};
+use super::life::Life;
 use super::pod::Plan;
 use super::tally::Tally;
 use super::workload::{Controller, Workload};
-use super::{Behaviour, Forecast, Millis};
+use super::{Forecast, Millis, NEVER};
 use crate::text;
 
 /// Moments at which STATUS is looked at, in seconds, as far as the play goes; its end is one more.
@@ -23,7 +24,7 @@ pub struct Inquiry {
     /// What is applied.
     pub workload: Workload,
     /// What its containers do, init containers first.
-    pub behaviours: Vec<Behaviour>,
+    pub programs: Vec<Program>,
     /// What was assumed, a sentence each.
     pub assumed: Vec<String>,
     /// How many pods are played.
@@ -32,29 +33,27 @@ pub struct Inquiry {
     pub length: Millis,
     /// Of all dice.
     pub seed: u64,
-    /// When each pod is deleted; `None`: at the end.
-    pub delete_at: Option<Millis>,
+    /// When each pod is deleted; `NEVER`: at the end.
+    pub delete_at: Millis,
     /// The cluster's version, 1.N.
     pub minor: u64,
     /// Most moments in all.
     pub max_events: u64,
 }
 
-impl Inquiry {
-    /// The names of the containers, init containers first.
-    pub fn containers(&self) -> Vec<&str> {
-        let pod = &self.workload.pod;
-        pod.init.iter().chain(&pod.containers).map(|container| container.name.as_str()).collect()
-    }
-}
-
-/// An inquiry made ready to be played.
+/// An inquiry made ready to be played. Advice plays changed copies of one.
+#[derive(Clone)]
 pub struct Play<'i> {
-    inquiry: &'i Inquiry,
-    plan: Plan,
+    /// What is asked.
+    pub inquiry: &'i Inquiry,
+    pub(super) plan: Plan<'i>,
+    pub(super) controller: Controller,
+    pub(super) min_ready: Millis,
+    pub(super) pods: u64,
     /// When STATUS is looked at.
     pub moments: Vec<Millis>,
-    end: Millis,
+    /// When the play ends, as the pods see it: they are deleted then.
+    pub end: Millis,
 }
 
 impl<'i> Play<'i> {
@@ -62,18 +61,32 @@ impl<'i> Play<'i> {
     pub fn new(inquiry: &'i Inquiry) -> Self {
         let workload = &inquiry.workload;
         let is_published = workload.services.iter().any(|service| service.publishes_not_ready);
-        let end = inquiry.delete_at.unwrap_or(inquiry.length).min(inquiry.length);
-        let mut moments: Vec<Millis> = MOMENTS.iter().map(|at| at * 1000).filter(|at| *at < end).collect();
+        let end = inquiry.delete_at.min(inquiry.length);
+        let mut moments = Vec::new();
+        for at in MOMENTS {
+            if at * 1000 < end {
+                moments.push(at * 1000);
+            }
+        }
         moments.push(end);
-        Self { inquiry, plan: Plan::new(&workload.pod, &inquiry.behaviours, is_published, "/"), moments, end }
+        Self {
+            inquiry,
+            plan: Plan::new(&workload.pod, &inquiry.programs, is_published, "/"),
+            controller: workload.controller,
+            min_ready: Millis::from(workload.min_ready) * 1000,
+            pods: inquiry.pods,
+            moments,
+            end,
+        }
     }
 
     /// How many groups of pods there are, each as large as the workload.
     pub fn groups(&self) -> u64 {
-        self.inquiry.pods.div_ceil(self.size())
+        self.pods.div_ceil(self.size())
     }
 
-    fn size(&self) -> u64 {
+    /// How many pods the workload has.
+    pub(super) fn size(&self) -> u64 {
         u64::from(self.inquiry.workload.replicas.max(1))
     }
 
@@ -88,78 +101,73 @@ impl<'i> Play<'i> {
 
     /// Plays the pods of a group, one of each that the workload has, and a rollout over them.
     fn group(&self, group: u64, tally: &mut Tally) {
-        let workload = &self.inquiry.workload;
-        let one_by_one = matches!(workload.controller, Controller::StatefulSet { is_parallel: false, .. });
-        let min_ready = Millis::from(workload.min_ready) * 1000;
+        let one_by_one = matches!(self.controller, Controller::StatefulSet { is_parallel: false, .. });
         let first = group * self.size();
-        let last = (first + self.size()).min(self.inquiry.pods);
+        let last = (first + self.size()).min(self.pods);
         // Of its own, so that it changes no pod.
         let mut chance = Chance::new(self.inquiry.seed, !group);
-        let mut made: Vec<(Millis, Life)> = Vec::new();
+        let mut made: Vec<Life> = Vec::new();
         for number in first..last {
             let created = match one_by_one && number > first {
-                true => controllers::next_created(&made, min_ready, self.end, &mut chance),
+                true => controllers::next_created(&made, self.min_ready, self.end, &mut chance),
                 false => Some(0),
             };
             match created {
                 Some(created) => {
                     let life = self.life(number, created, false);
-                    tally.add(&life, number, created, self.end);
-                    made.push((created, life));
+                    tally.add(&life, number, self.end);
+                    made.push(life);
                 }
                 None => tally.add_missing(number, self.end),
             }
         }
-        let is_whole = made.len() as u64 == self.size() || made.len() as u64 == self.inquiry.pods;
-        if self.inquiry.delete_at.is_none() && is_whole {
-            let lives: Vec<&Life> = made.iter().map(|(_, life)| life).collect();
-            if let Some(rollout) = controllers::rollout(workload, &lives, self.end, &mut chance) {
-                tally.add_rollout(&rollout);
-            }
+        let made_all = made.len() as u64 == self.size().min(self.pods);
+        if self.inquiry.delete_at == NEVER
+            && made_all
+            && let Some(rollout) = controllers::rollout(self.controller, self.min_ready, &made, self.end, &mut chance)
+        {
+            tally.add_rollout(&rollout);
         }
     }
 
     /// What the play came to.
-    pub fn told(&self, tally: Tally) -> Forecast {
-        let advice = advice::advise(self.inquiry, &tally);
-        Forecast { inquiry: self.inquiry.clone(), moments: self.moments.clone(), tally, advice }
+    pub fn told(&'i self, tally: Tally) -> Forecast<'i> {
+        let advice = advice::advise(self, &tally);
+        Forecast { play: self, tally, advice }
     }
 
     /// The life of a pod that is created at a moment.
     pub fn life(&self, number: u64, created: Millis, draws: bool) -> Life {
         let inquiry = self.inquiry;
-        let moments: Vec<Millis> = self.moments.iter().filter_map(|at| at.checked_sub(created)).collect();
         let terms = Terms {
             seed: inquiry.seed,
             number,
             end: self.end - created,
             deleted_at: self.end - created,
-            moments: &moments,
-            draws,
-            max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / inquiry.pods.max(1)),
+            moments: &self.moments,
+            max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / self.pods.max(1)),
         };
-        let mut life = kubelet::play(&self.plan, &self.name(number), &terms);
-        let missed = self.moments.len() - life.words.len();
-        life.words.splice(0..0, std::iter::repeat_n(Word::Absent, missed));
+        let mut life = Life::new(created, draws);
+        kubelet::play(&self.plan, &self.name(number), &terms, &mut life);
         life
     }
 
     /// What a pod of that number may be called.
     fn name(&self, number: u64) -> String {
-        let workload = &self.inquiry.workload;
-        let mut name = workload.name.clone();
-        let at = number % self.size();
-        match workload.controller {
-            Controller::Pod => return name,
-            Controller::StatefulSet { .. } => name.push_str(&text::joined(&["-", &text::to_decimal(at)])),
+        let base = &self.inquiry.workload.name;
+        match self.controller {
+            Controller::Pod => base.clone(),
+            Controller::StatefulSet { .. } => text::joined(&[base, "-", &text::to_decimal(number % self.size())]),
             _ => {
                 let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
-                let is_deployment = matches!(workload.controller, Controller::Deployment { .. });
-                name.push_str(if is_deployment { "-7d4b9c6f58-" } else { "-" });
-                name.extend((0..5).map(|_| char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize])));
+                let is_deployment = matches!(self.controller, Controller::Deployment { .. });
+                let mut name = text::joined(&[base, if is_deployment { "-7d4b9c6f58-" } else { "-" }]);
+                for _ in 0..5 {
+                    name.push(char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]));
+                }
+                name
             }
         }
-        name
     }
 }
 
@@ -167,8 +175,9 @@ impl<'i> Play<'i> {
 mod tests {
     use super::*;
     use crate::faults::plan;
-    use crate::forecast::behaviour::Program;
+    use crate::forecast::life::What;
     use crate::forecast::sketch;
+    use crate::forecast::tally::Figure;
     use crate::forecast::workload::{Share, Strategy};
 
     fn inquiry(controller: Controller, replicas: u32, min_ready: u32) -> Inquiry {
@@ -177,12 +186,12 @@ mod tests {
         let program = Program { rules, is_own: true, ..Program::default() };
         Inquiry {
             workload: Workload { controller, replicas, min_ready, ..sketch::workload(vec![probe]) },
-            behaviours: vec![Behaviour { program, ..Behaviour::default() }],
+            programs: vec![program],
             assumed: Vec::new(),
             pods: 800,
             length: 120_000,
             seed: 3,
-            delete_at: None,
+            delete_at: NEVER,
             minor: 34,
             max_events: 1 << 40,
         }
@@ -201,8 +210,8 @@ mod tests {
         for (min_ready, want) in [(0, [14.1, 13.3, 15.7]), (5, [23.3, 21.9, 25.3])] {
             let deployment = Controller::Deployment { strategy, progress_deadline: 600, is_paused: false };
             let tally = tally(&inquiry(deployment, 4, min_ready));
-            let got =
-                [50, 5, 95].map(|percent| tally.complete.percentile(percent).map_or(0.0, |at| at as f64 / 1000.0));
+            let got = [50, 5, 95]
+                .map(|percent| tally.figure(Figure::Complete).percentile(percent).map_or(0.0, |at| at as f64 / 1000.0));
             let is_near = got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1.0);
             assert!(is_near, "minReadySeconds {min_ready}: {got:?}, expected {want:?}");
             assert_eq!(tally.rollouts, 200);
@@ -212,12 +221,12 @@ mod tests {
     #[test]
     fn a_stateful_set_makes_its_pods_one_after_the_other() {
         let set = |is_parallel| Controller::StatefulSet { is_parallel, is_on_delete: false, partition: 0 };
-        let latest = |is_parallel| tally(&inquiry(set(is_parallel), 3, 0)).first[0].percentile(95);
+        let latest = |is_parallel| tally(&inquiry(set(is_parallel), 3, 0)).first(What::Created).percentile(95);
         assert_eq!(latest(true), Some(0));
         assert!(latest(false).is_some_and(|at| (8_000..18_000).contains(&at)), "{:?}", latest(false));
         let mut stuck = inquiry(set(false), 3, 0);
-        stuck.behaviours[0].program.rules = plan::parse(b"ready fail").unwrap_or_default();
+        stuck.programs[0].rules = plan::parse(b"ready fail").unwrap_or_default();
         let stuck = tally(&stuck);
-        assert_eq!(stuck.first[0].total() * 3, stuck.pods + 1, "the first of each, and no other");
+        assert_eq!(stuck.first(What::Created).total() * 3, stuck.pods + 1, "the first of each, and no other");
     }
 }

@@ -4,9 +4,9 @@
 use super::behaviour::{Met, Process, Program, Question};
 use super::chance::Chance;
 use super::workload::{Container, Handler, Pod, Probe, RestartPolicy};
-use super::{Behaviour, Millis, NEVER};
+use super::{Millis, NEVER};
 use crate::faults::clock::Listening;
-use crate::quantity;
+use crate::{quantity, text};
 
 /// What an exec probe costs beside its command: the runtime starts it.
 const EXEC: (Millis, Millis) = (50, 100);
@@ -32,13 +32,13 @@ impl Kind {
 
     /// As in `startupProbe`.
     pub fn name(self) -> &'static str {
-        ["startup", "liveness", "readiness"][self as usize]
+        text::word("startup liveness readiness", self as usize)
     }
 }
 
 /// What a probe or hook asks.
 #[derive(Clone, Copy, Debug)]
-enum Asks {
+pub(super) enum Asks {
     /// A request.
     Http(Question),
     /// A connection to that port.
@@ -67,9 +67,9 @@ pub(super) enum Verdict {
 }
 
 /// A probe ready to ask.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Aim {
-    asks: Asks,
+    pub(super) asks: Asks,
     pub(super) delay: Millis,
     pub(super) period: Millis,
     pub(super) timeout: Millis,
@@ -79,20 +79,22 @@ pub(super) struct Aim {
 }
 
 /// A container with its program.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub(super) program: Program,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'p> {
+    pub(super) program: &'p Program,
     pub(super) aims: [Option<Aim>; 3],
-    pre_stop: Option<Asks>,
+    pub(super) pre_stop: Option<Asks>,
     post_start: Option<Asks>,
     pub(super) is_sidecar: bool,
+    /// Whether it ends on SIGTERM at once, whatever its program says.
+    pub(super) is_obedient: bool,
 }
 
 /// A pod as the kubelet gets it.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct Plan<'p> {
     /// Init containers first, in order.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<Part<'p>>,
     /// How many of them are init containers, sidecars included.
     pub(super) inits: usize,
     pub(super) policy: RestartPolicy,
@@ -111,12 +113,13 @@ fn seconds(seconds: u32) -> Millis {
 
 /// How long a `sleep` in a command takes: `sleep 5`, or at the end of a shell's line.
 pub(super) fn sleep_in(command: &[String]) -> Option<Millis> {
-    let words: Vec<&str> = command.iter().flat_map(|word| word.split_ascii_whitespace()).collect();
-    let at = words.iter().position(|word| *word == "sleep" || word.ends_with("/sleep"))?;
-    if words.get(at + 1) == Some(&"infinity") {
-        return Some(NEVER);
+    let line = command.join(" ");
+    let mut words = line.split_ascii_whitespace();
+    words.find(|word| *word == "sleep" || word.ends_with("/sleep"))?;
+    match words.next()? {
+        "infinity" => Some(NEVER),
+        word => quantity::parse_seconds(word.strip_suffix(';').unwrap_or(word).as_bytes()).map(super::millis),
     }
-    quantity::parse_seconds(words.get(at + 1)?.trim_end_matches(';').as_bytes()).map(super::millis)
 }
 
 impl Asks {
@@ -252,15 +255,19 @@ impl Aim {
     }
 }
 
-impl Part {
-    fn new(container: &Container, program: Program) -> Self {
-        let aim = |probe: &Option<Probe>| probe.as_ref().map(|probe| Aim::new(probe, &program));
-        let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, &program));
+impl<'p> Part<'p> {
+    fn new(container: &Container, program: &'p Program) -> Self {
+        let mut aims = [None; 3];
+        for (aim, probe) in aims.iter_mut().zip([&container.startup, &container.liveness, &container.readiness]) {
+            *aim = probe.as_ref().map(|probe| Aim::new(probe, program));
+        }
+        let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, program));
         Self {
-            aims: [aim(&container.startup), aim(&container.liveness), aim(&container.readiness)],
+            aims,
             pre_stop: hook(&container.pre_stop),
             post_start: hook(&container.post_start),
             is_sidecar: container.is_sidecar,
+            is_obedient: false,
             program,
         }
     }
@@ -283,17 +290,18 @@ impl Part {
         most: Millis,
         chance: &mut Chance,
     ) -> Option<(Millis, bool)> {
-        let (takes, verdict, _) = asks?.ask(&self.program, Some(process), now, most, chance);
+        let (takes, verdict, _) = asks?.ask(self.program, Some(process), now, most, chance);
         Some((takes.min(most), verdict == Verdict::Pass))
     }
 }
 
-impl Plan {
-    /// Puts a pod together; `behaviours` are those of its containers, init containers first.
-    pub(super) fn new(pod: &Pod, behaviours: &[Behaviour], is_published: bool, path: &str) -> Self {
-        let containers = pod.init.iter().chain(&pod.containers);
-        let part = |(container, behaviour): (&Container, &Behaviour)| Part::new(container, behaviour.program.clone());
-        let parts: Vec<Part> = containers.zip(behaviours).map(part).collect();
+impl<'p> Plan<'p> {
+    /// Puts a pod together; `programs` are those of its containers, init containers first.
+    pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool, path: &str) -> Self {
+        let mut parts = Vec::new();
+        for (container, program) in pod.init.iter().chain(&pod.containers).zip(programs) {
+            parts.push(Part::new(container, program));
+        }
         let inits = pod.init.len();
         let has_port = |container: &Container| !container.ports.is_empty();
         let front = inits + pod.containers.iter().position(has_port).unwrap_or(0);

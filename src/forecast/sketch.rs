@@ -6,6 +6,8 @@ use crate::text;
 
 /// What a probe is written as.
 pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,grace=30,path=/livez; tcp, grpc or grpc=SERVICE in place of path";
+/// Where it listens.
+const PORT: u16 = 8080;
 /// Most of any number in it.
 const MOST: u64 = 86_400;
 
@@ -13,9 +15,9 @@ const MOST: u64 = 86_400;
 pub fn probe(word: &str) -> Option<(Kind, Probe)> {
     let (kind, rest) = word.split_once(':').unwrap_or((word, ""));
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
-    let path = ["/startupz", "/livez", "/readyz"][kind as usize].to_owned();
+    let http = |path: &str| Handler::Http { path: path.to_owned(), port: Some(PORT), is_https: false };
     let mut probe = Probe {
-        handler: Handler::Http { path, port: Some(8080), is_https: false },
+        handler: http(text::word("/startupz /livez /readyz", kind as usize)),
         initial_delay: 0,
         period: 10,
         timeout: 1,
@@ -25,22 +27,24 @@ pub fn probe(word: &str) -> Option<(Kind, Probe)> {
     };
     for setting in rest.split(',').filter(|setting| !setting.is_empty()) {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let number =
-            || text::parse_decimal(value.as_bytes()).filter(|&number| number <= MOST).map(|number| number as u32);
-        let positive = || number().filter(|&number| number > 0);
         match name {
-            "tcp" if value.is_empty() => probe.handler = Handler::Tcp { port: Some(8080) },
-            "grpc" => probe.handler = Handler::Grpc { port: 8080, service: value.to_owned() },
-            "path" if value.starts_with('/') => {
-                probe.handler = Handler::Http { path: value.to_owned(), port: Some(8080), is_https: false };
+            "tcp" if value.is_empty() => probe.handler = Handler::Tcp { port: Some(PORT) },
+            "grpc" => probe.handler = Handler::Grpc { port: PORT, service: value.to_owned() },
+            "path" if value.starts_with('/') => probe.handler = http(value),
+            _ => {
+                let number = text::parse_decimal(value.as_bytes()).filter(|&number| number <= MOST)? as u32;
+                let slot = match name {
+                    "delay" => &mut probe.initial_delay,
+                    _ if number == 0 => return None,
+                    "period" => &mut probe.period,
+                    "timeout" => &mut probe.timeout,
+                    "failures" => &mut probe.failures,
+                    "successes" if number == 1 || kind == Kind::Readiness => &mut probe.successes,
+                    "grace" if kind != Kind::Readiness => probe.grace.insert(number),
+                    _ => return None,
+                };
+                *slot = number;
             }
-            "delay" => probe.initial_delay = number()?,
-            "period" => probe.period = positive()?,
-            "timeout" => probe.timeout = positive()?,
-            "failures" => probe.failures = positive()?,
-            "successes" => probe.successes = positive().filter(|&number| number == 1 || kind == Kind::Readiness)?,
-            "grace" if kind != Kind::Readiness => probe.grace = Some(positive()?),
-            _ => return None,
         }
     }
     Some((kind, probe))
@@ -48,15 +52,7 @@ pub fn probe(word: &str) -> Option<(Kind, Probe)> {
 
 /// A pod with one container and these probes.
 pub fn workload(probes: Vec<(Kind, Probe)>) -> Workload {
-    let mut container = Container {
-        name: "app".to_owned(),
-        image: String::new(),
-        command: Vec::new(),
-        environment: Vec::new(),
-        has_environment_from: false,
-        ports: vec![(None, 8080)],
-        ..Container::default()
-    };
+    let mut container = Container { name: "app".to_owned(), ports: vec![(None, PORT)], ..Container::default() };
     for (kind, probe) in probes {
         let slot = match kind {
             Kind::Startup => &mut container.startup,

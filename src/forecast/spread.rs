@@ -5,12 +5,14 @@ use super::Millis;
 
 /// Buckets for each doubling; below twice as many milliseconds, each has a bucket of its own.
 const STEPS: u64 = 2048;
+/// Blocks of so many buckets: what is longer than a day and a half is counted as that.
+const BLOCKS: usize = 18;
 
 /// Times, counted by their size.
-#[derive(Clone, Default, Debug)]
+#[derive(Debug)]
 pub struct Spread {
     /// A block for each doubling, made when it is needed.
-    blocks: Vec<Vec<u32>>,
+    blocks: [Vec<u32>; BLOCKS],
     total: u64,
 }
 
@@ -19,7 +21,7 @@ fn bucket(time: Millis) -> (usize, usize) {
     let shift = (63 - (time | STEPS).leading_zeros()) - STEPS.trailing_zeros();
     // The first block has the milliseconds one by one, the second those from there on, so that it is full.
     let block = if time < STEPS { 0 } else { shift as usize + 1 };
-    (block, ((time >> shift) % STEPS) as usize)
+    (block.min(BLOCKS - 1), ((time >> shift) % STEPS) as usize)
 }
 
 /// The middle of a bucket.
@@ -30,31 +32,35 @@ fn middle(block: usize, at: usize) -> Millis {
     }
 }
 
+impl Default for Spread {
+    fn default() -> Self {
+        Self { blocks: [const { Vec::new() }; BLOCKS], total: 0 }
+    }
+}
+
 impl Spread {
-    fn block(&mut self, block: usize) -> &mut Vec<u32> {
-        if self.blocks.len() <= block {
-            self.blocks.resize(block + 1, Vec::new());
-        }
+    fn count(&mut self, block: usize, at: usize, more: u32) {
         let block = &mut self.blocks[block];
         if block.is_empty() {
             block.resize(STEPS as usize, 0);
         }
-        block
+        block[at] += more;
+        self.total += u64::from(more);
     }
 
     /// Counts a time.
     pub fn add(&mut self, time: Millis) {
         let (block, at) = bucket(time);
-        self.block(block)[at] += 1;
-        self.total += 1;
+        self.count(block, at, 1);
     }
 
     /// Counts all that another one has.
     pub fn merge(&mut self, other: &Self) {
-        for (at, more) in other.blocks.iter().enumerate().filter(|(_, more)| !more.is_empty()) {
-            self.block(at).iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        for (block, counts) in other.blocks.iter().enumerate() {
+            for (at, &more) in counts.iter().enumerate().filter(|(_, more)| **more > 0) {
+                self.count(block, at, more);
+            }
         }
-        self.total += other.total;
     }
 
     /// How many there are.

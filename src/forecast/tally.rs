@@ -1,40 +1,45 @@
 //! What all lives of a play come to: shares and spreads of fixed size, which can be added to each other.
 
-use super::Millis;
 use super::behaviour::Exit;
 use super::controllers::Rollout;
 use super::life::{By, Life, What, Word};
 use super::spread::Spread;
-use super::{NEVER, SAMPLE};
+use super::{Millis, NEVER, SAMPLE};
 
 /// Restarts that are told one by one, of each container.
 pub const RESTARTS: usize = 10;
 
-/// How a run ended, and how often.
-pub type Ends = Vec<((Exit, By), u64)>;
-
-/// The n-th restart of a container.
-#[derive(Clone, Default, Debug)]
-pub struct Restarted {
-    /// When.
-    pub at: Spread,
-    /// The life before it.
-    pub life: Spread,
-    /// The pause before it.
-    pub pause: Spread,
-    /// How the life before it ended.
-    pub ends: Ends,
+/// What is spread, after the first time of each [`What`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Figure {
+    /// From the deletion to the end of the last container.
+    Ended = What::COUNT as isize,
+    /// From the deletion to the end of the object.
+    Gone,
+    /// For those that the Service still sent calls when nobody answered: how long.
+    Unanswered,
+    /// When rollouts were complete.
+    Complete,
+    /// When they were called failed.
+    Failed,
+    /// Fewest pods available in one.
+    Fewest,
 }
 
+/// Spreads that are not of restarts.
+const FIGURES: usize = Figure::Fewest as usize + 1;
+
 /// All of a play.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Tally {
     /// Pods.
     pub pods: u64,
-    /// When each [`What`] came first.
-    pub first: Vec<Spread>,
-    /// Restarts by container, and then by number.
-    pub restarts: Vec<Vec<Restarted>>,
+    /// The first time of each [`What`], each [`Figure`], and for each restart that is told when it was, the life
+    /// before it and the pause before it.
+    spreads: Vec<Spread>,
+    /// How runs ended, and how often; those before a restart have the place of its first spread, those at the deletion,
+    /// of the container that callers reach, that of [`Figure::Ended`].
+    ends: Vec<(usize, Exit, By, u64)>,
     /// All restarts of the second half, and the time Ready in it.
     pub late_restarts: u64,
     /// As above.
@@ -43,23 +48,9 @@ pub struct Tally {
     pub service: [u64; 3],
     /// Pods by STATUS, for each moment.
     pub words: Vec<[u64; Word::COUNT]>,
-    /// From the deletion to the end of the last container, and of the object.
-    pub ended: Spread,
-    /// As above.
-    pub gone: Spread,
-    /// How the container that callers reach ended then.
-    pub exits: Ends,
-    /// For those that the Service still sent calls when nobody answered: how long.
-    pub unanswered: Spread,
     /// Pods that were in the Service when they were deleted.
     pub served: u64,
-    /// Rollouts: complete, called failed, fewest available.
-    pub complete: Spread,
-    /// As above.
-    pub failed: Spread,
-    /// As above.
-    pub fewest: Spread,
-    /// How many there were.
+    /// How many rollouts there were.
     pub rollouts: u64,
     /// A few pods with how long they were not Ready.
     pub sample: Vec<(Millis, u64)>,
@@ -69,84 +60,138 @@ pub struct Tally {
     pub events: u64,
 }
 
-fn count(ends: &mut Ends, end: (Exit, By), more: u64) {
-    match ends.iter_mut().find(|(known, _)| *known == end) {
-        Some((_, count)) => *count += more,
-        None => ends.push((end, more)),
-    }
+/// Where the three spreads of a container's n-th restart begin.
+fn place(container: usize, n: usize) -> usize {
+    FIGURES + (container * RESTARTS + n - 1) * 3
 }
 
 impl Tally {
     /// Nothing yet, for so many containers and moments.
     pub fn new(containers: usize, moments: usize) -> Self {
-        Self {
-            first: vec![Spread::default(); What::COUNT],
-            restarts: vec![Vec::new(); containers],
-            words: vec![[0; Word::COUNT]; moments],
-            ..Self::default()
+        let mut tally = Self { words: vec![[0; Word::COUNT]; moments], ..Self::default() };
+        tally.spreads.resize_with(place(containers, 1), Spread::default);
+        tally
+    }
+
+    /// When something came first.
+    pub fn first(&self, what: What) -> &Spread {
+        &self.spreads[what as usize]
+    }
+
+    /// Another figure.
+    pub fn figure(&self, figure: Figure) -> &Spread {
+        &self.spreads[figure as usize]
+    }
+
+    /// When a container's n-th restart was, the life before it, and the pause; `None` where there was none, or no more
+    /// are told.
+    pub fn restart(&self, container: usize, n: usize) -> Option<&[Spread]> {
+        let place = place(container, n);
+        self.spreads.get(place..place + 3).filter(|spreads| n <= RESTARTS && spreads[0].total() > 0)
+    }
+
+    /// How the life before that restart ended most often.
+    pub fn end(&self, container: usize, n: usize) -> Option<(Exit, By)> {
+        self.most_common(place(container, n))
+    }
+
+    /// How the container that callers reach ended most often when the pod was deleted.
+    pub fn exit(&self) -> Option<Exit> {
+        self.most_common(Figure::Ended as usize).map(|(exit, _)| exit)
+    }
+
+    /// The end at a place that was counted most, and of those the least.
+    fn most_common(&self, place: usize) -> Option<(Exit, By)> {
+        let mut most: Option<&(usize, Exit, By, u64)> = None;
+        for end in self.ends.iter().filter(|end| end.0 == place) {
+            if most.is_none_or(|most| end.3 > most.3 || end.3 == most.3 && (end.1, end.2) < (most.1, most.2)) {
+                most = Some(end);
+            }
+        }
+        most.map(|end| (end.1, end.2))
+    }
+
+    /// How many pods SIGKILL has ended when they were deleted.
+    pub fn sigkilled(&self) -> u64 {
+        let is_killed = |end: &&(usize, Exit, By, u64)| end.0 == Figure::Ended as usize && end.1 == Exit::KILLED;
+        self.ends.iter().filter(is_killed).map(|end| end.3).sum()
+    }
+
+    fn count_end(&mut self, end: (usize, Exit, By, u64)) {
+        let is_same = |known: &&mut (usize, Exit, By, u64)| (known.0, known.1, known.2) == (end.0, end.1, end.2);
+        match self.ends.iter_mut().find(is_same) {
+            Some(known) => known.3 += end.3,
+            None => self.ends.push(end),
         }
     }
 
-    /// Counts a life that began at `created`, of the pod of that number.
-    pub fn add(&mut self, life: &Life, number: u64, created: Millis, end: Millis) {
+    /// Counts a life, of the pod of that number, in a play until `end`.
+    pub fn add(&mut self, life: &Life, number: u64, end: Millis) {
         self.pods += 1;
         self.events += life.events;
         self.cut += u64::from(life.is_cut);
-        for (spread, &first) in self.first.iter_mut().zip(&life.first) {
-            if first < NEVER && first + created <= end {
-                spread.add(first + created);
+        for (spread, &first) in self.spreads.iter_mut().zip(&life.first) {
+            if first < NEVER && first + life.created <= end {
+                spread.add(first + life.created);
             }
         }
         for restart in &life.restarts {
             let n = restart.n as usize;
-            let known = &mut self.restarts[restart.container];
             if n > RESTARTS {
                 continue;
             }
-            if known.len() < n {
-                known.resize(n, Restarted::default());
+            let place = place(restart.container, n);
+            for (at, time) in [restart.at + life.created, restart.life, restart.pause].into_iter().enumerate() {
+                self.spreads[place + at].add(time);
             }
-            let known = &mut known[n - 1];
-            known.at.add(restart.at + created);
-            known.life.add(restart.life);
-            known.pause.add(restart.pause);
-            count(&mut known.ends, (restart.exit, restart.by), 1);
+            self.count_end((place, restart.exit, restart.by, 1));
         }
         self.late_restarts += life.late_restarts;
         self.late_ready += life.late_ready;
-        for (sum, more) in self.service.iter_mut().zip([life.in_service, life.unanswered, life.failing]) {
-            *sum += more;
-        }
+        self.service[0] += life.in_service;
+        self.service[1] += life.unanswered;
+        self.service[2] += life.failing;
         for (counts, word) in self.words.iter_mut().zip(&life.words) {
             counts[*word as usize] += 1;
         }
-        let deletion = &life.deletion;
-        if deletion.gone < NEVER {
-            self.gone.add(deletion.gone - deletion.at);
-            if deletion.ended < NEVER {
-                self.ended.add(deletion.ended - deletion.at);
-            }
-            if let Some(exit) = deletion.exit {
-                count(&mut self.exits, (exit, By::Deletion), 1);
-            }
-            self.served += u64::from(deletion.was_in_service);
-            if deletion.was_in_service && deletion.unanswered > 0 {
-                self.unanswered.add(deletion.unanswered);
-            }
-        }
+        self.add_deletion(life);
         if number < SAMPLE {
-            let ready: Millis = (0..life.turns.len())
-                .step_by(2)
-                .map(|turn| life.turns.get(turn + 1).map_or(end, |turn| *turn).saturating_sub(life.turns[turn]))
-                .sum();
+            let mut ready = 0;
+            for turn in life.turns.chunks(2) {
+                ready += turn.get(1).copied().unwrap_or(end).saturating_sub(turn[0]);
+            }
             self.sample.push((end.saturating_sub(ready), number));
         }
+    }
+
+    fn add_deletion(&mut self, life: &Life) {
+        let deletion = &life.deletion;
+        if deletion.gone >= NEVER {
+            return;
+        }
+        self.note(Figure::Gone, deletion.gone - deletion.at);
+        if deletion.ended < NEVER {
+            self.note(Figure::Ended, deletion.ended - deletion.at);
+        }
+        if let Some(exit) = deletion.exit {
+            self.count_end((Figure::Ended as usize, exit, By::Deletion, 1));
+        }
+        self.served += u64::from(deletion.was_in_service);
+        if deletion.was_in_service && deletion.unanswered > 0 {
+            self.note(Figure::Unanswered, deletion.unanswered);
+        }
+    }
+
+    fn note(&mut self, figure: Figure, value: u64) {
+        self.spreads[figure as usize].add(value);
     }
 
     /// Counts a pod that has not been created.
     pub fn add_missing(&mut self, number: u64, end: Millis) {
         self.pods += 1;
-        self.words.iter_mut().for_each(|counts| counts[Word::Absent as usize] += 1);
+        for counts in &mut self.words {
+            counts[Word::Absent as usize] += 1;
+        }
         if number < SAMPLE {
             self.sample.push((end, number));
         }
@@ -156,12 +201,12 @@ impl Tally {
     pub fn add_rollout(&mut self, rollout: &Rollout) {
         self.rollouts += 1;
         if let Some(at) = rollout.complete {
-            self.complete.add(at);
+            self.note(Figure::Complete, at);
         }
         if let Some(at) = rollout.failed {
-            self.failed.add(at);
+            self.note(Figure::Failed, at);
         }
-        self.fewest.add(u64::from(rollout.fewest));
+        self.note(Figure::Fewest, rollout.fewest.into());
     }
 
     /// Counts all that another one has.
@@ -173,57 +218,30 @@ impl Tally {
         self.late_ready += other.late_ready;
         self.served += other.served;
         self.rollouts += other.rollouts;
-        self.first.iter_mut().zip(&other.first).for_each(|(mine, other)| mine.merge(other));
-        for (mine, other) in self.restarts.iter_mut().zip(&other.restarts) {
-            if mine.len() < other.len() {
-                mine.resize(other.len(), Restarted::default());
-            }
-            for (mine, other) in mine.iter_mut().zip(other) {
-                mine.at.merge(&other.at);
-                mine.life.merge(&other.life);
-                mine.pause.merge(&other.pause);
-                other.ends.iter().for_each(|(end, more)| count(&mut mine.ends, *end, *more));
-            }
-        }
-        self.service.iter_mut().zip(other.service).for_each(|(mine, other)| *mine += other);
-        for (mine, other) in self.words.iter_mut().zip(&other.words) {
-            mine.iter_mut().zip(other).for_each(|(mine, other)| *mine += other);
-        }
-        for (mine, other) in [
-            (&mut self.ended, &other.ended),
-            (&mut self.gone, &other.gone),
-            (&mut self.unanswered, &other.unanswered),
-            (&mut self.complete, &other.complete),
-            (&mut self.failed, &other.failed),
-            (&mut self.fewest, &other.fewest),
-        ] {
+        for (mine, other) in self.spreads.iter_mut().zip(&other.spreads) {
             mine.merge(other);
         }
-        other.exits.iter().for_each(|(end, more)| count(&mut self.exits, *end, *more));
+        for (mine, other) in self.service.iter_mut().zip(&other.service) {
+            *mine += other;
+        }
+        for (mine, other) in self.words.iter_mut().zip(&other.words) {
+            for (mine, other) in mine.iter_mut().zip(other) {
+                *mine += other;
+            }
+        }
+        for &end in &other.ends {
+            self.count_end(end);
+        }
         self.sample.extend(&other.sample);
     }
-
-    /// How many pods SIGKILL has ended when they were deleted.
-    pub fn sigkilled(&self) -> u64 {
-        self.exits.iter().filter(|((exit, _), _)| *exit == Exit::KILLED).map(|(_, count)| count).sum()
-    }
-
-    /// How many pods something has happened to.
-    pub fn share(&self, what: What) -> f64 {
-        self.first[what as usize].total() as f64 / self.pods.max(1) as f64
-    }
 }
 
-/// The most common of some ends: those that were counted most, and of those the least.
-pub fn most_common(ends: &Ends) -> Option<(Exit, By)> {
-    ends.iter().max_by(|(a, m), (b, n)| m.cmp(n).then(b.cmp(a))).map(|(end, _)| *end)
-}
-
-/// A share in thousandths, that is 0 or 1000 only where it is none or all.
+/// A share in thousandths, that is 0 or 1000 only where it is none or all. (A million pods of a day have 8.64e13
+/// milliseconds, so the product fits.)
 pub fn share(part: u64, whole: u64) -> u64 {
     match (part, whole) {
         (0, _) | (_, 0) => 0,
         (part, whole) if part >= whole => 1000,
-        (part, whole) => ((u128::from(part) * 1000 + u128::from(whole) / 2) / u128::from(whole)).clamp(1, 999) as u64,
+        (part, whole) => ((part * 1000 + whole / 2) / whole).clamp(1, 999),
     }
 }

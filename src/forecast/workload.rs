@@ -23,7 +23,7 @@ pub struct Workload {
 }
 
 /// What owns the pods, with the fields that only this kind has.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Controller {
     /// A bare pod.
     Pod,

@@ -11,6 +11,9 @@ use crate::http::target;
 /// Most content: more than any one object that the API server takes has of its own, and room for a few.
 pub(super) const MAX_MANIFESTS: u64 = 256 * 1024;
 
+const UNKNOWN: &str =
+    "query: expected one of plan, container, probe, only, pods, for, delete-at, seed, kubernetes or format";
+
 /// A forecast to be made.
 pub struct Forecast {
     inquiries: Vec<Inquiry>,
@@ -40,10 +43,8 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
         match name {
             "format" if value == "json" || value == "text" => is_json = value == "json",
             "format" => return Err("format: expected text or json".to_owned()),
-            _ => asked.set(name, &value).unwrap_or_else(|| {
-                let known = "plan, container, probe, only, pods, for, delete-at, seed, kubernetes or format";
-                Err(crate::text::joined(&["query: expected one of ", known]))
-            })?,
+            _ if asked.set(name, &value)? => {}
+            _ => return Err(UNKNOWN.to_owned()),
         }
     }
     let content = [("content", request.body)];
@@ -56,8 +57,8 @@ pub(super) fn run(forecast: &Forecast) -> Outcome {
     let mut out = Vec::new();
     for inquiry in &forecast.inquiries {
         let play = play::Play::new(inquiry);
-        let told = play.told(play.run(0..play.groups()));
-        if forecast.is_json { tell::json::write(&mut out, &told) } else { tell::text::write(&mut out, &told) }
+        let tally = play.run(0..play.groups());
+        tell::write(&mut out, &play.told(tally), forecast.is_json);
     }
     Outcome::Respond(if forecast.is_json { Response::json(out) } else { Response::text(out) })
 }

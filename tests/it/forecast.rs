@@ -49,7 +49,8 @@ fn keys(json: &str) -> Vec<String> {
 fn inquiry(options: &[(&str, &str)], manifest: Option<&str>) -> Inquiry {
     let mut asked = Asked::new(COMMAND);
     for (name, value) in options {
-        asked.set(name, value).unwrap_or_else(|| panic!("{name}")).unwrap_or_else(|line| panic!("{line}"));
+        let is_known = asked.set(name, value).unwrap_or_else(|line| panic!("{line}"));
+        assert!(is_known, "{name}");
     }
     let inputs: Vec<(&str, &[u8])> = manifest.iter().map(|text| ("m", text.as_bytes())).collect();
     asked.inquiries(&inputs).unwrap_or_else(|line| panic!("{line}")).remove(0)
@@ -63,7 +64,7 @@ fn json(inquiry: &Inquiry, parts: u64) -> String {
         sum.merge(&play.run(groups * part / parts..groups * (part + 1) / parts));
     }
     let mut out = Vec::new();
-    tell::json::write(&mut out, &play.told(sum));
+    tell::write(&mut out, &play.told(sum), true);
     String::from_utf8(out).unwrap()
 }
 

@@ -114,7 +114,7 @@ enum Due {
 
 /// One pod, played from its creation on.
 pub(super) struct Pod<'p> {
-    plan: &'p Plan,
+    plan: &'p Plan<'p>,
     name: &'p str,
     chance: Chance,
     now: Millis,
@@ -164,23 +164,19 @@ pub(super) struct Terms<'t> {
     pub(super) end: Millis,
     /// When it is deleted.
     pub(super) deleted_at: Millis,
-    /// When its STATUS is wanted.
+    /// When its STATUS is wanted, in the time of the play.
     pub(super) moments: &'t [Millis],
-    /// Whether it is to be drawn.
-    pub(super) draws: bool,
     /// Most moments.
     pub(super) max_events: u64,
 }
 
 /// Plays one pod.
-pub(super) fn play(plan: &Plan, name: &str, terms: &Terms<'_>) -> Life {
-    let mut life = Life::new(terms.draws);
-    Pod::new(plan, name, terms).run(terms, &mut life);
-    life
+pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>, life: &mut Life) {
+    Pod::new(plan, name, terms).run(terms, life);
 }
 
 impl<'p> Pod<'p> {
-    fn new(plan: &'p Plan, name: &'p str, terms: &Terms<'_>) -> Self {
+    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
@@ -239,13 +235,16 @@ impl<'p> Pod<'p> {
     fn run(&mut self, terms: &Terms<'_>, life: &mut Life) {
         life.note(What::Created, 0);
         self.shade(life, Shade::None);
-        let mut moments = terms.moments.iter().peekable();
+        while terms.moments.get(life.words.len()).is_some_and(|&moment| moment < life.created) {
+            life.words.push(Word::Absent);
+        }
         loop {
             let (at, due) = self.next();
-            while let Some(&&moment) = moments.peek().filter(|&&&moment| moment < at) {
+            while let Some(&moment) = terms.moments.get(life.words.len())
+                && moment - life.created < at
+            {
                 life.words.push(self.word);
-                self.now = moment;
-                moments.next();
+                self.now = moment - life.created;
             }
             if at >= NEVER || at > self.end && !self.is_deleted {
                 break;
@@ -369,7 +368,7 @@ impl<'p> Pod<'p> {
         let part = &plan.parts[container];
         let here = part.program.rules_on(self.name);
         // Where the pod is deleted at the end of the play, its process goes on a little.
-        let process = Process::start(&part.program, here, self.now, self.end + 60_000, &mut self.chance);
+        let process = Process::start(part.program, here, self.now, self.end + 60_000, &mut self.chance);
         self.account(life);
         let (now, is_late) = (self.now, self.now * 2 >= self.end);
         let body = &mut self.bodies[container];

@@ -31,7 +31,7 @@ pub(super) struct Prober {
 
 impl Prober {
     /// The workers of a pod that comes to the kubelet at `added`; their first tick is a period later.
-    pub(super) fn all(plan: &Plan, added: Millis) -> Vec<Self> {
+    pub(super) fn all(plan: &Plan<'_>, added: Millis) -> Vec<Self> {
         let mut probers = Vec::new();
         for (container, part) in plan.parts.iter().enumerate() {
             for kind in Kind::ALL {
@@ -162,7 +162,7 @@ impl Pod<'_> {
         let mut asked = (0, Verdict::Error, false);
         for _ in 0..TRIES {
             let process = body.process.as_mut().filter(|_| body.is_up);
-            asked = aim.ask(&part.program, process, self.now, &mut self.chance);
+            asked = aim.ask(part.program, process, self.now, &mut self.chance);
             if asked.1 != Verdict::Error {
                 break;
             }

@@ -221,10 +221,10 @@ impl Pod<'_> {
     /// SIGTERM is due.
     pub(super) fn stop(&mut self, at: usize, life: &mut Life) {
         self.account(life);
-        let body = &mut self.bodies[at];
+        let (body, part) = (&mut self.bodies[at], &self.plan.parts[at]);
         let Some((_, left)) = body.stops.take() else { return };
         let Some(process) = &mut body.process else { return };
-        let ends = process.terminate(&self.plan.parts[at].program, self.now);
+        let ends = process.terminate(part.program, part.is_obedient, self.now);
         let killed = (self.now + left, super::Exit::KILLED);
         body.dies = body.dies.min(ends).min(killed);
     }

@@ -7,7 +7,7 @@ use crate::forecast::life::{By, Life, What};
 use crate::forecast::pod::{Plan, sleep_in};
 use crate::forecast::spread::Spread;
 use crate::forecast::workload::{Container, Handler, Pod, RestartPolicy};
-use crate::forecast::{Behaviour, Millis, NEVER, sketch};
+use crate::forecast::{Millis, NEVER, sketch};
 
 /// A pod with one container, put together for a test.
 pub(super) struct Case {
@@ -66,17 +66,19 @@ impl Case {
 
     pub(super) fn lives(&self, pods: u64) -> Vec<Life> {
         let all = self.pod.init.len() + 1;
-        let mut behaviours = vec![Behaviour { program: self.program.clone(), ..Behaviour::default() }; all];
-        for (behaviour, init) in behaviours.iter_mut().zip(&self.pod.init) {
+        let mut programs = vec![self.program.clone(); all];
+        for (program, init) in programs.iter_mut().zip(&self.pod.init) {
             if let Some(length) = sleep_in(&init.command) {
-                behaviour.program = Program { work: Work::End(length), ..Program::default() };
+                *program = Program { work: Work::End(length), ..Program::default() };
             }
         }
-        let plan = Plan::new(&self.pod, &behaviours, false, "/");
+        let plan = Plan::new(&self.pod, &programs, false, "/");
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
-            let terms = Terms { seed: 7, number, end, deleted_at, moments: &[], draws: false, max_events: 1_000_000 };
-            play(&plan, "web-0", &terms)
+            let terms = Terms { seed: 7, number, end, deleted_at, moments: &[], max_events: 1_000_000 };
+            let mut life = Life::new(0, false);
+            play(&plan, "web-0", &terms, &mut life);
+            life
         };
         (0..pods).map(life).collect()
     }

@@ -1,7 +1,6 @@
 //! Lives of single pods, drawn in characters: the best, the median one and the worst of a sample.
 
 use crate::forecast::life::{Life, Shade};
-use crate::forecast::play::Play;
 use crate::forecast::tally::Tally;
 use crate::forecast::{Forecast, Millis};
 use crate::{quantity, text};
@@ -12,9 +11,8 @@ const WIDTH: u64 = 80;
 const NAME: usize = 8;
 
 /// Appends a line for each of three pods, and one for the time.
-pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast) {
-    let end = forecast.moments.last().copied().unwrap_or(0);
-    let play = Play::new(&forecast.inquiry);
+pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
+    let (play, end) = (forecast.play, forecast.play.end);
     for (name, number) in typical(&forecast.tally) {
         text::put(out, name.as_bytes());
         out.resize(out.len() + NAME - name.len(), b' ');

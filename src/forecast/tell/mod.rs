@@ -1,5 +1,319 @@
-//! A forecast told: as JSON for scripts, and as text with a drawing for people.
+//! A forecast, told: each fact once, with the words for it in text and in JSON. The shape of the JSON is documented in
+//! docs/reference.md and does not change.
 
 mod drawing;
-pub mod json;
-pub mod text;
+mod printer;
+
+use super::Forecast;
+use super::advice::{Advice, Measure, Outcome};
+use super::behaviour::Exit;
+use super::life::{By, What, Word};
+use super::pod::Kind;
+use super::tally::Figure;
+use crate::text::{nth, word};
+use printer::{Fact, Printer};
+
+/// What no play has.
+const LEFT_OUT: &str = "image pulls and scheduling (add their time to the start);\
+    nodes that are busy, full, drained or lost;\
+    evictions and disruption budgets;\
+    autoscaling;\
+    admission and quotas;\
+    network policies, ingresses and meshes;\
+    kubelet restarts;\
+    redirects of probes;\
+    calls do not use up counts of rules";
+
+/// Appends the whole forecast, and in JSON a newline.
+pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
+    let (inquiry, tally) = (forecast.play.inquiry, &forecast.tally);
+    let (workload, pod) = (&inquiry.workload, &inquiry.workload.pod);
+    let to = &mut Printer { out, is_json };
+    let facts = [
+        Fact::Number(inquiry.seed),
+        Fact::Number(tally.pods),
+        Fact::Time(inquiry.length),
+        Fact::Number(inquiry.minor),
+        Fact::Word(workload.controller.kind()),
+        Fact::Word(&workload.name),
+        Fact::Word(&workload.namespace),
+        Fact::Number(workload.replicas.into()),
+        Fact::Number(workload.min_ready.into()),
+    ];
+    to.say(
+        "$e/$f, replicas $h: $b pods played for $c, seed $a, Kubernetes 1.$d\n",
+        r#"{"seed":$a,"pods":$b,"for":$c,"kubernetes":"1.$d","assumed":["#,
+        &facts,
+    );
+    for line in &inquiry.assumed {
+        to.say("  $a\n", r#""$a","#, &[Fact::Word(line)]);
+    }
+    let json =
+        r#"],"workload":{"kind":"$e","name":"$f","namespace":"$g","replicas":$h,"min_ready_seconds":$i,"containers":["#;
+    to.say("", json, &facts);
+    for container in pod.init.iter().chain(&pod.containers) {
+        to.say("", r#""$a","#, &[Fact::Word(&container.name)]);
+    }
+    to.say("", r#"],"services":["#, &[]);
+    for service in &workload.services {
+        to.say("", r#""$a","#, &[Fact::Word(&service.name)]);
+    }
+    if workload.services.is_empty() {
+        to.say("  no Service selects these pods: one is assumed, on the container that has a port\n", "", &[]);
+    }
+    events(to, forecast);
+    restarts(to, forecast);
+    if !is_json {
+        steady(to, forecast);
+    }
+    status(to, forecast);
+    if is_json {
+        steady(to, forecast);
+    }
+    service(to, forecast);
+    rollout(to, forecast);
+    deletion(to, forecast);
+    if !is_json {
+        to.say("\nlives\n", "", &[]);
+        drawing::write(to.out, forecast);
+    }
+    to.say(if forecast.advice.is_empty() { "" } else { "\nwhat to change\n" }, r#""advice":["#, &[]);
+    for advice in &forecast.advice {
+        advise(to, advice);
+    }
+    to.say("\nleft out: ", r#"],"left_out":["#, &[]);
+    for (at, line) in LEFT_OUT.split(';').enumerate() {
+        to.say(if at == 0 { "$a" } else { "; $a" }, r#""$a","#, &[Fact::Word(line)]);
+    }
+    if tally.cut > 0 {
+        let line = "the rest of $a pods that did more than a play may";
+        to.say("; ", "\"", &[]);
+        to.say(line, line, &[Fact::Number(tally.cut)]);
+        to.say("", "\",", &[]);
+    }
+    to.say("\n", "]}\n", &[]);
+}
+
+fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    const NAMES: &str = "created container_started listening startup_probe liveness_probe readiness_probe started ready \
+        in_service failing failing failing killed killed ended restarted crash_loop not_ready out_of_service succeeded \
+        failed";
+    const SENTENCES: &str = "created,container started,listening,first startup probe,first liveness probe,\
+        first readiness probe,started,Ready,in the Service,startup fails after a success,liveness fails,\
+        readiness fails,killed by the startup probe,killed by the liveness probe,a container ends,restarted,\
+        CrashLoopBackOff,not Ready,out of the Service,Succeeded,Failed";
+    let tally = &forecast.tally;
+    to.say("\nfirst time of                   median    5 % .. 95 %           pods\n", r#"]},"events":["#, &[]);
+    for what in What::ALL {
+        let times = tally.first(what);
+        if times.total() == 0 {
+            continue;
+        }
+        let facts = [
+            Fact::Word(nth(SENTENCES, what as usize)),
+            Fact::Word(word(NAMES, what as usize)),
+            Fact::Share(times.total(), tally.pods),
+            Fact::Spread(times),
+            Fact::Word(what.by().map_or("", Kind::name)),
+        ];
+        to.say("  $a                            $D        $d                    $c\n", r#"{"what":"$b","#, &facts);
+        if what.by().is_some() {
+            let is_kill = matches!(what, What::KilledStartup | What::KilledLiveness);
+            let text = "    the event says: Container failed $e probe, will be restarted\n";
+            to.say(if is_kill { text } else { "" }, r#""by":"$e","#, &facts);
+        }
+        to.say("", r#""share":$c,$d},"#, &facts);
+    }
+}
+
+fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let (tally, pod) = (&forecast.tally, &forecast.play.inquiry.workload.pod);
+    to.say("", r#"],"restarts":["#, &[]);
+    for (at, container) in pod.init.iter().chain(&pod.containers).enumerate() {
+        let mut n = 1;
+        while let Some([when, life, pause]) = tally.restart(at, n) {
+            let (exit, by) = tally.end(at, n).unwrap_or((Exit::KILLED, By::Itself));
+            let facts = [
+                Fact::Word(&container.name),
+                Fact::Number(n as u64),
+                Fact::Share(when.total(), tally.pods),
+                Fact::Spread(when),
+                Fact::Spread(life),
+                Fact::Spread(pause),
+                Fact::Number(exit.code.into()),
+                Fact::Word(exit.reason()),
+                Fact::Word(by.name()),
+            ];
+            if n == 1 {
+                to.say("\nrestarts of $a", "", &facts);
+                let columns = "          at        after running for             pause                         because of   pods\n";
+                to.say(columns, "", &[]);
+            }
+            to.say(
+                "  $b  $D        $E        $e                 $F        $f                 $g $h, $i           $c\n",
+                r#"{"container":"$a","n":$b,"share":$c,"at":{$d},"life":{$e},"pause":{$f},"exit":$g,"reason":"$h","by":"$i"},"#,
+                &facts,
+            );
+            n += 1;
+        }
+    }
+}
+
+/// The second half of the play.
+fn steady(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let (tally, end) = (&forecast.tally, forecast.play.end);
+    let hours = ((end - end / 2) * tally.pods).max(1);
+    // Each restart is a few moments, of which there are 8e9 at most: the product fits.
+    let rate = tally.late_restarts * 3_600_000_000 / hours;
+    let rate = if to.is_json { rate } else { (rate + 50) / 100 * 100 };
+    let facts = [Fact::Time(end / 2), Fact::Thousandths(rate), Fact::Share(tally.late_ready, hours)];
+    let is_quiet = tally.late_restarts == 0 && tally.first(What::NotReady).total() == 0;
+    let text = "  from $a on: $b restarts an hour, Ready $c of the time\n";
+    let json = r#""steady":{"from":$a,"restarts_per_hour":$b,"ready":$c},"#;
+    to.say(if is_quiet { "" } else { text }, json, &facts);
+}
+
+fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let tally = &forecast.tally;
+    to.say("\nSTATUS\n", r#"],"status":["#, &[]);
+    for (at, words) in forecast.play.moments.iter().zip(&tally.words) {
+        // At its end the pods are being deleted, which says nothing to people.
+        if words[Word::Terminating as usize] == tally.pods && !to.is_json {
+            continue;
+        }
+        to.say("  at $a       ", r#"{"at":$a,"#, &[Fact::Time(*at)]);
+        let (mut left, mut comma) = (*words, "");
+        loop {
+            // In text the most common word first.
+            let mut next = 0;
+            for at in 0..left.len() {
+                if left[at] > left[next] && !(to.is_json && left[next] > 0) {
+                    next = at;
+                }
+            }
+            let count = std::mem::take(&mut left[next]);
+            if count == 0 {
+                break;
+            }
+            let facts = [Fact::Word(comma), Fact::Word(word(Word::NAMES, next)), Fact::Share(count, tally.pods)];
+            to.say("$a$b $c", r#""$b":$c,"#, &facts);
+            comma = ", ";
+        }
+        to.say("\n", "},", &[]);
+    }
+    to.say("", "],", &[]);
+}
+
+fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let tally = &forecast.tally;
+    let [served, unanswered, failing] = tally.service;
+    let is_assumed = forecast.play.inquiry.workload.services.is_empty();
+    let facts = [
+        Fact::Word(if is_assumed { "true" } else { "false" }),
+        Fact::Share(served, (forecast.play.end * tally.pods).max(1)),
+        Fact::Share(unanswered + failing, served),
+        Fact::Share(unanswered, served),
+        Fact::Share(failing, served),
+    ];
+    to.say(
+        "\nService: a pod is in it $b of the time; of the calls that it is sent then $c are lost",
+        r#""service":{"assumed":$a,"in_service":$b,"lost":$c,"unanswered":$d,"failing":$e},"#,
+        &facts,
+    );
+    let how = " ($d find nobody, $e fail by a rule)";
+    to.say(if unanswered + failing > 0 { how } else { "" }, "", &facts);
+    to.say("\n", "", &[]);
+}
+
+fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let tally = &forecast.tally;
+    if tally.rollouts == 0 {
+        return;
+    }
+    let [complete, failed, fewest] =
+        [Figure::Complete, Figure::Failed, Figure::Fewest].map(|figure| tally.figure(figure));
+    let fewest = |percent| Fact::Number(fewest.percentile(percent).unwrap_or(0));
+    let facts = [
+        Fact::Number(tally.rollouts),
+        Fact::Share(complete.total(), tally.rollouts),
+        Fact::Spread(complete),
+        Fact::Share(failed.total(), tally.rollouts),
+        Fact::Spread(failed),
+        fewest(5),
+        fewest(50),
+        fewest(95),
+    ];
+    to.say(
+        "rollout of such pods over good ones: ",
+        r#""rollout":{"rollouts":$a,"complete":{"share":$b,$c},"failed":{"share":$d,$e},"fewest_available":{"p5":$f,"p50":$g,"p95":$h}},"#,
+        &facts,
+    );
+    to.say(if complete.total() > 0 { "complete after $C ($c) in $b" } else { "never complete" }, "", &facts);
+    to.say(if failed.total() > 0 { "; called failed after $E in $d" } else { "" }, "", &facts);
+    to.say("; fewest available: $g\n", "", &facts);
+}
+
+fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
+    let tally = &forecast.tally;
+    let [ended, gone, lost] = [Figure::Ended, Figure::Gone, Figure::Unanswered].map(|figure| tally.figure(figure));
+    let exit = tally.exit();
+    let facts = [
+        Fact::Time(forecast.play.end),
+        Fact::Spread(ended),
+        Fact::Spread(gone),
+        Fact::Number(exit.map_or(0, |exit| exit.code.into())),
+        Fact::Word(exit.map_or("", Exit::reason)),
+        Fact::Share(tally.sigkilled(), tally.pods),
+        Fact::Share(lost.total(), tally.served),
+        Fact::Spread(lost),
+    ];
+    // Without an end there is no text.
+    let of_end = |text| if gone.total() > 0 { text } else { "" };
+    let json = r#""deletion":{"at":$a,"ended":{$b},"gone":{$c},"#;
+    to.say(of_end("deletion: gone after $C ($c)"), json, &facts);
+    if exit.is_some() {
+        to.say(", exit status $d $e", r#""exit":$d,"reason":"$e","#, &facts);
+    }
+    let calls = match (lost.total(), tally.served) {
+        (0, 0) => "",
+        (0, _) => "; no call is lost",
+        _ => "; calls are lost for $H in $g",
+    };
+    to.say(calls, r#""killed":$f,"unanswered":{"share":$g,$h}},"#, &facts);
+    to.say(of_end("\n"), "", &[]);
+}
+
+fn advise(to: &mut Printer<'_>, advice: &Advice) {
+    const MEASURES: &str = "ever Ready,Ready after,restarted,not Ready for a time,calls lost,killed at deletion,\
+        losing calls at deletion,rollouts called failed,fewest available in a rollout";
+    let (field, words) = advice.words.split_once('|').unwrap_or_default();
+    let (set, why) = words.split_once('|').unwrap_or_default();
+    let shown = |outcome: &Outcome| match (advice.measure, outcome.get(advice.measure)) {
+        (Measure::ReadyAt, time) => Fact::Time(time),
+        (Measure::Fewest, pods) => Fact::Number(pods / 1000),
+        (_, share) => Fact::Share(share, 1000),
+    };
+    let facts = [
+        Fact::Word(field),
+        Fact::Word(set),
+        Fact::Word(why),
+        Fact::Word(nth(MEASURES, advice.measure as usize)),
+        shown(&advice.now),
+        shown(&advice.then),
+    ];
+    to.say("  $a: $b\n    $c; $d $e now, $f then\n", r#"{"field":"$a","set":"$b","why":"$c","now":{"#, &facts);
+    outcome(to, &advice.now);
+    to.say("", r#"},"then":{"#, &[]);
+    outcome(to, &advice.then);
+    to.say("", "}},", &[]);
+}
+
+fn outcome(to: &mut Printer<'_>, outcome: &Outcome) {
+    const NAMES: &str = "ready ready_at restarted not_ready lost killed_at_deletion unanswered_at_deletion \
+        rollout_failed fewest_available";
+    for (at, value) in outcome.0.iter().enumerate() {
+        if let Some(value) = value {
+            to.say("", r#""$a":$b,"#, &[Fact::Word(word(NAMES, at)), Fact::Thousandths(*value)]);
+        }
+    }
+}
