@@ -82,7 +82,12 @@ total_restarts() { k get pods -l "$app" -o 'jsonpath={range .items[*]}{.status.c
 waiting() { field "pod/$1" '{.status.containerStatuses[0].state.waiting.reason}'; }
 ready() { field "pod/$1" '{.status.conditions[?(@.type=="Ready")].status}'; } # True or False
 # The last end of a pod's container: exitCode, reason, message, startedAt or finishedAt.
-last_end() { field "pod/$1" "{.status.containerStatuses[0].lastState.terminated.$2}"; }
+last_end() {
+    local end='{.status.containerStatuses[0].lastState.terminated'
+    # The kubelet may have counted a restart before it tells how the container ended.
+    wait_until 10 "how ${1} ended" is_not "" field "pod/$1" "$end.finishedAt}"
+    field "pod/$1" "$end.$2}"
+}
 # Which pods a Service sends to, by its EndpointSlices.
 endpoints() {
     k get endpointslices -l "kubernetes.io/service-name=${1:-probeserver}" \
