@@ -24,6 +24,47 @@ pub fn joined(parts: &[&str]) -> String {
     into_string(out)
 }
 
+/// What stands in a text that is [`fill`]ed.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    Text(&'a str),
+    Number(u64),
+    /// So many thousandths, with as many decimals as that needs.
+    Thousandths(u64),
+    /// A JSON string.
+    Json(&'a str),
+    /// A JSON string, or `null`.
+    JsonOptional(Option<&'a str>),
+    /// A number that JSON has exactly, or else as a string.
+    JsonNumber(u64),
+}
+
+/// Appends a text with a value in place of each `~`.
+pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
+    let mut values = values.iter();
+    for (at, piece) in text.split('~').enumerate() {
+        if at > 0 {
+            match values.next() {
+                Some(Value::Text(text)) => put(out, text.as_bytes()),
+                Some(Value::Number(number)) => decimal(out, *number),
+                Some(Value::Thousandths(number)) => thousandths(out, *number),
+                Some(Value::Json(text)) => json_string(out, text.as_bytes()),
+                Some(Value::JsonOptional(text)) => json_optional(out, *text),
+                Some(Value::JsonNumber(number)) => json_number(out, *number),
+                None => {}
+            }
+        }
+        put(out, piece.as_bytes());
+    }
+}
+
+/// The same as a string.
+pub fn filled(text: &str, values: &[Value<'_>]) -> String {
+    let mut out = Vec::new();
+    fill(&mut out, text, values);
+    into_string(out)
+}
+
 /// Appends `number` in decimal.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0u8; 20];
@@ -281,6 +322,13 @@ mod tests {
         for (number, want) in [(0, "0"), (1500, "1.5"), (1050, "1.05"), (1001, "1.001"), (40_000, "40")] {
             assert_eq!(written(|out| thousandths(out, number)), want);
         }
+    }
+
+    #[test]
+    fn values_stand_where_a_text_has_room_for_them() {
+        let values = [Value::Json("a\"~"), Value::Text("b"), Value::Thousandths(1500), Value::JsonOptional(None)];
+        assert_eq!(filled("{~:~,~}~", &values), "{\"a\\\"~\":b,1.5}null");
+        assert_eq!(filled("~ of ~", &[Value::Number(1), Value::JsonNumber(2)]), "1 of 2");
     }
 
     #[test]

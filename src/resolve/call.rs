@@ -8,6 +8,7 @@ use super::error::{CallError, Cause, Phase};
 use super::link::{Answer, Link};
 use super::lookup::{self, LookupError};
 use super::policy::Allow;
+use crate::text::Value::{Number, Text};
 use crate::{sys, text};
 
 /// What a call may do.
@@ -79,12 +80,13 @@ pub(super) fn permitted_addresses(
 
 /// The request for a service; asks for the end of the connection unless another one may follow.
 pub(super) fn request_head(service: &Service, passed_on: &PassedOn, keeps: bool) -> Vec<u8> {
-    let mut head = Vec::with_capacity(256);
-    text::put_all(&mut head, &["GET ", &service.path, " HTTP/1.1\r\nHost: ", &service.authority()]);
-    text::put(&mut head, concat!("\r\nUser-Agent: probeserver/", env!("CARGO_PKG_VERSION")).as_bytes());
-    text::put(&mut head, b"\r\nAccept: */*\r\nProbe-Hops: ");
-    text::decimal(&mut head, u64::from(passed_on.hops) + 1);
-    text::put(&mut head, b"\r\n");
+    const HEAD: &str = concat!(
+        "GET ~ HTTP/1.1\r\nHost: ~\r\nUser-Agent: probeserver/",
+        env!("CARGO_PKG_VERSION"),
+        "\r\nAccept: */*\r\nProbe-Hops: ~\r\n"
+    );
+    let (mut head, hops) = (Vec::new(), u64::from(passed_on.hops) + 1);
+    text::fill(&mut head, HEAD, &[Text(&service.path), Text(&service.authority()), Number(hops)]);
     text::put(&mut head, &passed_on.fields);
     text::put(&mut head, if keeps { b"\r\n" } else { b"Connection: close\r\n\r\n" });
     head
@@ -94,17 +96,11 @@ pub(super) fn request_head(service: &Service, passed_on: &PassedOn, keeps: bool)
 pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Vec<u8> {
     const RULE: &str = "----------------------------------------------------\n";
     let address = text::written(|out| text::ip_address(out, answer.address));
-    let mut out = Vec::with_capacity(256 + answer.content.len());
-    let ours = [RULE, "Hostname = ", hostname, "\nIp Address = ", ip];
-    let theirs = ["\nService hostname = ", &service.host, "\nService IP = ", &address, "\n"];
-    text::put_all(&mut out, &ours);
-    text::put_all(&mut out, &theirs);
+    let mut out = Vec::new();
+    let ends = [Text(RULE), Text(hostname), Text(ip), Text(&service.host), Text(&address)];
+    text::fill(&mut out, "~Hostname = ~\nIp Address = ~\nService hostname = ~\nService IP = ~\n", &ends);
     if !answer.is_ok() {
-        text::put(&mut out, b"Service status = ");
-        text::decimal(&mut out, u64::from(answer.status));
-        out.push(b' ');
-        text::put(&mut out, answer.reason.as_bytes());
-        out.push(b'\n');
+        text::fill(&mut out, "Service status = ~ ~\n", &[Number(answer.status.into()), Text(&answer.reason)]);
     }
     text::put(&mut out, RULE.as_bytes());
     text::put(&mut out, &answer.content);

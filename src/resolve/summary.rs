@@ -5,6 +5,7 @@ use super::error::CallError;
 use super::latencies::Latencies;
 use super::link::Answer;
 use crate::text;
+use crate::text::Value::{self, Json, Number, Text, Thousandths};
 
 /// Most rows of a table; what comes after shares one.
 const MAX_ROWS: usize = 128;
@@ -126,56 +127,54 @@ impl Summary {
 
     /// The tables for people. `zone` is ours.
     pub fn write_text(&self, out: &mut Vec<u8>, zone: Option<&str>) {
-        let number = text::to_decimal;
-        text::put_all(out, &[&number(self.calls), " of ", &number(self.wanted), " calls, ", &number(self.failed())]);
-        text::put(out, b" errors\n");
+        let counts = [self.calls, self.wanted, self.failed()].map(Number);
+        text::fill(out, "~ of ~ calls, ~ errors\n", &counts);
         for Table { by, rows } in &self.tables {
-            let from = if *by == By::Zone { text::joined(&[zone.unwrap_or(UNKNOWN), " -> "]) } else { String::new() };
+            let (from, arrow) = if *by == By::Zone { (zone.unwrap_or(UNKNOWN), " -> ") } else { ("", "") };
             let width = rows.iter().map(|row| row.key.len()).max().unwrap_or_default();
-            let width = (from.len() + width).max(By::Address.name().len());
+            let width = (from.len() + arrow.len() + width).max(By::Address.name().len());
             if !rows.is_empty() {
                 out.push(b'\n');
-                line(out, width, &[by.name(), "calls", "share", "p50 ms", "p99 ms"]);
+                line(out, width, "~\ncalls\nshare\np50 ms\np99 ms", &[Text(by.name())]);
             }
             for row in rows {
-                let share = text::written(|out| text::thousandths(out, self.share(row) * 100));
+                let share = Thousandths(self.share(row) * 100);
                 let [p50, p99] = row.quantiles();
-                let key = text::joined(&[&from, &row.key]);
-                line(out, width, &[&key, &number(row.calls), &text::joined(&[&share, "%"]), &p50, &p99]);
+                let values = [Text(from), Text(arrow), Text(&row.key), Number(row.calls), share, p50, p99];
+                line(out, width, "~~~\n~\n~%\n~\n~", &values);
             }
         }
         if self.failed() > 0 {
             text::put(out, b"\nerrors\n");
         }
         for (_, class, count) in self.errors() {
-            line(out, "timeout_connect".len(), &[class, &number(count)]);
+            line(out, "timeout_connect".len(), "~\n~", &[Text(class), Number(count)]);
         }
     }
 
     /// The same as JSON.
     pub fn write_json(&self, out: &mut Vec<u8>, zone: Option<&str>) {
-        let number = text::to_decimal;
-        text::put_all(out, &["{\"calls\":", &number(self.calls), ",\"requested\":", &number(self.wanted)]);
-        text::put(out, b",\"errors\":{");
-        for (at, (_, class, count)) in self.errors().enumerate() {
-            text::put_all(out, &[if at == 0 { "\"" } else { ",\"" }, class, "\":", &number(count)]);
+        text::fill(out, "{\"calls\":~,\"requested\":~,\"errors\":{", &[self.calls, self.wanted].map(Number));
+        let mut comma = Text("");
+        for (_, class, count) in self.errors() {
+            text::fill(out, "~~:~", &[comma, Json(class), Number(count)]);
+            comma = Text(",");
         }
-        out.push(b'}');
+        text::put(out, b"}");
         for Table { by, rows } in &self.tables {
-            text::put_all(out, &[",\"by_", by.name(), "\":["]);
-            for (at, row) in rows.iter().enumerate() {
-                text::put(out, if at == 0 { b"{" } else { b",{" });
+            text::fill(out, ",\"by_~\":[", &[Text(by.name())]);
+            let mut comma: &[u8] = b"{";
+            for row in rows {
+                text::put(out, comma);
+                comma = b",{";
+                let mut name = by.name();
                 if *by == By::Zone {
-                    text::put(out, b"\"from\":");
-                    text::json_string(out, zone.unwrap_or(UNKNOWN).as_bytes());
-                    text::put(out, b",");
+                    text::fill(out, "\"from\":~,", &[Json(zone.unwrap_or(UNKNOWN))]);
+                    name = "to";
                 }
-                text::put_all(out, &["\"", if *by == By::Zone { "to" } else { by.name() }, "\":"]);
-                text::json_string(out, row.key.as_bytes());
-                let share = text::written(|out| text::thousandths(out, self.share(row)));
                 let [p50, p99] = row.quantiles();
-                text::put_all(out, &[",\"calls\":", &number(row.calls), ",\"share\":", &share]);
-                text::put_all(out, &[",\"p50_ms\":", &p50, ",\"p99_ms\":", &p99, "}"]);
+                let values = [Json(name), Json(&row.key), Number(row.calls), Thousandths(self.share(row)), p50, p99];
+                text::fill(out, "~:~,\"calls\":~,\"share\":~,\"p50_ms\":~,\"p99_ms\":~}", &values);
             }
             out.push(b']');
         }
@@ -185,19 +184,20 @@ impl Summary {
 
 impl Row {
     /// p50 and p99 in milliseconds.
-    fn quantiles(&self) -> [String; 2] {
-        [50, 99].map(|q| text::written(|out| text::thousandths(out, self.latencies.quantile(q, self.calls))))
+    fn quantiles(&self) -> [Value<'static>; 2] {
+        [50, 99].map(|q| Thousandths(self.latencies.quantile(q, self.calls)))
     }
 }
 
-/// One line of a table: the first cell to the left, the others to the right.
-fn line(out: &mut Vec<u8>, width: usize, cells: &[&str]) {
-    let mut room = width.saturating_sub(cells[0].len());
-    text::put(out, cells[0].as_bytes());
-    for cell in &cells[1..] {
-        out.resize(out.len() + (room + 9).saturating_sub(cell.len()).max(1), b' ');
+/// One line of a table, with an end of a line between its cells: the first cell to the left, the others to the right.
+fn line(out: &mut Vec<u8>, width: usize, cells: &str, values: &[Value<'_>]) {
+    let mut room = None;
+    for cell in text::filled(cells, values).split('\n') {
+        if let Some(room) = room {
+            out.resize(out.len() + usize::saturating_sub(room, cell.len()).max(1), b' ');
+        }
         text::put(out, cell.as_bytes());
-        room = 0;
+        room = Some(if room.is_none() { width.saturating_sub(cell.len()) + 9 } else { 9 });
     }
     out.push(b'\n');
 }

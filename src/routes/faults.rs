@@ -9,6 +9,7 @@ use crate::faults::plan;
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
 use crate::http::Method;
 use crate::http::response::Response;
+use crate::text::Value::{Json, JsonNumber, Number, Text};
 use crate::{sys, text};
 
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
@@ -96,14 +97,14 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
         rules.iter().for_each(|live| write_line(&mut out, live));
         return Outcome::Respond(Response::text(out));
     }
-    let number = |number| text::written(|out| text::json_number(out, number));
-    text::put_all(&mut out, &["{\"seed\":", &number(engine.seed()), ",\"rules\":["]);
-    for (at, live) in rules.iter().enumerate() {
+    text::fill(&mut out, "{\"seed\":~,\"rules\":[", &[JsonNumber(engine.seed())]);
+    let mut comma = "";
+    for live in rules.iter() {
         let (tried, hits) = live.counts();
-        let comma = if at == 0 { "" } else { "," };
-        text::put_all(&mut out, &[comma, "{\"number\":", &number(live.number.into()), ",\"rule\":"]);
-        text::json_string(&mut out, live.rule.spelled().as_bytes());
-        text::put_all(&mut out, &[",\"tried\":", &number(tried), ",\"hit\":", &number(hits), "}"]);
+        let (number, rule) = (JsonNumber(live.number.into()), live.rule.spelled());
+        let values = [Text(comma), number, Json(&rule), JsonNumber(tried), JsonNumber(hits)];
+        text::fill(&mut out, "~{\"number\":~,\"rule\":~,\"tried\":~,\"hit\":~}", &values);
+        comma = ",";
     }
     text::put(&mut out, b"]}\n");
     Outcome::Respond(Response::json(out))
@@ -113,7 +114,6 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
 fn write_line(out: &mut Vec<u8>, live: &LiveRule) {
     let (tried, hits) = live.counts();
     live.rule.write(out);
-    let number = text::to_decimal;
-    text::put_all(out, &["  # ", &number(live.number.into()), ": tried ", &number(tried), ", hit ", &number(hits)]);
+    text::fill(out, "  # ~: tried ~, hit ~", &[live.number.into(), tried, hits].map(Number));
     text::put(out, if live.is_here { b"\n" } else { b", not on this pod\n" });
 }

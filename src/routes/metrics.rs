@@ -11,6 +11,7 @@ use crate::http::response::{Body, Response};
 use crate::identity::OWN_VERSION;
 use crate::observe::counts::{self, BOUNDS, Called, TurnedAway};
 use crate::resolve::lookup;
+use crate::text::Value::{self, Json, Number, Text};
 use crate::{sys, text};
 
 /// The page that Prometheus scrapes.
@@ -18,78 +19,68 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let surroundings = request.surroundings;
     let mut page = Page { out: Vec::with_capacity(4096), name: "" };
     requests(&mut page, state);
-    page.family("probeserver_faults_total", "counter", "Hits of fault rules.");
-    engine::each_hit(|target, effect, hits| page.sample(&[("target", target), ("effect", effect)], hits));
-    page.family("probeserver_connections", "gauge", "Open connections.");
-    page.samples("state", &STATES, &surroundings.connections);
-    page.family("probeserver_check", "gauge", "Last answer: 1 for 200 to 399, else 0.");
+    page.family("probeserver_faults_total counter Hits of fault rules.");
+    engine::each_hit(|target, effect, hits| page.sample("{target=~,effect=~}", &[Json(target), Json(effect)], hits));
+    page.family("probeserver_connections gauge Open connections.");
+    page.samples("{state=~}", &STATES, &surroundings.connections);
+    page.family("probeserver_check gauge Last answer: 1 for 200 to 399, else 0.");
     for check in Check::ALL {
         if let Some(status) = state.counts.last_answer(check) {
-            page.sample(&[("check", check.name())], u64::from(status < 400));
+            page.sample("{check=~}", &[Json(check.name())], u64::from(status < 400));
         }
     }
-    page.family("probeserver_resolve_total", "counter", "Calls made for /resolve.");
-    page.samples("result", &Called::NAMES, &state.counts.calls());
-    let help = "Connections closed or refused, and requests not kept waiting, to make room.";
-    page.family("probeserver_turned_away_total", "counter", help);
-    page.samples("why", &TurnedAway::NAMES, &state.counts.all_turned_away());
+    page.family("probeserver_resolve_total counter Calls made for /resolve.");
+    page.samples("{result=~}", &Called::NAMES, &state.counts.calls());
+    page.family(
+        "probeserver_turned_away_total counter Connections closed or refused, and requests not kept waiting, to make room.",
+    );
+    page.samples("{why=~}", &TurnedAway::NAMES, &state.counts.all_turned_away());
     let (lookups, abandoned) = lookup::counts();
-    page.family("probeserver_lookups", "gauge", "Lookups of names under way, abandoned ones included; at most 8.");
-    page.sample(&[], lookups);
-    let help = "Lookups that went on when their call did not wait for them any more.";
-    page.family("probeserver_lookups_abandoned_total", "counter", help);
-    page.sample(&[], abandoned);
-    page.family("probeserver_log_dropped_total", "counter", "Log lines that found no room or could not be written.");
-    page.sample(&[], surroundings.log_dropped);
-    page.family("probeserver_build_info", "gauge", "What runs; always 1.");
-    page.sample(&[("version", OWN_VERSION), ("app_version", &state.identity.version)], 1);
-    process(&mut page, state);
+    let status = sys::process_status();
+    for (family, value) in [
+        ("probeserver_lookups gauge Lookups of names under way, abandoned ones included; at most 8.", lookups),
+        (
+            "probeserver_lookups_abandoned_total counter Lookups that went on when their call did not wait for them any more.",
+            abandoned,
+        ),
+        (
+            "probeserver_log_dropped_total counter Log lines that found no room or could not be written.",
+            surroundings.log_dropped,
+        ),
+        ("process_open_fds gauge Open file descriptors.", status.open_files),
+        ("process_max_fds gauge Most open file descriptors.", status.max_files),
+        ("process_virtual_memory_bytes gauge Virtual memory.", status.virtual_bytes),
+        ("process_resident_memory_bytes gauge Resident memory.", status.resident_bytes),
+        ("process_threads gauge Threads.", status.threads),
+    ] {
+        page.family(family);
+        page.sample("", &[], value);
+    }
+    page.family("process_cpu_seconds_total counter Time on cores, user and system.");
+    page.seconds("", sys::process_time());
+    page.family("process_start_time_seconds gauge Start, in seconds since 1970.");
+    page.seconds("", date::since_epoch(state.started_at));
+    page.family("probeserver_build_info gauge What runs; always 1.");
+    page.sample("{version=~,app_version=~}", &[Json(OWN_VERSION), Json(&state.identity.version)], 1);
     Outcome::Respond(Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Owned(page.out)))
 }
 
 fn requests(page: &mut Page, state: &State) {
-    page.family("probeserver_requests_total", "counter", "Requests; code 000: no answer.");
-    let names: Vec<&str> = Route::all().map(Route::name).collect();
+    page.family("probeserver_requests_total counter Requests; code 000: no answer.");
     counts::each_answer(|route, status, count| {
-        let route = names.get(route).copied().unwrap_or_default();
         let code = text::written(|out| text::padded(out, status, 3));
-        page.sample(&[("route", route), ("code", &code)], count);
+        page.sample("{route=~,code=~}", &[Json(Route::numbered(route).name()), Json(&code)], count);
     });
-    let help = "Time from the end of the head to the answer.";
-    page.family("probeserver_request_duration_seconds", "histogram", help);
+    page.family("probeserver_request_duration_seconds histogram Time from the end of the head to the answer.");
     let (counts, sum) = state.counts.durations();
     let mut so_far = 0;
     for (at, count) in counts.into_iter().enumerate() {
         so_far += count;
-        let bound = BOUNDS.get(at).map(|bound| text::written(|out| seconds(out, *bound)));
-        page.begin("_bucket", &[("le", bound.as_deref().unwrap_or("+Inf"))]);
-        page.end(so_far);
+        let bound = BOUNDS.get(at).map_or_else(|| "+Inf".to_owned(), |bound| text::written(|out| seconds(out, *bound)));
+        page.sample("_bucket{le=~}", &[Json(&bound)], so_far);
     }
-    page.begin("_sum", &[]);
-    page.end_seconds(sum);
-    page.begin("_count", &[]);
-    page.end(so_far);
-}
-
-/// What Prometheus' client libraries tell of every process.
-fn process(page: &mut Page, state: &State) {
-    let status = sys::process_status();
-    for (name, help, value) in [
-        ("process_open_fds", "Open file descriptors.", status.open_files),
-        ("process_max_fds", "Most open file descriptors.", status.max_files),
-        ("process_virtual_memory_bytes", "Virtual memory.", status.virtual_bytes),
-        ("process_resident_memory_bytes", "Resident memory.", status.resident_bytes),
-        ("process_threads", "Threads.", status.threads),
-    ] {
-        page.family(name, "gauge", help);
-        page.sample(&[], value);
-    }
-    page.family("process_cpu_seconds_total", "counter", "Time on cores, user and system.");
-    page.begin("", &[]);
-    page.end_seconds(sys::process_time());
-    page.family("process_start_time_seconds", "gauge", "Start, in seconds since 1970.");
-    page.begin("", &[]);
-    page.end_seconds(date::since_epoch(state.started_at));
+    page.seconds("_sum", sum);
+    page.sample("_count", &[], so_far);
 }
 
 /// Appends seconds to the microsecond, without zeros at the end.
@@ -109,41 +100,37 @@ struct Page {
 }
 
 impl Page {
-    /// Begins a family. Its name, kind and help are ours and need no escapes.
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
-        self.name = name;
-        text::put_all(&mut self.out, &["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"]);
+    /// Begins a family: its name, its kind and its help, which are ours and need no escapes.
+    fn family(&mut self, family: &'static str) {
+        let mut words = family.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        self.name = word();
+        let (name, kind, help) = (Text(self.name), Text(word()), Text(word()));
+        text::fill(&mut self.out, "# HELP ~ ~\n# TYPE ~ ~\n", &[name, help, name, kind]);
     }
 
-    /// Begins a sample; its value follows.
-    fn begin(&mut self, suffix: &str, labels: &[(&str, &str)]) {
-        text::put_all(&mut self.out, &[self.name, suffix]);
-        for (at, (name, value)) in labels.iter().enumerate() {
-            text::put_all(&mut self.out, &[if at == 0 { "{" } else { "," }, name, "="]);
-            // Values are visible ASCII, for which JSON has the same escapes.
-            text::json_string(&mut self.out, value.as_bytes());
-        }
-        text::put(&mut self.out, if labels.is_empty() { b" " } else { b"} " });
+    /// Begins a sample: what stands behind the name of its family, and the values of labels there. Those are visible ASCII,
+    /// for which JSON has the same escapes.
+    fn begin(&mut self, rest: &str, labels: &[Value<'_>]) {
+        text::put(&mut self.out, self.name.as_bytes());
+        text::fill(&mut self.out, rest, labels);
+        self.out.push(b' ');
     }
 
-    fn end(&mut self, value: u64) {
-        text::decimal(&mut self.out, value);
-        self.out.push(b'\n');
+    fn sample(&mut self, rest: &str, labels: &[Value<'_>], value: u64) {
+        self.begin(rest, labels);
+        text::fill(&mut self.out, "~\n", &[Number(value)]);
     }
 
-    fn end_seconds(&mut self, value: Duration) {
+    fn seconds(&mut self, rest: &str, value: Duration) {
+        self.begin(rest, &[]);
         seconds(&mut self.out, value);
         self.out.push(b'\n');
     }
 
-    fn sample(&mut self, labels: &[(&str, &str)], value: u64) {
-        self.begin("", labels);
-        self.end(value);
-    }
-
-    fn samples(&mut self, label: &str, names: &[&str], values: &[u64]) {
+    fn samples(&mut self, rest: &str, names: &[&str], values: &[u64]) {
         for (name, value) in names.iter().zip(values) {
-            self.sample(&[(label, name)], *value);
+            self.sample(rest, &[Json(name)], *value);
         }
     }
 }

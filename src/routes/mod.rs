@@ -68,6 +68,11 @@ impl Route {
         &ROWS[usize::from(self.0)]
     }
 
+    /// The one at a place in the table.
+    pub fn numbered(number: usize) -> Self {
+        Self(number as u8)
+    }
+
     /// Its place in the table, by which answers are counted.
     pub fn number(self) -> usize {
         usize::from(self.0)

@@ -6,67 +6,51 @@ use super::{Outcome, Request, State, Surroundings};
 use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
-use crate::text;
+use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
+use crate::text::{fill, into_string, socket_address, written};
 
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let identity = state.identity;
-    let mut out = Vec::with_capacity(512);
-    let strings = |out: &mut Vec<u8>, fields: &[(&str, Option<&str>)]| {
-        for (name, value) in fields {
-            text::put(out, if out.is_empty() { b"{" } else { b"," });
-            text::json_string(out, name.as_bytes());
-            out.push(b':');
-            text::json_optional(out, *value);
-        }
-    };
-    let mut started = Vec::new();
-    date::write_rfc3339(&mut started, date::since_epoch(state.started_at));
-    strings(
+    let mut out = Vec::new();
+    let started = written(|out| date::write_rfc3339(out, date::since_epoch(state.started_at)));
+    let &Surroundings { peer, local, .. } = request.surroundings;
+    let [peer, local] = [peer, local].map(|address| address.map(spelled));
+    fill(
         &mut out,
+        "{\"pod\":~,\"namespace\":~,\"node\":~,\"zone\":~,\"ip\":~,\"version\":~,\"started\":~,\"uptime_seconds\":~,\
+         \"requests\":~,\"connection\":{\"peer\":~,\"local\":~},\"checks\":{",
         &[
-            ("pod", Some(&identity.pod)),
-            ("namespace", identity.namespace.as_deref()),
-            ("node", identity.node.as_deref()),
-            ("zone", identity.zone.as_deref()),
-            ("ip", Some(identity.ip())),
-            ("version", Some(&identity.version)),
-            ("started", str::from_utf8(&started).ok()),
+            Json(&identity.pod),
+            JsonOptional(identity.namespace.as_deref()),
+            JsonOptional(identity.node.as_deref()),
+            JsonOptional(identity.zone.as_deref()),
+            Json(identity.ip()),
+            Json(&identity.version),
+            Json(&started),
+            Thousandths(state.started.elapsed().as_millis() as u64),
+            JsonNumber(state.counts.requests()),
+            JsonOptional(peer.as_deref()),
+            JsonOptional(local.as_deref()),
         ],
     );
-    let uptime = text::written(|out| text::thousandths(out, state.started.elapsed().as_millis() as u64));
-    let requests = text::written(|out| text::json_number(out, state.counts.requests()));
-    text::put_all(&mut out, &[",\"uptime_seconds\":", &uptime, ",\"requests\":", &requests]);
-    let &Surroundings { peer, local, .. } = request.surroundings;
-    for (name, address) in [(",\"connection\":{\"peer\":", peer), (",\"local\":", local)] {
-        text::put(&mut out, name.as_bytes());
-        json_address(&mut out, address);
+    let mut comma = "";
+    for check in Check::ALL {
+        let status = state.counts.last_answer(check).map_or(JsonOptional(None), |status| Number(status.into()));
+        fill(&mut out, "~~:~", &[Text(comma), Json(check.name()), status]);
+        comma = ",";
     }
-    text::put(&mut out, b"},\"checks\":{");
-    for (index, check) in Check::ALL.into_iter().enumerate() {
-        text::put(&mut out, if index == 0 { b"" } else { b"," });
-        text::json_string(&mut out, check.name().as_bytes());
-        out.push(b':');
-        match state.counts.last_answer(check) {
-            Some(status) => text::decimal(&mut out, u64::from(status)),
-            None => out.extend_from_slice(b"null"),
-        }
+    fill(&mut out, "},\"faults\":[", &[]);
+    comma = "";
+    for live in state.engine.rules().iter() {
+        fill(&mut out, "~~", &[Text(comma), Json(&live.rule.spelled())]);
+        comma = ",";
     }
-    text::put(&mut out, b"},\"faults\":[");
-    for (index, live) in state.engine.rules().iter().enumerate() {
-        text::put(&mut out, if index == 0 { b"" } else { b"," });
-        text::json_string(&mut out, live.rule.spelled().as_bytes());
-    }
-    text::put(&mut out, b"]}\n");
+    fill(&mut out, "]}\n", &[]);
     Outcome::Respond(Response::json(out))
 }
 
-fn json_address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
-    match address {
-        None => out.extend_from_slice(b"null"),
-        Some(address) => {
-            out.push(b'"');
-            text::socket_address(out, address);
-            out.push(b'"');
-        }
-    }
+fn spelled(address: SocketAddr) -> String {
+    let mut out = Vec::new();
+    socket_address(&mut out, address);
+    into_string(out)
 }
