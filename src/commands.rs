@@ -19,6 +19,7 @@ use crate::resolve::link::Link;
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
 use crate::server::{life, listener};
+use crate::text::Value::{Number, Text};
 use crate::{quantity, sys, text};
 
 const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
@@ -180,11 +181,13 @@ fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
         Asked::Path(path) => path,
         Asked::Grpc(service) => return grpc_healthcheck(&addresses, port, service, deadline),
     };
-    let head = [path, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/", OWN_VERSION];
-    let head = text::joined(&["GET ", &text::joined(&head), "\r\nConnection: close\r\n\r\n"]);
+    const HEAD: &str =
+        "GET ~ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/~\r\nConnection: close\r\n\r\n";
+    let head = text::filled(HEAD, &[Text(path), Text(OWN_VERSION)]);
     match call::fetch(&addresses, port, head.as_bytes(), deadline) {
         Ok(answer) => {
-            print(&[path, ": ", &text::to_decimal(answer.status.into()), " ", reason(answer.status), "\n"]);
+            let (status, phrase) = (Number(answer.status.into()), Text(reason(answer.status)));
+            print(&[&text::filled("~: ~ ~\n", &[Text(path), status, phrase])]);
             if (200..400).contains(&answer.status) { 0 } else { FAILED }
         }
         Err(error) => {
@@ -197,23 +200,19 @@ fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
 /// Asks as a kubelet's grpc probe does, and prints one line.
 fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: Instant) -> i32 {
     const STATES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
-    let agent = text::joined(&["probeserver-healthcheck/", OWN_VERSION]);
-    let (mut reading, mut answer) = (client::Reading::new(), client::Answer::None);
-    let mut take = |octets: &[u8]| reading.take(octets).inspect(|read| answer = *read).is_some();
-    let called = Link::connect(addresses, port, deadline)
-        .and_then(|link| link.converse(&client::request(service, &agent), deadline, &mut take));
-    let code;
-    let outcome = match (&called, answer) {
-        (Err(error), _) => error.line(),
-        (_, client::Answer::State(state)) => STATES.get(usize::from(state)).unwrap_or(&STATES[0]).to_string(),
-        (_, client::Answer::Failed(number)) => {
-            code = text::to_decimal(number.into());
-            text::joined(&["grpc-status ", &code])
-        }
-        (_, client::Answer::None) => "no answer of gRPC".to_owned(),
+    let request = client::request(service, concat!("probeserver-healthcheck/", env!("CARGO_PKG_VERSION")));
+    let is_enough = |received: &[u8]| client::answer(received).is_some();
+    let called =
+        Link::connect(addresses, port, deadline).and_then(|link| link.converse(&request, deadline, &is_enough));
+    let answer = called.map(|received| client::answer(&received).unwrap_or(client::Answer::None));
+    let outcome = match &answer {
+        Err(error) => error.line(),
+        Ok(client::Answer::State(state)) => STATES.get(usize::from(*state)).unwrap_or(&STATES[0]).to_string(),
+        Ok(client::Answer::Failed(number)) => text::filled("grpc-status ~", &[Number(u64::from(*number))]),
+        Ok(client::Answer::None) => "no answer of gRPC".to_owned(),
     };
     print(&["grpc ", service, if service.is_empty() { "" } else { ": " }, &outcome, "\n"]);
-    if called.is_ok() && answer == client::Answer::State(1) { 0 } else { FAILED }
+    if matches!(answer, Ok(client::Answer::State(1))) { 0 } else { FAILED }
 }
 
 /// One call from the command line: the block on stdout, or what failed on stderr.
@@ -262,9 +261,8 @@ fn resolve_often(config: &'static Config, service: Service, count: u64) -> i32 {
     let mut report = |summary: &Summary| {
         if shown.elapsed() >= PROGRESS && stderr().is_terminal() {
             shown = Instant::now();
-            let number = text::to_decimal;
-            let errors = number(summary.failed());
-            complain(&["\r", &number(summary.calls), " of ", &number(count), " calls, ", &errors, " errors\x1b[K"]);
+            let counts = [summary.calls, count, summary.failed()].map(Number);
+            complain(&[&text::filled("\r~ of ~ calls, ~ errors\x1b[K", &counts)]);
         }
     };
     let result = many::run(run, many::AT_ONCE, &mut report);

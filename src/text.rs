@@ -284,8 +284,8 @@ pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
 /// Whether two texts are the same but for the case of ASCII letters. (As in std, whose own calls a function for each byte where
 /// size counts.)
 pub fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let lower = |byte: u8| if byte.wrapping_sub(b'A') < 26 { byte | 0x20 } else { byte };
-    one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| lower(one) == lower(other))
+    let differ_in_case = |one: u8, other: u8| one ^ other == 0x20 && (one | 0x20).wrapping_sub(b'a') < 26;
+    one.len() == other.len() && one.iter().zip(other).all(|(&one, &other)| one == other || differ_in_case(one, other))
 }
 
 /// Parses 1*DIGIT, and nothing else (no sign, no space), as RFC 9110 writes numbers.

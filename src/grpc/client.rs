@@ -1,7 +1,7 @@
 //! The client's side, for `probeserver healthcheck --grpc`: one Check as octets, and what comes back.
 
 use super::field::Meaning;
-use super::frame::{self, Code, END_HEADERS, END_STREAM, Frame};
+use super::frame::{self, END_HEADERS, END_STREAM, Frame};
 use super::hpack::Decoder;
 use super::{Method, PREFACE};
 
@@ -44,92 +44,64 @@ pub fn request(service: &str, agent: &str) -> Vec<u8> {
     out
 }
 
-/// What has come of an answer.
-pub struct Reading {
-    rest: Vec<u8>,
-    decoder: Decoder,
-    message: Vec<u8>,
-}
-
-impl Reading {
-    /// Nothing yet.
-    #[allow(clippy::new_without_default, reason = "it is made in one place")]
-    pub fn new() -> Self {
-        Self { rest: Vec::new(), decoder: Decoder::new(), message: Vec::new() }
-    }
-
-    /// Takes octets as they come; `None`: more are needed.
-    pub fn take(&mut self, bytes: &[u8]) -> Option<Answer> {
-        self.rest.extend_from_slice(bytes);
-        let rest = std::mem::take(&mut self.rest);
-        let mut at = 0;
-        let answer = loop {
-            match Frame::parse(&rest[at..]) {
-                Ok(None) => break None,
-                Ok(Some(frame)) => {
-                    at += frame.length();
-                    match self.frame(&frame) {
-                        Ok(None) => {}
-                        Ok(answer) => break answer,
-                        Err(_) => break Some(Answer::None),
-                    }
-                }
-                Err(_) => break Some(Answer::None),
-            }
+/// What the octets that have come so far are; `None`: more are needed.
+pub fn answer(mut received: &[u8]) -> Option<Answer> {
+    let (mut decoder, mut message, mut status) = (Decoder::new(), Vec::new(), None);
+    loop {
+        let frame = match Frame::parse(received) {
+            Ok(frame) => frame?,
+            Err(_) => return Some(Answer::None),
         };
-        self.rest.extend_from_slice(&rest[at..]);
-        answer
-    }
-
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<Option<Answer>, Code> {
-        let mut status = None;
-        match (frame.kind, frame.stream) {
-            (frame::DATA, 1) => self.message.extend_from_slice(frame.unpadded()?),
+        received = &received[frame.length()..];
+        let is_good = match (frame.kind, frame.stream) {
+            (frame::DATA, 1) => frame.unpadded().map(|content| message.extend_from_slice(content)).is_ok(),
             (frame::HEADERS, 1) => {
                 let mut meaning = Meaning::default();
-                self.decoder.decode(frame.block()?.0, |field| meaning.add(field)).map_err(|_| Code::Compression)?;
+                let decoded = frame.block().map(|(block, _)| decoder.decode(block, &mut |field| meaning.add(field)));
                 status = meaning.grpc_status;
+                matches!(decoded, Ok(Ok(())))
             }
-            (frame::RST_STREAM, 1) | (frame::GOAWAY, _) => return Err(Code::StreamClosed),
-            _ => return Ok(None),
+            (frame::RST_STREAM, 1) | (frame::GOAWAY, _) => false,
+            _ => continue,
+        };
+        if !is_good {
+            return Some(Answer::None);
         }
-        if !frame.has(END_STREAM) {
-            return Ok(None);
+        if frame.has(END_STREAM) {
+            return Some(match (status, message.as_slice()) {
+                (Some(0), [0, 0, 0, 0, 2, 8, state]) => Answer::State(*state),
+                (Some(0), [0, 0, 0, 0, 0]) => Answer::State(0),
+                (Some(0) | None, _) => Answer::None,
+                (Some(code), _) => Answer::Failed(code),
+            });
         }
-        Ok(Some(match (status, self.message.as_slice()) {
-            (Some(0), [0, 0, 0, 0, 2, 8, state]) => Answer::State(*state),
-            (Some(0), [0, 0, 0, 0, 0]) => Answer::State(0),
-            (Some(0) | None, _) => Answer::None,
-            (Some(code), _) => Answer::Failed(code),
-        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer;
-    use super::super::{Status, message};
+    use super::super::{Status, answer as ours, message};
     use super::*;
 
     #[test]
     fn answers_are_read_however_they_are_cut() {
         let mut serving = Vec::new();
-        frame::put(&mut serving, frame::SETTINGS, 0, 0, answer::SETTINGS);
-        answer::head(&mut serving, 1);
+        frame::put(&mut serving, frame::SETTINGS, 0, 0, ours::SETTINGS);
+        ours::head(&mut serving, 1);
         let mut failed = serving.clone();
         frame::put(&mut serving, frame::DATA, 0, 1, &message::state(2));
         let mut cut_off = serving.clone();
-        answer::trailers(&mut serving, 1);
-        answer::error(&mut failed, 1, Status::NO_SERVICE, true);
+        ours::trailers(&mut serving, 1);
+        ours::error(&mut failed, 1, Status::NO_SERVICE, true);
         frame::put_number(&mut cut_off, frame::RST_STREAM, 1, 7);
         let foreign = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec();
         for (bytes, want) in
             [(serving, Answer::State(2)), (failed, Answer::Failed(5)), (cut_off, Answer::None), (foreign, Answer::None)]
         {
+            assert_eq!(answer(&bytes), Some(want));
             for cut in 1..bytes.len() {
-                let mut reading = Reading::new();
-                let answer = reading.take(&bytes[..cut]).or_else(|| reading.take(&bytes[cut..]));
-                assert_eq!(answer, Some(want), "cut at {cut}");
+                let early = answer(&bytes[..cut]);
+                assert!(early.is_none() || early == Some(want), "cut at {cut}");
             }
         }
     }

@@ -98,7 +98,7 @@ impl Decoder {
     }
 
     /// Decodes a whole block, field by field.
-    pub(super) fn decode(&mut self, mut block: &[u8], mut each: impl FnMut(Field)) -> Result<(), Broken> {
+    pub(super) fn decode(&mut self, mut block: &[u8], each: &mut dyn FnMut(Field)) -> Result<(), Broken> {
         let input = &mut block;
         let mut may_resize = true;
         while let Some(&first) = input.first() {
@@ -214,7 +214,7 @@ mod tests {
 
     fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Field>, Broken> {
         let mut fields = Vec::new();
-        decoder.decode(block, |field| fields.push(field)).map(|()| fields)
+        decoder.decode(block, &mut |field| fields.push(field)).map(|()| fields)
     }
 
     /// What a field has to come to, from its text.

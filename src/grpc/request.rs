@@ -48,7 +48,7 @@ impl<D> Session<D> {
         } else {
             piece
         };
-        self.decoder.decode(bytes, |field| meaning.add(field)).map_err(|_| Code::Compression)?;
+        self.decoder.decode(bytes, &mut |field| meaning.add(field)).map_err(|_| Code::Compression)?;
         if let Some(at) = self.find(block.stream) {
             return self.trailers(at, block, &meaning, now);
         }

@@ -2,6 +2,7 @@
 
 use super::{Method, Methods, date};
 use crate::text;
+use crate::text::Value::{Number, Text};
 
 /// Plain text, as curl shows it.
 pub const TEXT: &str = "text/plain; charset=utf-8";
@@ -96,29 +97,24 @@ impl Response {
         !matches!(self.status, 100..200 | 204 | 205 | 304)
     }
 
-    /// Appends the head. `identity` are the lines that every answer carries, `connection` what is to be said of
-    /// persistence, `date` the IMF-fixdate.
-    pub fn write_head(&self, out: &mut Vec<u8>, date: &[u8], identity: &[u8], connection: Persistence) {
+    /// Appends the head. `common` are the lines that every answer carries, Date among them, and `connection` what is to be said
+    /// of persistence.
+    pub fn write_head(&self, out: &mut Vec<u8>, common: &[u8], connection: Persistence) {
         match self.status {
-            200 => out.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: "),
+            200 => text::put(out, b"HTTP/1.1 200 OK\r\n"),
             status => {
-                text::put(out, b"HTTP/1.1 ");
-                text::decimal(out, u64::from(status));
-                out.push(b' ');
-                text::put(out, reason(status).as_bytes());
-                text::put(out, b"\r\nDate: ");
+                text::fill(out, "HTTP/1.1 ~ ~\r\n", &[Number(status.into()), Text(reason(status))]);
             }
         }
-        text::put(out, date);
-        text::put(out, b"\r\n");
-        text::put(out, identity);
+        text::put(out, common);
         if self.has_content() {
             if !self.content_type.is_empty() {
                 text::put(out, b"Content-Type: ");
                 text::put(out, self.content_type.as_bytes());
-                text::put(out, b"\r\n");
+                text::put(out, b"\r\nContent-Length: ");
+            } else {
+                text::put(out, b"Content-Length: ");
             }
-            text::put(out, b"Content-Length: ");
             text::decimal(out, self.body.length());
             text::put(out, b"\r\n");
         } else if self.status == 205 {
@@ -128,7 +124,9 @@ impl Response {
         if self.status != 200 {
             self.write_required_fields(out);
         }
-        text::put(out, self.fields.as_bytes());
+        if !self.fields.is_empty() {
+            text::put(out, self.fields.as_bytes());
+        }
         if self.allow != Methods::NONE {
             self.write_allow(out);
         }
@@ -159,10 +157,7 @@ impl Response {
             // The only part there is, and the whole of it.
             let length = self.body.length();
             match length.checked_sub(1) {
-                Some(last) => {
-                    let (last, length) = (text::to_decimal(last), text::to_decimal(length));
-                    text::put_all(out, &["Content-Range: bytes 0-", &last, "/", &length, "\r\n"]);
-                }
+                Some(last) => text::fill(out, "Content-Range: bytes 0-~/~\r\n", &[last, length].map(Number)),
                 None => text::put(out, b"Content-Range: bytes */0\r\n"),
             }
         }
@@ -180,20 +175,23 @@ pub enum Persistence {
     KeepAlive,
 }
 
-/// The Date value of the second it was last asked for.
+/// The lines that every answer carries, as they are in the second that they were last asked for.
 #[derive(Default)]
-pub struct DateCache {
+pub struct CommonLines {
     second: u64,
     text: Vec<u8>,
 }
 
-impl DateCache {
-    /// The IMF-fixdate of a second since 1970.
-    pub fn get(&mut self, second: u64) -> &[u8] {
+impl CommonLines {
+    /// Date, of a second since 1970, and the lines of `identity`, which is always the same.
+    pub fn get(&mut self, second: u64, identity: &[u8]) -> &[u8] {
         if self.second != second || self.text.is_empty() {
             self.second = second;
             self.text.clear();
+            text::put(&mut self.text, b"Date: ");
             date::write_imf_fixdate(&mut self.text, second);
+            text::put(&mut self.text, b"\r\n");
+            text::put(&mut self.text, identity);
         }
         &self.text
     }

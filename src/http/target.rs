@@ -99,9 +99,13 @@ pub fn is_host(value: &[u8]) -> bool {
         None => {
             let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
             let (name, rest) = value.split_at(end);
-            let valid = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            let dotted = name.first() == Some(&b'.') || name.windows(2).any(|pair| pair == b"..");
-            (!name.is_empty() && !dotted && name.iter().all(valid), rest)
+            let mut before = b'.';
+            let is_valid = name.iter().all(|&byte| {
+                let is_double = byte == b'.' && before == b'.';
+                before = byte;
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') && !is_double
+            });
+            (!name.is_empty() && is_valid, rest)
         }
     };
     host_is_valid

@@ -1,7 +1,5 @@
 //! The client's side of HTTP: response heads as `/resolve` and `healthcheck` meet them.
 
-use std::mem::MaybeUninit;
-
 use super::MAX_FIELDS;
 use super::body::BodyReader;
 use crate::text;
@@ -29,30 +27,33 @@ pub struct UpstreamHead {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotHttp;
 
+/// How every status line begins.
+const VERSION: &[u8] = b"HTTP/1.";
+
 /// Parses a response head to a GET. `Ok(None)`: not all there yet. Interim (1xx) heads are passed over.
 pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
     let mut skipped = 0;
     loop {
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let mut response = httparse::Response::new(&mut []);
-        let config = httparse::ParserConfig::default();
+        skipped += input[skipped..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let rest = &input[skipped..];
-        let length = match config.parse_response_with_uninit_headers(&mut response, rest, &mut slots) {
-            Ok(httparse::Status::Complete(length)) => length,
+        let begun = rest.len().min(VERSION.len());
+        if rest[..begun] != VERSION[..begun] {
+            return Err(NotHttp);
+        }
+        let Some(end) = text::position(rest, b'\n') else { return Ok(None) };
+        let (is_http11, status, reason) = status_line(&rest[..end]).ok_or(NotHttp)?;
+        let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let (length, headers) = match httparse::parse_headers(&rest[end + 1..], &mut slots) {
+            Ok(httparse::Status::Complete(fields)) => fields,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(_) => return Err(NotHttp),
         };
-        skipped += length;
-        let status = response.code.ok_or(NotHttp)?;
+        skipped += end + 1 + length;
         if (100..200).contains(&status) && status != 101 {
             continue;
         }
         let value = |name: &str| {
-            response
-                .headers
-                .iter()
-                .find(|field| text::is_same(field.name.as_bytes(), name.as_bytes()))
-                .map(|field| field.value)
+            headers.iter().find(|field| text::is_same(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
         };
         let visible = |name: &str| {
             let value = value(name)?;
@@ -69,13 +70,23 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
         };
         return Ok(Some(UpstreamHead {
             status,
-            reason: response.reason.unwrap_or_default().to_owned(),
+            reason: text::lossy(reason),
             body: BodyReader::of_response(length, is_chunked),
             pod: visible("probe-pod"),
             zone: visible("probe-zone"),
-            keeps: response.version == Some(1)
-                && !value("connection").is_some_and(|options| text::is_same(options, b"close")),
+            keeps: is_http11 && !value("connection").is_some_and(|options| text::is_same(options, b"close")),
             length: skipped,
         }));
     }
+}
+
+/// Takes a status line apart (RFC 9112 section 4): whether it is HTTP/1.1, the status, the reason phrase.
+fn status_line(line: &[u8]) -> Option<(bool, u16, &[u8])> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (minor, rest) = line.strip_prefix(VERSION)?.split_at_checked(2)?;
+    let (status, reason) = rest.split_at_checked(3)?;
+    let status = text::parse_decimal(status)? as u16;
+    let is_reason = reason.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+    let is_valid = matches!(minor, b"0 " | b"1 ") && is_reason && matches!(reason.first(), None | Some(b' '));
+    is_valid.then_some((minor == b"1 ", status, reason.get(1..).unwrap_or_default()))
 }

@@ -71,22 +71,17 @@ impl Link {
         self.receive(deadline)
     }
 
-    /// Sends octets, and hands on what comes back until `take` says that it has what it wanted. `false`: the end came first.
+    /// Sends octets, and receives until what has come is enough, or the end, or more than a head may be.
     pub fn converse(
         &self,
         octets: &[u8],
         deadline: Instant,
-        take: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<bool, CallError> {
+        is_enough: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Vec<u8>, CallError> {
         self.send(octets, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
         let mut received = Vec::new();
-        while self.read(&mut received, deadline)? > 0 {
-            if take(&received) {
-                return Ok(true);
-            }
-            received.clear();
-        }
-        Ok(false)
+        while self.read(&mut received, deadline)? > 0 && received.len() <= MAX_ANSWER_HEAD && !is_enough(&received) {}
+        Ok(received)
     }
 
     fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {

@@ -67,6 +67,8 @@ pub(super) struct Visit<'d> {
     is_same_head: bool,
     /// When the request in work was there.
     pub(super) since: Instant,
+    /// When the last answer was sent, if one was.
+    pub(super) idle_since: Option<Instant>,
 }
 
 /// Leaves a connection that has just been accepted to whoever is free when it says something.
@@ -93,7 +95,8 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         used: 0,
         place: None,
         is_same_head: false,
-        since: Instant::now(),
+        since: server.state.started, // Until there is a request.
+        idle_since: None,
     };
     let mut step = visit.go_on(&mut input, reason, is_due, payload);
     if matches!(step, Step::Linger) {
@@ -219,7 +222,8 @@ impl Visit<'_> {
     /// Waits for a head, or for the rest of one.
     fn park_reading(&self, input: &Input) -> Step {
         if input.is_empty() {
-            return Step::Park(Reason::Idle, Until::IdleSince(Instant::now()), None);
+            let since = self.idle_since.unwrap_or_else(Instant::now);
+            return Step::Park(Reason::Idle, Until::IdleSince(since), None);
         }
         let until = if self.is_same_head { Until::AsBefore } else { Until::Deadline(Instant::now() + HEAD_TIMEOUT) };
         self.pause(Reason::Head, until, &[input.unused()], Then::Read)

@@ -1,7 +1,7 @@
 //! A worker's buffers, used for one connection after another.
 
 use super::input::Input;
-use crate::http::response::DateCache;
+use crate::http::response::CommonLines;
 
 #[derive(Default)]
 pub struct Desk {
@@ -12,5 +12,5 @@ pub struct Desk {
     pub(super) output: Vec<u8>,
     /// Content of a request.
     pub(super) body: Vec<u8>,
-    pub(super) date: DateCache,
+    pub(super) common: CommonLines,
 }

@@ -214,7 +214,9 @@ impl Visit<'_> {
         self.write_head(&response, persistence);
         let body = if with_content { response.body } else { Body::Static(b"") };
         let sent = sending::send(self.stream, &mut self.desk.output, body, after);
-        self.server.state.counts.took(self.since.elapsed());
+        let now = Instant::now();
+        self.server.state.counts.took(now.saturating_duration_since(self.since));
+        self.idle_since = Some(now);
         match sent {
             Ok(None) => after.into(),
             Ok(Some(output)) => {
@@ -237,10 +239,10 @@ impl Visit<'_> {
     }
 
     fn write_head(&mut self, response: &Response, persistence: Persistence) {
-        let Desk { output, date, .. } = &mut *self.desk;
+        let Desk { output, common, .. } = &mut *self.desk;
         let second = since_epoch(SystemTime::now()).as_secs();
         output.clear();
-        response.write_head(output, date.get(second), &self.server.state.identity.field_lines, persistence);
+        response.write_head(output, common.get(second, &self.server.state.identity.field_lines), persistence);
     }
 
     /// Ends the process. The client sees its connection end without a byte, not broken off.
