@@ -134,7 +134,7 @@ impl Asked {
             read.notes.push("no manifest: one container with the probes given, grace period 30s".to_owned());
             read.workloads.push(sketch::workload(std::mem::take(&mut self.probes)));
         } else if self.probes.is_empty() {
-            read = manifest::read(inputs).map_err(|error| error.to_string())?;
+            read = manifest::read(inputs)?;
         } else {
             return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use probeserver::forecast::asked::{Asked, COMMAND};
 use probeserver::forecast::play::{Inquiry, Play};
 use probeserver::forecast::tell;
-use probeserver::forecast::yaml::{Documents, Node, Value, prepare};
+use probeserver::forecast::yaml::{Document, Documents, Node, Value, prepare};
 
 use crate::harness::{Server, run};
 
@@ -24,25 +24,23 @@ fn forecast(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 /// The keys of every object in a JSON text, as paths.
 fn keys(json: &str) -> Vec<String> {
-    fn walk(node: &Node<'_>, path: &str, keys: &mut Vec<String>) {
-        match &node.value {
-            Value::Mapping(entries) => {
-                for (key, value) in entries {
-                    let path = format!("{path}.{key}");
-                    if !keys.contains(&path) {
-                        keys.push(path.clone());
-                    }
-                    walk(value, &path, keys);
-                }
+    fn walk(document: &Document, node: Node, path: &str, keys: &mut Vec<String>) {
+        for child in document.children(node) {
+            let path = match document.value(node) {
+                Value::Mapping => format!("{path}.{}", document.key(child)),
+                _ => String::from(path),
+            };
+            if !keys.contains(&path) {
+                keys.push(path.clone());
             }
-            Value::Sequence(items) => items.iter().for_each(|item| walk(item, path, keys)),
-            _ => {}
+            walk(document, child, &path, keys);
         }
     }
     let text = prepare(json.as_bytes()).unwrap();
-    let node = Documents::new(&text).next_document().unwrap().unwrap();
+    let mut documents = Documents::new(&text);
+    let document = documents.next_document().unwrap().unwrap();
     let mut keys = Vec::new();
-    walk(&node, "", &mut keys);
+    walk(document, Node::ROOT, "", &mut keys);
     keys
 }
 

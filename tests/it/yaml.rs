@@ -6,37 +6,40 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fastrand::Rng;
-use probeserver::forecast::yaml::{Documents, Node, Value, prepare};
+use probeserver::forecast::yaml::{Document, Documents, Node, Value, prepare};
 use probeserver::text;
 use proptest::prelude::*;
 
 use crate::mutate::{corpus, mutated};
 
 /// A value as JSON; a number that is not whole, as it was written, in an object of its own.
-fn json(out: &mut String, node: &Node<'_>) {
+fn json(out: &mut String, document: &Document, node: Node) {
     let string = |out: &mut String, value: &str| {
         out.push_str(&text::written(|bytes| text::json_string(bytes, value.as_bytes())));
     };
-    match &node.value {
+    let is_empty = document.children(node).next().is_none();
+    match document.value(node) {
         Value::Null => out.push_str("null"),
-        Value::Boolean(_) | Value::Integer(_) => out.push_str(&node.shown()),
-        Value::Decimal(number) => write!(out, r#"{{"a decimal":"{number}"}}"#).expect("a string takes it"),
-        Value::Text(value) => string(out, value),
-        Value::Sequence(items) => {
-            for (at, item) in items.iter().enumerate() {
-                out.push(if at > 0 { ',' } else { '[' });
-                json(out, item);
-            }
-            out.push_str(if items.is_empty() { "[]" } else { "]" });
+        Value::Boolean(_) | Value::Integer(_) => out.push_str(&document.shown(node)),
+        Value::Decimal(number) => {
+            write!(out, r#"{{"a decimal":"{}"}}"#, document.text(number)).expect("a string takes it");
         }
-        Value::Mapping(entries) => {
-            for (at, (key, item)) in entries.iter().enumerate() {
-                out.push(if at > 0 { ',' } else { '{' });
-                string(out, key);
-                out.push(':');
-                json(out, item);
+        Value::Text(value) => string(out, document.text(value)),
+        Value::Sequence => {
+            for (at, item) in document.children(node).enumerate() {
+                out.push(if at > 0 { ',' } else { '[' });
+                json(out, document, item);
             }
-            out.push_str(if entries.is_empty() { "{}" } else { "}" });
+            out.push_str(if is_empty { "[]" } else { "]" });
+        }
+        Value::Mapping => {
+            for (at, item) in document.children(node).enumerate() {
+                out.push(if at > 0 { ',' } else { '{' });
+                string(out, document.key(item));
+                out.push(':');
+                json(out, document, item);
+            }
+            out.push_str(if is_empty { "{}" } else { "}" });
         }
     }
 }
@@ -48,7 +51,7 @@ fn read(input: &[u8]) -> Result<String, String> {
     let mut out = String::new();
     while let Some(document) = documents.next_document().map_err(|fault| format!("{fault:?}"))? {
         out.push(if out.is_empty() { '[' } else { ',' });
-        json(&mut out, &document);
+        json(&mut out, document, Node::ROOT);
     }
     Ok(if out.is_empty() { String::from("[]") } else { out + "]" })
 }

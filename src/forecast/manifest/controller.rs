@@ -7,7 +7,7 @@ use crate::forecast::workload::{Controller, RestartPolicy, Share, Strategy, Work
 use crate::forecast::yaml::Node;
 
 /// Reads a workload of a kind.
-pub(super) fn workload(fields: &Fields, node: &Node<'_>, kind: &str, name: String, namespace: String) -> Workload {
+pub(super) fn workload(fields: &Fields<'_>, node: Node, kind: &str, name: String, namespace: String) -> Workload {
     let spec = fields.need(node, "spec");
     let is_bare = kind == "Pod";
     let mut workload = Workload {
@@ -37,7 +37,7 @@ pub(super) fn workload(fields: &Fields, node: &Node<'_>, kind: &str, name: Strin
 }
 
 /// Refuses a template that the controller would not recognise as its own, or may not have.
-fn check_template(fields: &Fields, spec: &Node<'_>, workload: &Workload) {
+fn check_template(fields: &Fields<'_>, spec: Node, workload: &Workload) {
     let at = fields.need(spec, "selector");
     let selector = Selector::read(fields, at);
     if selector.is_empty() {
@@ -52,14 +52,14 @@ fn check_template(fields: &Fields, spec: &Node<'_>, workload: &Workload) {
         fields.unexpected(fields.get(template, "restartPolicy"), "Always, as in every pod with a controller");
     }
     let deadline = fields.get(template, "activeDeadlineSeconds");
-    if !deadline.is_nothing() {
+    if !fields.is_nothing(deadline) {
         fields.unexpected(deadline, "none in a pod with a controller");
     }
 }
 
-fn deployment(fields: &Fields, spec: &Node<'_>, min_ready: u32) -> Controller {
+fn deployment(fields: &Fields<'_>, spec: Node, min_ready: u32) -> Controller {
     let at = fields.get(spec, "strategy");
-    let is_recreate = fields.choice(at, "type", &["RollingUpdate", "Recreate"]) == 1;
+    let is_recreate = fields.choice(at, "type", "RollingUpdate Recreate") == 1;
     let at = rolling(fields, at, is_recreate);
     let quarter = Share::Percent(25);
     let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(quarter);
@@ -72,19 +72,19 @@ fn deployment(fields: &Fields, spec: &Node<'_>, min_ready: u32) -> Controller {
     let progress_deadline = fields.natural(spec, "progressDeadlineSeconds", 600);
     if progress_deadline <= min_ready {
         let deadline = fields.get(spec, "progressDeadlineSeconds");
-        let at = if deadline.is_nothing() { fields.get(spec, "minReadySeconds") } else { deadline };
+        let at = if fields.is_nothing(deadline) { fields.get(spec, "minReadySeconds") } else { deadline };
         fields.unexpected(at, "progressDeadlineSeconds (600 when not set) above minReadySeconds");
     }
     Controller::Deployment { strategy, progress_deadline, is_paused: fields.flag(spec, "paused") }
 }
 
 /// A StatefulSet or DaemonSet, whose pods are deleted before new ones take their place.
-fn updated_in_place(fields: &Fields, spec: &Node<'_>, is_daemon: bool) -> Controller {
+fn updated_in_place(fields: &Fields<'_>, spec: Node, is_daemon: bool) -> Controller {
     let at = fields.get(spec, "updateStrategy");
-    let is_on_delete = fields.choice(at, "type", &["RollingUpdate", "OnDelete"]) == 1;
+    let is_on_delete = fields.choice(at, "type", "RollingUpdate OnDelete") == 1;
     if !is_daemon {
         return Controller::StatefulSet {
-            is_parallel: fields.choice(spec, "podManagementPolicy", &["OrderedReady", "Parallel"]) == 1,
+            is_parallel: fields.choice(spec, "podManagementPolicy", "OrderedReady Parallel") == 1,
             is_on_delete,
             partition: fields.natural(rolling(fields, at, is_on_delete), "partition", 0),
         };
@@ -100,9 +100,9 @@ fn updated_in_place(fields: &Fields, spec: &Node<'_>, is_daemon: bool) -> Contro
 }
 
 /// A strategy's `rollingUpdate`, which the other type must not have.
-fn rolling<'a, 't>(fields: &Fields, strategy: &'a Node<'t>, is_other: bool) -> &'a Node<'t> {
+fn rolling(fields: &Fields<'_>, strategy: Node, is_other: bool) -> Node {
     let at = fields.get(strategy, "rollingUpdate");
-    if is_other && !at.is_nothing() {
+    if is_other && !fields.is_nothing(at) {
         fields.fail(at, &["got rollingUpdate beside another type, expected type: RollingUpdate"]);
     }
     at

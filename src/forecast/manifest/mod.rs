@@ -7,10 +7,11 @@ mod known;
 mod name;
 mod pod;
 mod probe;
+mod quantity;
 mod selector;
 
 use super::workload::{Budget, Service, Workload};
-use super::yaml::{self, Documents, Fault, Mark, Node};
+use super::yaml::{self, Document, Documents, Fault, Node};
 use crate::text;
 use field::Fields;
 use selector::Selector;
@@ -29,40 +30,6 @@ pub struct Read {
     pub notes: Vec<String>,
 }
 
-/// What is wrong with an input, on one line: `FILE:LINE:COLUMN: got this, expected that`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Error {
-    /// The input's name.
-    pub name: String,
-    /// Where in it, if at one place.
-    pub mark: Option<Mark>,
-    /// What, with the field's path.
-    pub text: String,
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let line = text::written(|out| {
-            text::put(out, self.name.as_bytes());
-            for number in self.mark.iter().flat_map(|mark| [mark.line, mark.column]) {
-                out.push(b':');
-                text::decimal(out, number.into());
-            }
-            text::put_all(out, &[": ", &self.text]);
-        });
-        formatter.write_str(&line)
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// A workload with its kind, and the kind and name of its owner.
-struct Found {
-    workload: Workload,
-    kind: &'static str,
-    owner: (String, String),
-}
-
 /// What selects pods.
 enum Beside {
     Service(Service),
@@ -72,158 +39,162 @@ enum Beside {
 /// What has been read of all inputs, before it is joined.
 #[derive(Default)]
 struct Objects {
-    workloads: Vec<Found>,
+    /// The owner of each workload, as `Kind/name`; empty for none.
+    owners: Vec<String>,
     /// With the namespace of each.
     beside: Vec<(String, Selector, Beside)>,
     read: Read,
 }
 
-/// Reads inputs, each with a name for messages. There is at least one workload in what is read.
-pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, Error> {
+/// Reads inputs, each with a name for messages. There is at least one workload in what is read. An error is one line:
+/// `FILE:LINE:COLUMN: got this, expected that`.
+pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
     let mut objects = Objects::default();
     for &(name, input) in inputs {
-        let error = |mark, text| Error { name: String::from(name), mark, text };
         if input.len() > MAX_INPUT {
-            return Err(error(None, String::from("got more than 4 MiB, expected less")));
+            return Err(text::joined(&[name, ": got more than 4 MiB, expected less"]));
         }
-        add_input(&mut objects, input).map_err(|fault| error(Some(fault.mark), fault.text))?;
+        if let Err(Fault { mark, text }) = objects.add_input(input) {
+            let (line, column) = (text::to_decimal(mark.line.into()), text::to_decimal(mark.column.into()));
+            return Err(text::joined(&[name, ":", &line, ":", &column, ": ", &text]));
+        }
     }
-    let read = objects.join();
+    objects.join();
+    let read = objects.read;
     if read.workloads.is_empty() {
-        let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
-        let kinds = read.passed_over.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let got = if kinds.is_empty() { "nothing" } else { &kinds };
-        let expected = ", expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod";
-        return Err(Error { name: names.join(", "), mark: None, text: text::joined(&["got ", got, expected]) });
+        let mut line = Vec::new();
+        for (at, (name, _)) in inputs.iter().enumerate() {
+            text::put_all(&mut line, &[if at == 0 { "" } else { ", " }, name]);
+        }
+        text::put(&mut line, if read.passed_over.is_empty() { b": got nothing" } else { b": got " });
+        for (at, object) in read.passed_over.iter().take(5).enumerate() {
+            text::put_all(&mut line, &[if at == 0 { "" } else { ", " }, object]);
+        }
+        text::put(&mut line, b", expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod");
+        return Err(text::into_string(line));
     }
     Ok(read)
 }
 
-fn add_input(objects: &mut Objects, input: &[u8]) -> Result<(), Fault> {
-    let text = yaml::prepare(input)?;
-    let mut documents = Documents::new(&text);
-    while let Some(document) = documents.next_document()? {
-        add_document(objects, &document, "", "", 0)?;
-    }
-    Ok(())
-}
-
-/// Adds an object, or all that a List holds. The items of a typed list have no kind of their own.
-fn add_document(objects: &mut Objects, node: &Node<'_>, version: &str, kind: &str, depth: u32) -> Result<(), Fault> {
-    let fields = Fields::default();
-    let version = fields.text_or(node, "apiVersion", version);
-    let kind = fields.text_or(node, "kind", kind);
-    for (value, name) in [(version, "apiVersion"), (kind, "kind")] {
-        if value.is_empty() {
-            fields.need_text(node, name);
-        }
-    }
-    if let Some(item_kind) = kind.strip_suffix("List")
-        && !fields.get(node, "items").is_nothing()
-        && depth < 3
-    {
-        let item_version = if item_kind.is_empty() { "" } else { version };
-        for item in fields.list(node, "items") {
-            add_document(objects, item, item_version, item_kind, depth + 1)?;
-        }
-    } else {
-        add_object(objects, &fields, node, version, kind);
-    }
-    let Some(mut fault) = fields.fault.into_inner() else { return Ok(()) };
-    let path = node.path_to(fault.mark);
-    if !path.is_empty() {
-        fault.text = text::joined(&[&path, ": ", &fault.text]);
-    }
-    Err(fault)
-}
-
-fn add_object(objects: &mut Objects, fields: &Fields, node: &Node<'_>, version: &str, kind: &str) {
-    const KINDS: [(&str, &str); 7] = [
-        ("Deployment", "apps/v1"),
-        ("StatefulSet", "apps/v1"),
-        ("DaemonSet", "apps/v1"),
-        ("ReplicaSet", "apps/v1"),
-        ("Pod", "v1"),
-        ("Service", "v1"),
-        ("PodDisruptionBudget", "policy/v1"),
-    ];
-    let metadata = fields.get(node, "metadata");
-    // A kind of that name in another group is another kind: Knative has a Service.
-    let is_ours = |own: &str| group(version) == group(own) || group(version) == "extensions";
-    let Some(&(kind, own)) = KINDS.iter().find(|(name, own)| *name == kind && is_ours(own)) else {
-        let name = fields.text(fields.get(metadata, "name"));
-        objects.read.passed_over.push(text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name]));
-        return;
-    };
-    fields.labels(fields.need(node, "metadata"), "labels");
-    let (at_name, at_namespace) = (fields.get(metadata, "name"), fields.get(metadata, "namespace"));
-    let namespace = String::from(fields.text_or(metadata, "namespace", "default"));
-    if !at_namespace.is_nothing() && !fields.text(at_namespace).is_empty() {
-        fields.check_label(at_namespace);
-    }
-    let mut name = fields.text(at_name);
-    if name.is_empty() {
-        let is_generated = !fields.get(metadata, "generateName").is_nothing();
-        name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
-    } else {
-        fields.check_subdomain(at_name);
-    }
-    let mut note = |parts: &[&str]| {
-        objects.read.notes.push(text::joined(&[kind, "/", name, &text::joined(parts)]));
-    };
-    if version != own {
-        // What tutorials of years ago have. The fields are the same; a cluster of today refuses the version.
-        note(&[": ", version, " is read as ", own]);
-    }
-    for mark in known::unknown(node, kind) {
-        let (line, path) = (text::to_decimal(mark.line.into()), node.path_to(mark));
-        note(&[", line ", &line, ": Kubernetes has no field ", &path]);
-    }
-    let name = String::from(name);
-    if kind == "Service" {
-        if let Some((selector, service)) = selector::service(fields, node, name) {
-            objects.beside.push((namespace, selector, Beside::Service(service)));
-        }
-    } else if kind == "PodDisruptionBudget" {
-        if let Some((selector, budget)) = selector::budget(fields, node, name) {
-            objects.beside.push((namespace, selector, Beside::Budget(budget)));
-        }
-    } else {
-        let workload = controller::workload(fields, node, kind, name, namespace);
-        objects.workloads.push(Found { workload, kind, owner: owner(fields, metadata) });
-    }
-}
-
-fn group(version: &str) -> &str {
-    version.split_once('/').map_or("", |(group, _)| group)
-}
-
-/// Kind and name of the object that controls this one; empty for none.
-fn owner(fields: &Fields, metadata: &Node<'_>) -> (String, String) {
-    for reference in fields.list(metadata, "ownerReferences") {
-        if fields.flag(reference, "controller") {
-            let (kind, name) = (fields.need_text(reference, "kind"), fields.need_text(reference, "name"));
-            return (String::from(kind), String::from(name));
-        }
-    }
-    (String::new(), String::new())
-}
+/// The kinds that are read, and the version of each.
+const KINDS: &str = "Deployment StatefulSet DaemonSet ReplicaSet Pod Service PodDisruptionBudget";
+const VERSIONS: &str = "apps/v1 apps/v1 apps/v1 apps/v1 v1 v1 policy/v1";
 
 impl Objects {
-    /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
-    fn join(mut self) -> Read {
-        let mut owned = Vec::new();
-        for made in &self.workloads {
-            owned.push(self.workloads.iter().any(|maker| {
-                let is_near = maker.workload.namespace == made.workload.namespace;
-                is_near && maker.kind == made.owner.0 && maker.workload.name == made.owner.1
-            }));
+    fn add_input(&mut self, input: &[u8]) -> Result<(), Fault> {
+        let text = yaml::prepare(input)?;
+        let mut documents = Documents::new(&text);
+        while let Some(document) = documents.next_document()? {
+            self.add(document, Node::ROOT, "", "", 0)?;
         }
-        for (Found { mut workload, kind, .. }, is_owned) in self.workloads.into_iter().zip(owned) {
-            if is_owned {
-                self.read.passed_over.push(text::joined(&[kind, "/", &workload.name]));
-                continue;
+        Ok(())
+    }
+
+    /// Adds an object, or all that a List holds. The items of a typed list have no kind of their own.
+    fn add(&mut self, document: &Document, node: Node, version: &str, kind: &str, depth: u32) -> Result<(), Fault> {
+        let fields = Fields::of(document);
+        let version = fields.text_or(node, "apiVersion", version);
+        let kind = fields.text_or(node, "kind", kind);
+        if version.is_empty() {
+            fields.need_text(node, "apiVersion");
+        }
+        if kind.is_empty() {
+            fields.need_text(node, "kind");
+        }
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && !fields.is_nothing(fields.get(node, "items"))
+            && depth < 3
+        {
+            let item_version = if item_kind.is_empty() { "" } else { version };
+            for item in fields.list(node, "items") {
+                self.add(document, item, item_version, item_kind, depth + 1)?;
             }
+        } else {
+            self.add_object(&fields, node, version, kind);
+        }
+        match fields.fault.get() {
+            None => Ok(()),
+            Some((at, what)) => {
+                let path = document.path(node, *at);
+                let text = text::joined(&[&path, if path.is_empty() { "" } else { ": " }, what]);
+                Err(Fault { mark: document.mark(*at), text })
+            }
+        }
+    }
+
+    fn add_object(&mut self, fields: &Fields<'_>, node: Node, version: &str, kind: &str) {
+        let metadata = fields.get(node, "metadata");
+        let at_name = fields.get(metadata, "name");
+        let place = text::place(KINDS, kind.as_bytes());
+        let own = place.map_or("", |at| text::word(VERSIONS, at));
+        // A kind of that name in another group is another kind: Knative has a Service.
+        let is_ours = group(version) == group(own) || group(version) == "extensions";
+        if place.is_none() || !is_ours {
+            return self.read.passed_over.push(full_name(kind, fields.text(at_name)));
+        }
+        fields.labels(fields.need(node, "metadata"), "labels");
+        let namespace = fields.text_or(metadata, "namespace", "default");
+        fields.check_label(namespace, fields.get(metadata, "namespace"));
+        let mut name = fields.text(at_name);
+        if name.is_empty() {
+            let is_generated = !fields.is_nothing(fields.get(metadata, "generateName"));
+            name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
+        } else {
+            fields.check_subdomain(at_name);
+        }
+        if version != own {
+            // What tutorials of years ago have. The fields are the same; a cluster of today refuses the version.
+            self.note(&[kind, "/", name, ": ", version, " is read as ", own]);
+        }
+        let mut unknown = Vec::new();
+        known::search(fields.document, node, kind, &mut unknown);
+        for at in unknown {
+            let line = text::to_decimal(fields.document.mark(at).line.into());
+            let path = fields.document.path(node, at);
+            self.note(&[kind, "/", name, ", line ", &line, ": Kubernetes has no field ", &path]);
+        }
+        let (name, namespace) = (String::from(name), String::from(namespace));
+        match kind {
+            "Service" => {
+                if let Some((selector, service)) = selector::service(fields, node, name) {
+                    self.beside.push((namespace, selector, Beside::Service(service)));
+                }
+            }
+            "PodDisruptionBudget" => {
+                if let Some((selector, budget)) = selector::budget(fields, node, name) {
+                    self.beside.push((namespace, selector, Beside::Budget(budget)));
+                }
+            }
+            _ => {
+                self.owners.push(owner(fields, metadata));
+                self.read.workloads.push(controller::workload(fields, node, kind, name, namespace));
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn note(&mut self, parts: &[&str]) {
+        self.read.notes.push(text::joined(parts));
+    }
+
+    /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
+    fn join(&mut self) {
+        let workloads = &mut self.read.workloads;
+        for (owner, made) in self.owners.iter_mut().zip(workloads.iter()) {
+            let is_maker = |maker: &Workload| maker.namespace == made.namespace && full_name_of(maker) == *owner;
+            if !owner.is_empty() && !workloads.iter().any(is_maker) {
+                owner.clear();
+            }
+        }
+        let mut at = 0;
+        for owner in &self.owners {
+            if owner.is_empty() {
+                at += 1;
+            } else {
+                self.read.passed_over.push(full_name_of(&workloads.remove(at)));
+            }
+        }
+        for workload in workloads {
             for (namespace, selector, beside) in &self.beside {
                 if *namespace == workload.namespace && selector.matches(&workload.pod.labels) {
                     match beside {
@@ -232,10 +203,33 @@ impl Objects {
                     }
                 }
             }
-            self.read.workloads.push(workload);
         }
-        self.read
     }
+}
+
+/// `Kind/name`, or the kind alone.
+fn full_name(kind: &str, name: &str) -> String {
+    text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name])
+}
+
+#[inline(never)]
+fn full_name_of(workload: &Workload) -> String {
+    full_name(workload.controller.kind(), &workload.name)
+}
+
+#[inline(never)]
+fn group(version: &str) -> &str {
+    version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Kind and name of the object that controls this one; empty for none.
+fn owner(fields: &Fields<'_>, metadata: Node) -> String {
+    for reference in fields.list(metadata, "ownerReferences") {
+        if fields.flag(reference, "controller") {
+            return full_name(fields.need_text(reference, "kind"), fields.need_text(reference, "name"));
+        }
+    }
+    String::new()
 }
 
 #[cfg(test)]

@@ -15,16 +15,16 @@ pub(super) fn is_name(text: &str, most: usize, inner: &[u8], has_upper: bool) ->
         && bytes.iter().all(|byte| is_outer(byte) || inner.contains(byte))
 }
 
-impl Fields {
+impl Fields<'_> {
     /// Refuses what is no RFC 1123 label, as containers and namespaces have.
-    pub(super) fn check_label(&self, node: &Node<'_>) {
-        if !is_name(self.text(node), 63, b"-", false) {
+    pub(super) fn check_label(&self, name: &str, node: Node) {
+        if !is_name(name, 63, b"-", false) {
             self.unexpected(node, "a name of at most 63 lower-case letters, digits and inner dashes");
         }
     }
 
     /// Refuses what is no RFC 1123 subdomain, as most objects have.
-    pub(super) fn check_subdomain(&self, node: &Node<'_>) {
+    pub(super) fn check_subdomain(&self, node: Node) {
         let name = self.text(node);
         if name.len() > 253 || !name.split('.').all(|label| is_name(label, 253, b"-", false)) {
             self.unexpected(node, "a name of at most 253 lower-case letters, digits, inner dashes and dots");
@@ -33,17 +33,13 @@ impl Fields {
 
     /// A port's name (RFC 6335, as Kubernetes takes it).
     #[inline(never)]
-    pub(super) fn port_name(&self, node: &Node<'_>) -> String {
+    pub(super) fn port_name(&self, node: Node) -> String {
         let name = self.text(node);
-        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
         let has_letter = name.bytes().any(|byte| byte.is_ascii_lowercase());
         let has_pair = name.as_bytes().windows(2).any(|pair| pair == b"--");
         if !is_name(name, 15, b"-", false) || !has_letter || has_pair {
-            let expected = if is_number && !name.is_empty() {
-                "a number without quotes, or a port's name"
-            } else {
-                "a port's number, or a name of at most 15 lower-case letters, digits and inner dashes"
-            };
+            let expected =
+                "a port's number without quotes, or a name of at most 15 lower-case letters, digits and inner dashes";
             self.unexpected(node, expected);
         }
         String::from(name)

@@ -6,9 +6,9 @@ use crate::forecast::workload::{Container, Pod, RestartPolicy};
 use crate::forecast::yaml::Node;
 
 /// Reads a pod or a template of pods.
-pub(super) fn pod(fields: &Fields, node: &Node<'_>) -> Pod {
+pub(super) fn pod(fields: &Fields<'_>, node: Node) -> Pod {
     let spec = fields.need(node, "spec");
-    let restart_policy = match fields.choice(spec, "restartPolicy", &["Always", "OnFailure", "Never"]) {
+    let restart_policy = match fields.choice(spec, "restartPolicy", "Always OnFailure Never") {
         0 => RestartPolicy::Always,
         1 => RestartPolicy::OnFailure,
         _ => RestartPolicy::Never,
@@ -31,8 +31,8 @@ pub(super) fn pod(fields: &Fields, node: &Node<'_>) -> Pod {
     }
     // On the node's network a port is the node's port.
     let is_host = fields.flag(spec, "hostNetwork");
-    for (name, is_init) in [("containers", false), ("initContainers", true)] {
-        for at in fields.list(spec, name) {
+    for is_init in [false, true] {
+        for at in fields.list(spec, if is_init { "initContainers" } else { "containers" }) {
             let container = container(fields, at, grace, is_host, is_init);
             if pod.containers.iter().chain(&pod.init).any(|known| known.name == container.name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
@@ -47,79 +47,78 @@ pub(super) fn pod(fields: &Fields, node: &Node<'_>) -> Pod {
     pod
 }
 
-fn container(fields: &Fields, node: &Node<'_>, grace: u32, is_host: bool, is_init: bool) -> Container {
+fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init: bool) -> Container {
     let name = fields.need_text(node, "name");
-    fields.check_label(fields.get(node, "name"));
-    let mut container = Container {
-        name: String::from(name),
-        image: String::from(fields.need_text(node, "image")),
-        command: Vec::new(),
-        environment: Vec::new(),
-        has_environment_from: !fields.list(node, "envFrom").is_empty(),
-        ports: Vec::new(),
-        memory_limit: memory_limit(fields, node),
-        ..Container::default()
-    };
-    fields.texts(node, "command", &mut container.command);
-    fields.texts(node, "args", &mut container.command);
-    environment(fields, node, &mut container.environment);
-    ports(fields, node, is_host, &mut container.ports);
+    fields.check_label(name, fields.get(node, "name"));
+    let image = fields.need_text(node, "image");
+    let (mut command, mut environment, mut ports) = (Vec::new(), Vec::new(), Vec::new());
+    fields.texts(node, "command", &mut command);
+    fields.texts(node, "args", &mut command);
+    let has_environment_from = fields.list(node, "envFrom").next().is_some();
+    read_environment(fields, node, &mut environment);
+    read_ports(fields, node, is_host, &mut ports);
+    let memory_limit = memory_limit(fields, node);
     let policy = fields.get(node, "restartPolicy");
+    let has_policy = !fields.is_nothing(policy);
     if is_init {
-        fields.choice(node, "restartPolicy", &["Always"]);
-        container.is_sidecar = !fields.text(policy).is_empty();
-    } else if !policy.is_nothing() {
+        fields.choice(node, "restartPolicy", "Always");
+    } else if has_policy {
         fields.unexpected(policy, "none here: Kubernetes 1.34 has it for init containers alone");
     }
-    if is_init && !container.is_sidecar {
-        for name in ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] {
+    let is_sidecar = is_init && has_policy && !fields.text(policy).is_empty();
+    if is_init && !is_sidecar {
+        for name in "livenessProbe readinessProbe startupProbe lifecycle".split(' ') {
             let at = fields.get(node, name);
-            if !at.is_nothing() {
+            if !fields.is_nothing(at) {
                 fields.fail(at, &["got this in an init container, expected it only where restartPolicy is Always"]);
             }
         }
-        return container;
     }
-    let ports = &container.ports;
-    container.startup = probe::probe(fields, node, "startupProbe", ports);
-    container.liveness = probe::probe(fields, node, "livenessProbe", ports);
-    container.readiness = probe::probe(fields, node, "readinessProbe", ports);
     let lifecycle = fields.get(node, "lifecycle");
-    container.post_start = probe::hook(fields, lifecycle, "postStart", ports, grace);
-    container.pre_stop = probe::hook(fields, lifecycle, "preStop", ports, grace);
     let signal = fields.text(fields.get(lifecycle, "stopSignal"));
-    container.stop_signal = (!signal.is_empty()).then(|| String::from(signal));
-    container
+    Container {
+        name: String::from(name),
+        image: String::from(image),
+        has_environment_from,
+        is_sidecar,
+        startup: probe::probe(fields, node, "startupProbe", &ports),
+        liveness: probe::probe(fields, node, "livenessProbe", &ports),
+        readiness: probe::probe(fields, node, "readinessProbe", &ports),
+        post_start: probe::hook(fields, lifecycle, "postStart", &ports, grace),
+        pre_stop: probe::hook(fields, lifecycle, "preStop", &ports, grace),
+        stop_signal: Some(String::from(signal)).filter(|signal| !signal.is_empty()),
+        memory_limit,
+        command,
+        environment,
+        ports,
+    }
 }
 
-fn environment(fields: &Fields, node: &Node<'_>, out: &mut Vec<(String, Option<String>)>) {
-    const SOURCES: [&str; 5] = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
+fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Option<String>)>) {
+    const SOURCES: &str = "fieldRef resourceFieldRef configMapKeyRef secretKeyRef fileKeyRef";
     for variable in fields.list(node, "env") {
-        let name = String::from(fields.need_text(variable, "name"));
+        let name = fields.need_text(variable, "name");
         let value = fields.text(fields.get(variable, "value"));
         let from = fields.get(variable, "valueFrom");
-        if from.is_nothing() {
-            out.push((name, Some(String::from(value))));
-            continue;
-        }
         let mut known = 0;
-        for source in SOURCES {
+        for source in SOURCES.split(' ') {
             let source = fields.get(from, source);
-            known += usize::from(!source.is_nothing());
+            known += usize::from(!fields.is_nothing(source));
             // Whatever it is, it is a mapping.
             fields.get(source, "name");
         }
-        if !value.is_empty() {
+        let is_plain = fields.is_nothing(from);
+        if !is_plain && !value.is_empty() {
             fields.fail(from, &["got valueFrom beside a value, expected one of them"]);
-        } else if known != 1 {
+        } else if !is_plain && known != 1 {
             let what = "got none or several, expected one of fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef";
             fields.fail(from, &[what]);
         }
-        out.push((name, None));
+        out.push((String::from(name), is_plain.then(|| String::from(value))));
     }
 }
 
-fn ports(fields: &Fields, node: &Node<'_>, is_host: bool, out: &mut Ports) {
+fn read_ports(fields: &Fields<'_>, node: Node, is_host: bool, out: &mut Ports) {
     for port in fields.list(node, "ports") {
         let number = fields.port(port, "containerPort");
         let at = fields.get(port, "hostPort");
@@ -127,7 +126,7 @@ fn ports(fields: &Fields, node: &Node<'_>, is_host: bool, out: &mut Ports) {
         if is_host && host_port != 0 && host_port != number.into() {
             fields.unexpected(at, "the containerPort, as hostNetwork is true");
         }
-        fields.choice(port, "protocol", &["TCP", "UDP", "SCTP"]);
+        fields.choice(port, "protocol", "TCP UDP SCTP");
         let at = fields.get(port, "name");
         let mut name = None;
         if !fields.text(at).is_empty() {
@@ -140,7 +139,7 @@ fn ports(fields: &Fields, node: &Node<'_>, is_host: bool, out: &mut Ports) {
     }
 }
 
-fn memory_limit(fields: &Fields, node: &Node<'_>) -> Option<u64> {
+fn memory_limit(fields: &Fields<'_>, node: Node) -> Option<u64> {
     let resources = fields.get(node, "resources");
     let memory = |name| fields.get(fields.get(resources, name), "memory");
     let (limit, request) = (fields.quantity(memory("limits")), fields.quantity(memory("requests")));

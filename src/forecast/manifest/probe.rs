@@ -9,9 +9,9 @@ pub(super) type Ports = Vec<(Option<String>, u16)>;
 
 /// Reads a probe of a container.
 #[inline(never)]
-pub(super) fn probe(fields: &Fields, container: &Node<'_>, name: &str, ports: &Ports) -> Option<Probe> {
+pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Ports) -> Option<Probe> {
     let node = fields.get(container, name);
-    if node.is_nothing() {
+    if fields.is_nothing(node) {
         return None;
     }
     // 0 is what the API server takes for not set.
@@ -22,7 +22,7 @@ pub(super) fn probe(fields: &Fields, container: &Node<'_>, name: &str, ports: &P
     let at_grace = fields.get(node, "terminationGracePeriodSeconds");
     let grace = fields.whole(at_grace, 0, 1, i64::MAX).min(u32::MAX.into()) as u32;
     let probe = Probe {
-        handler: handler(fields, node, &["httpGet", "tcpSocket", "exec", "grpc"], ports, 0)?,
+        handler: handler(fields, node, "httpGet tcpSocket exec grpc", ports, 0)?,
         initial_delay: number("initialDelaySeconds", 0),
         period: number("periodSeconds", 10),
         timeout: number("timeoutSeconds", 1),
@@ -43,20 +43,20 @@ pub(super) fn probe(fields: &Fields, container: &Node<'_>, name: &str, ports: &P
 
 /// Reads a hook of a container's `lifecycle`.
 #[inline(never)]
-pub(super) fn hook(fields: &Fields, lifecycle: &Node<'_>, name: &str, ports: &Ports, grace: u32) -> Option<Handler> {
+pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Ports, grace: u32) -> Option<Handler> {
     let node = fields.get(lifecycle, name);
-    if node.is_nothing() {
+    if fields.is_nothing(node) {
         return None;
     }
-    handler(fields, node, &["httpGet", "tcpSocket", "exec", "sleep"], ports, grace)
+    handler(fields, node, "httpGet tcpSocket exec sleep", ports, grace)
 }
 
 /// The one handler among these kinds; `None` is a fault.
 #[inline(never)]
-fn handler(fields: &Fields, node: &Node<'_>, kinds: &[&'static str], ports: &Ports, grace: u32) -> Option<Handler> {
+fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u32) -> Option<Handler> {
     let mut found = "";
-    for &kind in kinds {
-        if !fields.get(node, kind).is_nothing() {
+    for kind in kinds.split(' ') {
+        if !fields.is_nothing(fields.get(node, kind)) {
             if !found.is_empty() {
                 fields.fail(node, &["got ", found, " and ", kind, ", expected one handler"]);
             }
@@ -66,7 +66,7 @@ fn handler(fields: &Fields, node: &Node<'_>, kinds: &[&'static str], ports: &Por
     let at = fields.get(node, found);
     Some(match found {
         "" => {
-            fields.fail(node, &["got no handler, expected one of ", &kinds.join(", ")]);
+            fields.fail(node, &["got no handler, expected one of ", &kinds.replace(' ', ", ")]);
             return None;
         }
         "httpGet" => {
@@ -76,7 +76,7 @@ fn handler(fields: &Fields, node: &Node<'_>, kinds: &[&'static str], ports: &Por
             Handler::Http {
                 path: String::from(fields.text_or(at, "path", "/")),
                 port: port(fields, at, ports),
-                is_https: fields.choice(at, "scheme", &["HTTP", "HTTPS"]) == 1,
+                is_https: fields.choice(at, "scheme", "HTTP HTTPS") == 1,
             }
         }
         "tcpSocket" => Handler::Tcp { port: port(fields, at, ports) },
@@ -103,9 +103,9 @@ fn handler(fields: &Fields, node: &Node<'_>, kinds: &[&'static str], ports: &Por
 }
 
 /// The number of a port that is written as a number or by its name; `None` for a name that no port has.
-fn port(fields: &Fields, node: &Node<'_>, ports: &Ports) -> Option<u16> {
+fn port(fields: &Fields<'_>, node: Node, ports: &Ports) -> Option<u16> {
     let at = fields.need(node, "port");
-    if !matches!(at.value, Value::Text(_)) {
+    if !matches!(fields.document.value(at), Value::Text(_)) {
         return Some(fields.port(node, "port"));
     }
     let name = Some(fields.port_name(at));

@@ -34,11 +34,11 @@ impl Selector {
 
     /// Reads a `LabelSelector`.
     #[inline(never)]
-    pub(super) fn read(fields: &Fields, node: &Node<'_>) -> Self {
+    pub(super) fn read(fields: &Fields<'_>, node: Node) -> Self {
         let mut selector = Self::of_labels(fields.labels(node, "matchLabels"));
         for expression in fields.list(node, "matchExpressions") {
             fields.need_text(expression, "operator");
-            let operator = fields.choice(expression, "operator", &["In", "NotIn", "Exists", "DoesNotExist"]);
+            let operator = fields.choice(expression, "operator", "In NotIn Exists DoesNotExist");
             let mut values = Vec::new();
             fields.texts(expression, "values", &mut values);
             if values.is_empty() == (operator < 2) {
@@ -69,9 +69,9 @@ impl Selector {
 }
 
 /// A Service with its selector; `None` for one that selects no pods.
-pub(super) fn service(fields: &Fields, node: &Node<'_>, name: String) -> Option<(Selector, Service)> {
+pub(super) fn service(fields: &Fields<'_>, node: Node, name: String) -> Option<(Selector, Service)> {
     let spec = fields.need(node, "spec");
-    let kind = fields.choice(spec, "type", &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]);
+    let kind = fields.choice(spec, "type", "ClusterIP NodePort LoadBalancer ExternalName");
     let selector = Selector::of_labels(fields.labels(spec, "selector"));
     let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
     let is_headless = fields.text(fields.get(spec, "clusterIP")) == "None";
@@ -79,7 +79,7 @@ pub(super) fn service(fields: &Fields, node: &Node<'_>, name: String) -> Option<
 }
 
 /// A PodDisruptionBudget with its selector; `None` for one that selects no pods. An empty selector selects all.
-pub(super) fn budget(fields: &Fields, node: &Node<'_>, name: String) -> Option<(Selector, Budget)> {
+pub(super) fn budget(fields: &Fields<'_>, node: Node, name: String) -> Option<(Selector, Budget)> {
     let spec = fields.get(node, "spec");
     let min_available = fields.share(spec, "minAvailable", 100);
     let max_unavailable = fields.share(spec, "maxUnavailable", 100);
@@ -88,30 +88,25 @@ pub(super) fn budget(fields: &Fields, node: &Node<'_>, name: String) -> Option<(
     }
     let at = fields.get(spec, "selector");
     let selector = Selector::read(fields, at);
-    (!at.is_nothing()).then_some((selector, Budget { name, min_available, max_unavailable }))
+    (!fields.is_nothing(at)).then_some((selector, Budget { name, min_available, max_unavailable }))
 }
 
-impl Fields {
+impl Fields<'_> {
     /// A field that holds labels.
     #[inline(never)]
-    pub(super) fn labels(&self, node: &Node<'_>, name: &str) -> Labels {
+    pub(super) fn labels(&self, node: Node, name: &str) -> Labels {
         let mut labels = Vec::new();
         let at = self.get(node, name);
-        match &at.value {
-            Value::Null => {}
-            Value::Mapping(entries) => {
-                for (key, value) in entries {
-                    let text = self.text(value);
-                    if !text.is_empty() && !is_name(text, 63, b"-_.", true) {
-                        self.unexpected(
-                            value,
-                            "at most 63 letters and digits, with inner dashes, dots and underscores",
-                        );
-                    }
-                    labels.push((String::from(&**key), String::from(text)));
-                }
+        if !matches!(self.document.value(at), Value::Mapping | Value::Null) {
+            self.unexpected(at, "a mapping");
+            return labels;
+        }
+        for value in self.document.children(at) {
+            let text = self.text(value);
+            if !text.is_empty() && !is_name(text, 63, b"-_.", true) {
+                self.unexpected(value, "at most 63 letters and digits, with inner dashes, dots and underscores");
             }
-            _ => self.unexpected(at, "a mapping"),
+            labels.push((String::from(self.document.key(value)), String::from(text)));
         }
         labels
     }

@@ -73,19 +73,27 @@ fn what_the_api_server_refuses_is_refused() {
     const POD: &str = "      containers:";
     const GET: &str = "httpGet: {path: /livez, port: http}";
     for (from, to, want) in [
-        (PROBE, "periodSeconds: -1", "livenessProbe.periodSeconds: got -1, expected a whole number of at least 0"),
+        (
+            PROBE,
+            "periodSeconds: -1",
+            "livenessProbe.periodSeconds: got -1, expected a whole number from 0 to 2147483647",
+        ),
         (PROBE, "periodSeconds: 1.5", "periodSeconds: got 1.5, expected a whole number"),
         (PROBE, "periodSeconds: \"5\"", "periodSeconds: got \"5\", expected a whole number"),
         (PROBE, "periodSeconds: 3000000000", "got 3000000000, expected a whole number from 0 to 2147483647"),
-        (PROBE, "terminationGracePeriodSeconds: 0", "got 0, expected a whole number of at least 1"),
+        (PROBE, "terminationGracePeriodSeconds: 0", "got 0, expected a whole number from 1 to"),
         (PROBE, "tcpSocket: {port: 80}", "livenessProbe: got httpGet and tcpSocket, expected one handler"),
         (GET, "failureThreshold: 1", "livenessProbe: got no handler, expected one of httpGet, tcpSocket, exec, grpc"),
         (GET, "sleep: {seconds: 1}", "livenessProbe: got no handler"),
         (GET, "httpGet: {path: /}", "livenessProbe.httpGet: got no port, expected one"),
         (GET, "httpGet: {port: 0}", "httpGet.port: got 0, expected a whole number from 1 to 65535"),
         (GET, "httpGet: {port: 70000}", "httpGet.port: got 70000, expected a whole number from 1 to 65535"),
-        (GET, "httpGet: {port: \"80\"}", "httpGet.port: got \"80\", expected a number without quotes"),
-        (GET, "httpGet: {port: HTTP}", "httpGet.port: got \"HTTP\", expected a port's number, or a name of at most 15"),
+        (GET, "httpGet: {port: \"80\"}", "httpGet.port: got \"80\", expected a port's number without quotes"),
+        (
+            GET,
+            "httpGet: {port: HTTP}",
+            "httpGet.port: got \"HTTP\", expected a port's number without quotes, or a name of at most 15",
+        ),
         (GET, "httpGet: {port: 80, scheme: https}", "scheme: got \"https\", expected HTTP or HTTPS"),
         (GET, "httpGet: 80", "livenessProbe.httpGet: got 80, expected a mapping"),
         (GET, "exec: {command: []}", "exec: got no command, expected one"),

@@ -1,13 +1,8 @@
 //! Block style: what belongs together stands below each other.
 
-use std::borrow::Cow;
-
 use super::plain::meaning;
 use super::scan::{Reading, Scanner};
-use super::{MAX_DEPTH, MAX_KEYS, MAX_NODES, Mark, Node, Value};
-
-/// A mapping's keys and values.
-type Entries<'t> = Vec<(Cow<'t, str>, Node<'t>)>;
+use super::{MAX_DEPTH, MAX_KEYS, MAX_NODES, Mark, Node, Piece, Value};
 
 /// How one gets past what is not read.
 macro_rules! refused {
@@ -21,96 +16,122 @@ macro_rules! refused {
 }
 pub(super) use refused;
 
-impl<'t> Scanner<'t> {
-    /// Counts a value, and whether it is too much.
+impl Scanner<'_> {
+    /// Adds a value, unless it is too much.
     #[inline(never)]
-    pub(super) fn node(&mut self, mark: Mark, value: Value<'t>) -> Reading<Node<'t>> {
+    pub(super) fn add(&mut self, mark: Mark, value: Value) -> Reading<Node> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return self.fail_at(mark, "got too many values, expected at most 200000");
         }
-        Ok(Node { mark, value })
+        let key = std::mem::take(&mut self.key);
+        Ok(self.document.add(mark, key, value))
     }
 
-    /// The value of a scalar, which means something only where it has no quotes.
+    /// Adds a scalar, which means something only where it has no quotes.
     #[inline(never)]
-    pub(super) fn scalar_node(&mut self, mark: Mark, text: Cow<'t, str>, is_plain: bool) -> Reading<Node<'t>> {
-        self.node(mark, if is_plain { meaning(text) } else { Value::Text(text) })
+    pub(super) fn add_scalar(&mut self, mark: Mark, text: Piece, is_plain: bool) -> Reading<()> {
+        let value = if is_plain { meaning(&mut self.document.text, text) } else { Value::Text(text) };
+        self.add(mark, value)?;
+        Ok(())
     }
 
-    /// Goes one collection deeper; who calls it lowers `depth` again.
+    /// Adds a collection and goes into it.
     #[inline(never)]
-    pub(super) fn deepen(&mut self) -> Reading<()> {
+    pub(super) fn enter(&mut self, mark: Mark, value: Value) -> Reading<Node> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self.fail("got too many levels, expected at most 100");
         }
-        Ok(())
+        self.add(mark, value)
     }
 
-    /// The value that begins here. Further lines of it stand right of the column `parent`; -1 is anywhere.
-    pub(super) fn block(&mut self, parent: i32) -> Reading<Node<'t>> {
-        let (mark, column) = (self.mark(), self.column());
-        let node = if self.is_at_indicator(b'-') {
-            self.sequence(mark, column)?
-        } else if matches!(self.peek(0), b'|' | b'>') {
-            let text = self.block_scalar(parent)?;
-            self.node(mark, Value::Text(Cow::Owned(text)))?
-        } else if matches!(self.peek(0), b'[' | b'{') {
-            let node = self.flow()?;
-            self.skip_blanks();
-            if self.is_at_indicator(b':') {
-                return self.fail_at(mark, refused!("a collection as a key"));
-            }
-            self.expect_line_end()?;
-            node
-        } else {
-            let is_plain = !matches!(self.peek(0), b'"' | b'\'');
-            let text = self.scalar(parent, false)?;
-            self.skip_blanks();
-            if self.is_at_indicator(b':') {
-                self.check_key(mark, &text, is_plain)?;
-                self.mapping(mark, column, text)?
-            } else {
-                self.expect_line_end()?;
-                self.scalar_node(mark, text, is_plain)?
-            }
-        };
-        Ok(node)
-    }
-
-    /// Refuses what has just been read as a key and is none.
+    /// Goes out of a collection again.
     #[inline(never)]
-    pub(super) fn check_key(&mut self, mark: Mark, key: &str, is_plain: bool) -> Reading<()> {
+    pub(super) fn leave(&mut self, node: Node) {
+        self.depth -= 1;
+        self.document.close(node);
+    }
+
+    /// The value that begins here. Further lines of it stand right of the column `parent`; -1 is anywhere. Behind a key on
+    /// the same line there can be no collection in block style.
+    pub(super) fn block(&mut self, parent: i32, is_behind_key: bool) -> Reading<()> {
+        let (mark, column) = (self.mark(), self.column());
+        match self.peek() {
+            b'-' if self.is_at_indicator(b'-') => {
+                if is_behind_key {
+                    return self.fail("got an item of a list behind a key, expected it on the next line");
+                }
+                self.sequence(mark, column)
+            }
+            b'|' | b'>' => {
+                let text = self.block_scalar(parent)?;
+                self.add_scalar(mark, text, false)
+            }
+            b'[' | b'{' => {
+                self.flow()?;
+                self.skip_blanks();
+                if self.is_at_indicator(b':') {
+                    return self.fail_at(mark, refused!("a collection as a key"));
+                }
+                self.expect_line_end()
+            }
+            _ => {
+                let is_plain = self.is_at_plain();
+                let text = self.scalar(parent, false)?;
+                self.skip_blanks();
+                if !is_behind_key && self.is_at_indicator(b':') {
+                    return self.mapping(mark, column, text, is_plain);
+                }
+                self.expect_line_end()?;
+                self.add_scalar(mark, text, is_plain)
+            }
+        }
+    }
+
+    /// Refuses what has just been read as a key of a mapping and cannot be one; else it is that of the next value.
+    #[inline(never)]
+    pub(super) fn keep_key(&mut self, mapping: Node, mark: Mark, key: Piece, is_plain: bool) -> Reading<()> {
         if self.mark().line != mark.line {
             return self.fail_at(mark, "got a key over several lines, expected it on one");
         }
-        if is_plain && key == "<<" {
+        // All that has been added since is the mapping's.
+        self.document.close(mapping);
+        let (text, mut count) = (self.document.text(key), 0);
+        if is_plain && text == "<<" {
             return self.fail_at(mark, refused!("a merge key (<<)"));
         }
+        for known in self.document.children(mapping) {
+            if self.document.key(known) == text {
+                return self.fail_at(mark, "got a key for the second time, expected each once");
+            }
+            count += 1;
+        }
+        if count >= MAX_KEYS {
+            return self.fail_at(mark, "got too many keys, expected at most 2000 in one mapping");
+        }
+        self.key = key;
         Ok(())
     }
 
     /// A sequence whose dashes stand in `column`; the cursor is at the first.
-    fn sequence(&mut self, mark: Mark, column: i32) -> Reading<Node<'t>> {
-        let mut items = Vec::new();
-        self.deepen()?;
+    fn sequence(&mut self, mark: Mark, column: i32) -> Reading<()> {
+        let node = self.enter(mark, Value::Sequence)?;
         while !self.is_over() && self.column() == column && self.is_at_indicator(b'-') {
             self.skip(1);
             let empty = self.mark();
             self.skip_to_content()?;
             let is_compact = self.mark().line == empty.line && !self.is_over();
-            let item = if is_compact || !self.is_over() && self.column() > column {
-                self.block(column)?
+            if is_compact || !self.is_over() && self.column() > column {
+                self.block(column, false)?;
             } else {
-                self.node(empty, Value::Null)?
-            };
-            items.push(item);
+                self.add(empty, Value::Null)?;
+            }
             self.skip_to_content()?;
         }
         self.expect_dedent(column)?;
-        self.depth -= 1;
-        self.node(mark, Value::Sequence(items))
+        self.leave(node);
+        Ok(())
     }
 
     /// Refuses content that stands further right than what it should follow or end.
@@ -123,14 +144,13 @@ impl<'t> Scanner<'t> {
     }
 
     /// A mapping whose keys stand in `column`; the cursor is at the colon behind the first.
-    fn mapping(&mut self, mark: Mark, column: i32, first: Cow<'t, str>) -> Reading<Node<'t>> {
-        let mut entries = Vec::new();
-        let (mut key, mut key_mark) = (first, mark);
-        self.deepen()?;
+    fn mapping(&mut self, mark: Mark, column: i32, mut key: Piece, mut is_plain: bool) -> Reading<()> {
+        let node = self.enter(mark, Value::Mapping)?;
+        let mut key_mark = mark;
         loop {
+            self.keep_key(node, key_mark, key, is_plain)?;
             self.skip(1);
-            let value = self.value(column)?;
-            self.insert(&mut entries, key, key_mark, value)?;
+            self.value(column)?;
             self.skip_to_content()?;
             if self.is_over() || self.column() < column {
                 break;
@@ -140,68 +160,30 @@ impl<'t> Scanner<'t> {
                 return self.fail("got an item of a list, expected a key");
             }
             key_mark = self.mark();
-            let is_plain = !matches!(self.peek(0), b'"' | b'\'');
+            is_plain = self.is_at_plain();
             key = self.scalar(column, false)?;
             self.skip_blanks();
             if !self.is_at_indicator(b':') {
                 return self.fail_at(key_mark, "got text, expected a key with \": \" behind it");
             }
-            self.check_key(key_mark, &key, is_plain)?;
         }
-        self.depth -= 1;
-        self.node(mark, Value::Mapping(entries))
+        self.leave(node);
+        Ok(())
     }
 
     /// The value behind a colon, of a mapping whose keys stand in `column`.
-    fn value(&mut self, column: i32) -> Reading<Node<'t>> {
+    fn value(&mut self, column: i32) -> Reading<()> {
         let empty = self.mark();
         self.skip_blanks();
-        if self.is_at_line_end() {
+        let is_behind_key = !self.is_at_line_end();
+        if !is_behind_key {
             self.skip_to_content()?;
             let is_item = self.column() == column && self.is_at_indicator(b'-');
             if self.is_over() || self.column() <= column && !is_item {
-                return self.node(empty, Value::Null);
-            }
-            return self.block(column);
-        }
-        let mark = self.mark();
-        match self.peek(0) {
-            b'|' | b'>' => {
-                let text = self.block_scalar(column)?;
-                self.node(mark, Value::Text(Cow::Owned(text)))
-            }
-            b'-' if self.is_at_indicator(b'-') => {
-                self.fail("got an item of a list behind a key, expected it on the next line")
-            }
-            first => {
-                let node = if matches!(first, b'[' | b'{') {
-                    self.flow()?
-                } else {
-                    let text = self.scalar(column, false)?;
-                    self.scalar_node(mark, text, !matches!(first, b'"' | b'\''))?
-                };
-                self.expect_line_end()?;
-                Ok(node)
+                self.add(empty, Value::Null)?;
+                return Ok(());
             }
         }
-    }
-
-    /// Adds an entry to a mapping that has none of that key.
-    #[inline(never)]
-    pub(super) fn insert(
-        &mut self,
-        entries: &mut Entries<'t>,
-        key: Cow<'t, str>,
-        mark: Mark,
-        value: Node<'t>,
-    ) -> Reading<()> {
-        if entries.iter().any(|(known, _)| *known == key) {
-            return self.fail_at(mark, "got a key for the second time, expected each once");
-        }
-        if entries.len() >= MAX_KEYS {
-            return self.fail_at(mark, "got too many keys, expected at most 2000 in one mapping");
-        }
-        entries.push((key, value));
-        Ok(())
+        self.block(column, is_behind_key)
     }
 }

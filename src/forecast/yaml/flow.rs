@@ -2,89 +2,59 @@
 
 use super::block::refused;
 use super::scan::{Reading, Scanner};
-use super::{Mark, Node, Value};
+use super::{Mark, Value};
 
-impl<'t> Scanner<'t> {
+impl Scanner<'_> {
     /// The collection that begins here.
-    pub(super) fn flow(&mut self) -> Reading<Node<'t>> {
+    pub(super) fn flow(&mut self) -> Reading<()> {
         let mark = self.mark();
-        self.deepen()?;
-        let is_sequence = self.peek(0) == b'[';
+        let is_sequence = self.peek() == b'[';
+        let (close, kind) = if is_sequence { (b']', Value::Sequence) } else { (b'}', Value::Mapping) };
+        let node = self.enter(mark, kind)?;
         self.skip(1);
-        let value = if is_sequence {
-            let mut items = Vec::new();
-            while self.is_going_on(mark, b']')? {
-                items.push(self.flow_value()?);
-                self.skip_flow(mark)?;
-                if self.peek(0) == b':' {
-                    return self.fail(refused!("a key in a list without braces"));
-                }
-                self.end_entry(b']')?;
+        loop {
+            self.skip_flow(mark)?;
+            let mut at = self.mark();
+            if self.peek() == close {
+                break;
             }
-            Value::Sequence(items)
-        } else {
-            let mut entries = Vec::new();
-            while self.is_going_on(mark, b'}')? {
-                let key_mark = self.mark();
-                let is_plain = !matches!(self.peek(0), b'"' | b'\'');
+            let mut has_value = is_sequence;
+            if !is_sequence {
+                let is_plain = self.is_at_plain();
                 let key = self.scalar(-1, true)?;
-                self.check_key(key_mark, &key, is_plain)?;
+                self.keep_key(node, at, key, is_plain)?;
                 self.skip_flow(mark)?;
-                let mut empty = self.mark();
-                let mut value = None;
-                if self.peek(0) == b':' {
+                at = self.mark();
+                if self.peek() == b':' {
                     self.skip(1);
-                    empty = self.mark();
+                    at = self.mark();
                     self.skip_flow(mark)?;
-                    if !matches!(self.peek(0), b',' | b'}') {
-                        value = Some(self.flow_value()?);
-                        self.skip_flow(mark)?;
-                    }
+                    has_value = !matches!(self.peek(), b',' | b'}');
                 }
-                let value = match value {
-                    Some(value) => value,
-                    None => self.node(empty, Value::Null)?,
-                };
-                self.insert(&mut entries, key, key_mark, value)?;
-                self.end_entry(b'}')?;
             }
-            Value::Mapping(entries)
-        };
-        self.depth -= 1;
-        self.node(mark, value)
-    }
-
-    fn flow_value(&mut self) -> Reading<Node<'t>> {
-        let mark = self.mark();
-        let first = self.peek(0);
-        if matches!(first, b'[' | b'{') {
-            return self.flow();
-        }
-        let text = self.scalar(-1, true)?;
-        self.scalar_node(mark, text, !matches!(first, b'"' | b'\''))
-    }
-
-    /// Whether another entry follows; goes to it, or past the closing bracket.
-    #[inline(never)]
-    fn is_going_on(&mut self, start: Mark, close: u8) -> Reading<bool> {
-        self.skip_flow(start)?;
-        let is_closed = self.peek(0) == close;
-        self.skip(usize::from(is_closed));
-        Ok(!is_closed)
-    }
-
-    /// Goes past the comma behind an entry; the closing bracket stays.
-    #[inline(never)]
-    fn end_entry(&mut self, close: u8) -> Reading<()> {
-        if self.peek(0) == b',' {
-            self.skip(1);
-        } else if self.peek(0) != close {
-            return self.fail(if close == b']' {
-                "got something else, expected \",\" or \"]\""
+            if !has_value {
+                self.add(at, Value::Null)?;
+            } else if matches!(self.peek(), b'[' | b'{') {
+                self.flow()?;
             } else {
-                "got something else, expected \",\", \":\" or \"}\""
-            });
+                let (at, is_plain) = (self.mark(), self.is_at_plain());
+                let text = self.scalar(-1, true)?;
+                self.add_scalar(at, text, is_plain)?;
+            }
+            self.skip_flow(mark)?;
+            let next = self.peek();
+            if next == b',' {
+                self.skip(1);
+            } else if next != close {
+                return self.fail(match next {
+                    b':' if is_sequence => refused!("a key in a list without braces"),
+                    _ if is_sequence => "got something else, expected \",\" or \"]\"",
+                    _ => "got something else, expected \",\", \":\" or \"}\"",
+                });
+            }
         }
+        self.skip(1);
+        self.leave(node);
         Ok(())
     }
 
@@ -94,8 +64,8 @@ impl<'t> Scanner<'t> {
         loop {
             self.skip_blanks();
             if self.is_over() {
-                return self
-                    .fail_at(start, "got a collection without an end, expected its closing bracket: is it cut off?");
+                let message = "got a collection without an end, expected its closing bracket: is it cut off?";
+                return self.fail_at(start, message);
             }
             if !self.is_at_line_end() {
                 return Ok(());

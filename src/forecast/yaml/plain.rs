@@ -1,97 +1,79 @@
-//! What a plain scalar means: the table and the numbers of go.yaml.in/yaml/v2's resolve.go, which sigs.k8s.io/yaml uses.
+//! What a plain scalar means: the words and the numbers of go.yaml.in/yaml/v2's resolve.go, which sigs.k8s.io/yaml uses.
 
-use std::borrow::Cow;
+use super::{Piece, Value};
+use crate::text::place;
 
-use super::Value;
+/// The words with a meaning: first those for null, then those for true, then those for false.
+const WORDS: &str =
+    "null Null NULL ~ true True TRUE yes Yes YES on On ON y Y false False FALSE no No NO off Off OFF n N";
+const NULLS: usize = 4;
+const TRUES: usize = 11;
+/// The longest of them.
+const LONGEST: usize = 5;
 
-/// The words with a meaning; each also capitalised and in capitals.
-const WORDS: [(&str, Option<bool>); 10] = [
-    ("null", None),
-    ("~", None),
-    ("true", Some(true)),
-    ("yes", Some(true)),
-    ("on", Some(true)),
-    ("y", Some(true)),
-    ("false", Some(false)),
-    ("no", Some(false)),
-    ("off", Some(false)),
-    ("n", Some(false)),
-];
-
-/// Whether `text` is `word`, capitalised or not, or in capitals.
-fn is_word(text: &[u8], word: &str) -> bool {
-    text.eq_ignore_ascii_case(word.as_bytes()) && {
-        let (first, rest) = (text[0], &text[1..]);
-        rest.iter().all(u8::is_ascii_lowercase) || first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_uppercase)
-    }
-}
-
-/// The value that a plain scalar stands for.
+/// The value that a plain scalar stands for: the piece of a document's text that was added last.
 #[inline(never)]
-pub(super) fn meaning(text: Cow<'_, str>) -> Value<'_> {
-    if text.is_empty() {
+pub(super) fn meaning(text: &mut String, piece: Piece) -> Value {
+    let scalar = text.get(piece.start as usize..).unwrap_or_default();
+    if scalar.is_empty() {
         return Value::Null;
     }
-    match WORDS.iter().find(|(word, _)| is_word(text.as_bytes(), word)) {
-        Some((_, None)) => Value::Null,
-        Some((_, Some(truth))) => Value::Boolean(*truth),
-        None => number(&text).unwrap_or(Value::Text(text)),
+    let word = if scalar.len() > LONGEST { None } else { place(WORDS, scalar.as_bytes()) };
+    match word {
+        Some(at) if at < NULLS => return Value::Null,
+        Some(at) => return Value::Boolean(at < NULLS + TRUES),
+        None => {}
     }
+    let Some(first @ (b'0'..=b'9' | b'+' | b'-' | b'.')) = scalar.bytes().next() else { return Value::Text(piece) };
+    // Underscores between digits are allowed.
+    let number = if first == b'.' { String::from(scalar) } else { scalar.replace('_', "") };
+    let (is_negative, digits) = match number.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let whole = whole(digits);
+    if let Some(Ok(number)) = whole.map(i64::try_from) {
+        return Value::Integer(if is_negative { -number } else { number });
+    }
+    if whole.is_none() && !is_decimal(digits) {
+        return Value::Text(piece);
+    }
+    text.truncate(piece.start as usize);
+    text.push_str(&number);
+    Value::Decimal(Piece { end: text.len() as u32, ..piece })
 }
 
-/// A number, if it is one. Underscores between digits are allowed, as are 0x, 0o, 0b and the leading 0 of octal numbers.
-fn number<'t>(text: &str) -> Option<Value<'t>> {
-    if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
-        return None;
-    }
-    let mut plain = String::from(text);
-    plain.retain(|c| c != '_' || text.starts_with('.'));
-    let digits = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
-    let is_negative = plain.starts_with('-');
-    if let Some(number) = whole(digits) {
-        return Some(match i64::try_from(number) {
-            Ok(number) => Value::Integer(if is_negative { -number } else { number }),
-            Err(_) => Value::Decimal(Cow::Owned(plain)),
-        });
-    }
-    is_decimal(digits).then_some(Value::Decimal(Cow::Owned(plain)))
-}
-
-/// A whole number without sign, in the base that its prefix says.
-fn whole(digits: &str) -> Option<u64> {
-    let lower = digits.as_bytes().get(1).map(u8::to_ascii_lowercase);
-    let (radix, digits) = match (digits.starts_with('0'), lower) {
-        (true, Some(b'x')) => (16, &digits[2..]),
-        (true, Some(b'o')) => (8, &digits[2..]),
-        (true, Some(b'b')) => (2, &digits[2..]),
-        (true, Some(_)) => (8, &digits[1..]),
-        _ => (10, digits),
+/// A whole number without sign, in the base that its prefix says: 0x, 0o, 0b, or the leading 0 of octal numbers.
+fn whole(digits: &[u8]) -> Option<u64> {
+    let (base, digits) = match digits {
+        [b'0', b'x' | b'X', digits @ ..] => (16, digits),
+        [b'0', b'o' | b'O', digits @ ..] => (8, digits),
+        [b'0', b'b' | b'B', digits @ ..] => (2, digits),
+        [b'0', digits @ ..] if !digits.is_empty() => (8, digits),
+        digits => (10, digits),
     };
     let mut number = (!digits.is_empty()).then_some(0u64)?;
-    for digit in digits.bytes() {
-        number = number.checked_mul(radix.into())?.checked_add(char::from(digit).to_digit(radix)?.into())?;
+    for &digit in digits {
+        number = number.checked_mul(base.into())?.checked_add(char::from(digit).to_digit(base)?.into())?;
     }
     Some(number)
 }
 
 /// `[0-9]+(\.[0-9]*)?` or `\.[0-9]+`, and perhaps an exponent; infinity and not-a-number too.
-fn is_decimal(text: &str) -> bool {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let before = digits(text);
-    let mut rest = &text[before..];
-    let mut after = 0;
-    if let Some(fraction) = rest.strip_prefix('.') {
-        after = digits(fraction);
-        rest = &fraction[after..];
-    }
-    if before + after == 0 {
-        return [".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"].contains(&text);
-    }
-    match rest.strip_prefix(['e', 'E']) {
-        None => rest.is_empty(),
-        Some(exponent) => {
-            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            !exponent.is_empty() && digits(exponent) == exponent.len()
+fn is_decimal(text: &[u8]) -> bool {
+    let (mut digits, mut points) = (0, 0);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' if points == 0 => points = 1,
+            b'e' | b'E' if digits > 0 => {
+                let power = &text[at + 1..];
+                let power = power.strip_prefix(b"+").or(power.strip_prefix(b"-")).unwrap_or(power);
+                return !power.is_empty() && power.iter().all(u8::is_ascii_digit);
+            }
+            _ => return place(".inf .Inf .INF .nan .NaN .NAN", text).is_some(),
         }
     }
+    digits > 0
 }

@@ -1,7 +1,6 @@
-//! Scalars in all their styles: plain, quoted, literal and folded.
+//! Scalars in all their styles: plain, quoted, literal and folded. Their text goes into the document.
 
-use std::borrow::Cow;
-
+use super::Piece;
 use super::block::refused;
 use super::scan::{Reading, Scanner, is_blank_or_end};
 
@@ -9,157 +8,151 @@ fn is_flow_indicator(byte: u8) -> bool {
     matches!(byte, b',' | b'[' | b']' | b'{' | b'}')
 }
 
-/// Appends what so many line breaks between two pieces of text come to.
-#[inline(never)]
-fn fold(out: &mut String, breaks: usize) {
-    if breaks == 1 {
-        out.push(' ');
-    }
-    newlines(out, breaks.saturating_sub(1));
-}
+/// What escapes of one letter stand for, each behind its letter.
+const ESCAPES: &str = "0\0a\u{7}b\u{8}t\t\t\tn\nv\u{b}f\u{c}r\re\u{1b}  \"\"//\\\\N\u{85}_\u{a0}L\u{2028}P\u{2029}";
 
-#[inline(never)]
-fn newlines(out: &mut String, count: usize) {
-    for _ in 0..count {
-        out.push('\n');
-    }
-}
-
-impl<'t> Scanner<'t> {
+impl Scanner<'_> {
     /// The plain or quoted scalar that begins here; further lines of a plain one stand right of the column `parent`.
-    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Reading<Cow<'t, str>> {
-        let next = self.peek(1);
-        match self.peek(0) {
+    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Reading<Piece> {
+        let next = self.ahead(1);
+        let message = match self.peek() {
             b'"' | b'\'' => return self.quoted(),
-            b'&' => return self.fail(refused!("an anchor (&)")),
-            b'*' => return self.fail(refused!("an alias (*)")),
-            b'!' => return self.fail(refused!("a tag (!)")),
-            b'%' if self.column() == 0 => return self.fail(refused!("a directive (%)")),
-            b'?' if is_blank_or_end(next) || in_flow => return self.fail(refused!("a complex key (?)")),
-            b':' if is_blank_or_end(next) || in_flow => {
-                return self.fail("got a \":\" without a key, expected a key or a value");
-            }
-            b'-' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => {
-                return self.fail("got a \"-\", expected a value");
-            }
-            b'%' | b'@' | b'`' => {
-                return self.fail("got a character that begins no plain text, expected quotes around it");
-            }
-            b'|' | b'>' => return self.fail("got a \"|\" or \">\", expected a value: quote text that begins so"),
-            byte if is_flow_indicator(byte) => return self.fail("got a bracket or comma, expected a value"),
-            _ => {}
-        }
-        self.plain(parent, in_flow)
+            b'&' => refused!("an anchor (&)"),
+            b'*' => refused!("an alias (*)"),
+            b'!' => refused!("a tag (!)"),
+            b'%' if self.column() == 0 => refused!("a directive (%)"),
+            b'?' if is_blank_or_end(next) || in_flow => refused!("a complex key (?)"),
+            b':' if is_blank_or_end(next) || in_flow => "got a \":\" without a key, expected a key or a value",
+            b'-' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => "got a \"-\", expected a value",
+            b'%' | b'@' | b'`' => "got a character that begins no plain text, expected quotes around it",
+            b'|' | b'>' => "got a \"|\" or \">\", expected a value: quote text that begins so",
+            byte if is_flow_indicator(byte) => "got a bracket or comma, expected a value",
+            _ => return self.plain(parent, in_flow),
+        };
+        self.fail(message)
     }
 
-    fn plain(&mut self, parent: i32, in_flow: bool) -> Reading<Cow<'t, str>> {
-        let mut text = Cow::Borrowed(self.plain_line(in_flow));
+    /// The length of the document's text.
+    fn length(&self) -> usize {
+        self.document.text.len()
+    }
+
+    #[inline(never)]
+    fn push(&mut self, character: char) {
+        self.document.text.push(character);
+    }
+
+    /// Appends what so many line breaks between two pieces of text come to.
+    #[inline(never)]
+    fn fold(&mut self, breaks: usize) {
+        if breaks == 1 {
+            self.push(' ');
+        }
+        self.newlines(breaks.saturating_sub(1));
+    }
+
+    #[inline(never)]
+    fn newlines(&mut self, count: usize) {
+        for _ in 0..count {
+            self.push('\n');
+        }
+    }
+
+    fn plain(&mut self, parent: i32, in_flow: bool) -> Reading<Piece> {
+        let start = self.length();
+        self.plain_line(0, in_flow);
         loop {
             self.skip_blanks();
             let spot = self.spot();
             let mut breaks = 0;
-            while self.peek(0) == b'\n' {
-                self.step();
+            while self.is_past_break() {
                 breaks += 1;
                 self.skip_spaces();
-                let (tab, column, at) = (self.spot(), self.column(), self.at());
+                let (tab, column) = (self.spot(), self.column());
                 self.skip_blanks();
-                let is_indented_by_tab = self.at() > at && column <= parent && !in_flow;
-                if is_indented_by_tab && self.peek(0) != b'\n' {
-                    self.go_back(tab);
-                    return self.fail("got a tab, expected spaces: YAML does not indent with tabs");
+                let is_indented_by_tab = self.column() > column && column <= parent && !in_flow;
+                if is_indented_by_tab && self.peek() != b'\n' {
+                    self.fail_at_tab(tab)?;
                 }
             }
             let is_outside = !in_flow && self.column() <= parent;
-            let is_stopped = in_flow && (is_flow_indicator(self.peek(0)) || self.is_at_indicator(b':'));
-            if breaks == 0 || self.is_over() || is_outside || is_stopped || self.peek(0) == b'#' {
+            let is_stopped = in_flow && (is_flow_indicator(self.peek()) || self.is_at_indicator(b':'));
+            let is_end = breaks == 0 || self.is_over() || is_outside || is_stopped || self.peek() == b'#';
+            if is_end || !self.plain_line(breaks, in_flow) {
                 self.go_back(spot);
-                return Ok(text);
+                return Ok(self.piece(start));
             }
-            let piece = self.plain_line(in_flow);
-            if piece.is_empty() {
-                self.go_back(spot);
-                return Ok(text);
-            }
-            let out = text.to_mut();
-            fold(out, breaks);
-            out.push_str(piece);
         }
     }
 
-    /// The part of a plain scalar that stands on this line.
-    fn plain_line(&mut self, in_flow: bool) -> &'t str {
-        let start = self.at();
+    /// The part of a plain scalar that stands on this line, behind so many line breaks; whether there is any.
+    #[inline(never)]
+    fn plain_line(&mut self, breaks: usize, in_flow: bool) -> bool {
+        let start = self.spot();
         let mut end = start;
         loop {
-            let (byte, next) = (self.peek(0), self.peek(1));
+            let (byte, next) = (self.peek(), self.ahead(1));
             match byte {
                 b'\n' | 0 => break,
-                b' ' | b'\t' => {
-                    self.skip(1);
-                    continue;
-                }
                 b':' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => break,
-                b'#' if self.at() > end => break,
+                b'#' if self.at() > end.at() => break,
                 _ if in_flow && (is_flow_indicator(byte) || byte == b'?') => break,
-                _ => {}
+                _ => self.skip(1),
             }
-            self.step();
-            end = self.at();
+            if !matches!(byte, b' ' | b'\t') {
+                end = self.spot();
+            }
         }
-        &self.text[start..end]
+        self.go_back(end);
+        let is_any = end.at() > start.at();
+        if is_any {
+            self.fold(breaks);
+            self.take(start.at());
+        }
+        is_any
     }
 
     /// A scalar in single or double quotes.
-    fn quoted(&mut self) -> Reading<Cow<'t, str>> {
-        let (mark, quote) = (self.mark(), self.peek(0));
+    fn quoted(&mut self) -> Reading<Piece> {
+        let (mark, quote, start) = (self.mark(), self.peek(), self.length());
         self.skip(1);
-        let start = self.at();
-        let rest = &self.text.as_bytes()[start..];
-        let end = rest.iter().position(|&byte| byte == quote || byte == b'\n' || byte == b'\\' && quote == b'"');
-        if let Some(length) = end
-            && rest[length] == quote
-            && (quote == b'"' || rest.get(length + 1) != Some(&b'\''))
-        {
-            self.skip(length + 1);
-            return Ok(Cow::Borrowed(&self.text[start..start + length]));
-        }
         // What was escaped is not trimmed before a line break.
-        let (mut out, mut kept) = (String::new(), 0);
+        let mut kept = start;
         loop {
-            match self.peek(0) {
-                0 => break,
-                byte if byte == quote => {
-                    self.skip(1);
-                    if quote == b'"' || self.peek(0) != b'\'' {
-                        return Ok(Cow::Owned(out));
+            let from = self.at();
+            while !matches!(self.peek(), b'"' | b'\'' | b'\\' | b'\n' | 0) {
+                self.skip(1);
+            }
+            self.take(from);
+            match self.peek() {
+                b'\n' => {
+                    while self.length() > kept && self.document.text.ends_with([' ', '\t']) {
+                        self.document.text.pop();
                     }
-                    out.push('\'');
-                    self.skip(1);
-                    kept = out.len();
+                    let breaks = self.skip_breaks();
+                    self.fold(breaks);
+                    kept = self.length();
                 }
                 b'\\' if quote == b'"' => {
                     self.skip(1);
-                    if self.peek(0) == b'\n' {
+                    if self.peek() == b'\n' {
                         let breaks = self.skip_breaks();
-                        fold(&mut out, if breaks == 1 { 0 } else { breaks });
+                        self.fold(if breaks == 1 { 0 } else { breaks });
                     } else {
-                        out.push(self.escape()?);
+                        let character = self.escape()?;
+                        self.push(character);
                     }
-                    kept = out.len();
+                    kept = self.length();
                 }
-                b'\n' => {
-                    while out.len() > kept && out.ends_with([' ', '\t']) {
-                        out.pop();
-                    }
-                    let breaks = self.skip_breaks();
-                    fold(&mut out, breaks);
-                    kept = out.len();
+                byte if byte == quote && (quote == b'"' || self.ahead(1) != b'\'') => {
+                    self.skip(1);
+                    return Ok(self.piece(start));
                 }
-                _ => {
-                    let from = self.at();
-                    self.step();
-                    out.push_str(&self.text[from..self.at()]);
+                0 => break,
+                byte => {
+                    self.skip(if byte == quote { 2 } else { 1 });
+                    self.push(char::from(byte));
+                    kept = if byte == quote { self.length() } else { kept };
                 }
             }
             if self.is_at_marker() {
@@ -170,10 +163,10 @@ impl<'t> Scanner<'t> {
     }
 
     /// Goes over line breaks and the blanks behind them; how many there were.
+    #[inline(never)]
     fn skip_breaks(&mut self) -> usize {
         let mut breaks = 0;
-        while self.peek(0) == b'\n' {
-            self.step();
+        while self.is_past_break() {
             breaks += 1;
             if self.is_at_marker() {
                 break;
@@ -185,46 +178,28 @@ impl<'t> Scanner<'t> {
 
     /// What stands for one character behind a backslash.
     fn escape(&mut self) -> Reading<char> {
-        const ESCAPES: [(u8, char); 18] = [
-            (b'0', '\0'),
-            (b'a', '\u{7}'),
-            (b'b', '\u{8}'),
-            (b't', '\t'),
-            (b'\t', '\t'),
-            (b'n', '\n'),
-            (b'v', '\u{b}'),
-            (b'f', '\u{c}'),
-            (b'r', '\r'),
-            (b'e', '\u{1b}'),
-            (b' ', ' '),
-            (b'"', '"'),
-            (b'/', '/'),
-            (b'\\', '\\'),
-            (b'N', '\u{85}'),
-            (b'_', '\u{a0}'),
-            (b'L', '\u{2028}'),
-            (b'P', '\u{2029}'),
-        ];
-        let byte = self.peek(0);
-        if let Some(&(_, character)) = ESCAPES.iter().find(|(name, _)| *name == byte) {
-            self.skip(1);
-            return Ok(character);
-        }
-        let digits = match byte {
+        let letter = self.peek();
+        let digits = match letter {
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
-            _ => return self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041"),
+            _ => {
+                let place = ESCAPES.chars().step_by(2).position(|known| known == char::from(letter));
+                let Some(character) = place.and_then(|at| ESCAPES.chars().nth(2 * at + 1)) else {
+                    return self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041");
+                };
+                self.skip(1);
+                return Ok(character);
+            }
         };
         let mut code = self.hexadecimal(digits)?;
         // JSON writes what is above U+FFFF as two halves.
-        if digits == 4 && (0xd800..0xdc00).contains(&code) && self.peek(0) == b'\\' && self.peek(1) == b'u' {
+        if digits == 4 && (0xd800..0xdc00).contains(&code) && self.peek() == b'\\' && self.ahead(1) == b'u' {
             self.skip(1);
             let low = self.hexadecimal(4)?;
-            code = match low {
-                0xdc00..0xe000 => 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00),
-                _ => code,
-            };
+            if (0xdc00..0xe000).contains(&low) {
+                code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+            }
         }
         match char::from_u32(code) {
             Some(character) => Ok(character),
@@ -233,11 +208,12 @@ impl<'t> Scanner<'t> {
     }
 
     /// So many hexadecimal digits behind the letter that the cursor is at.
+    #[inline(never)]
     fn hexadecimal(&mut self, digits: usize) -> Reading<u32> {
         self.skip(1);
         let mut code = 0u32;
         for _ in 0..digits {
-            match char::from(self.peek(0)).to_digit(16) {
+            match char::from(self.peek()).to_digit(16) {
                 Some(digit) => code = code << 4 | digit,
                 None => return self.fail("got too few digits of an escape, expected hexadecimal ones"),
             }
@@ -247,14 +223,14 @@ impl<'t> Scanner<'t> {
     }
 
     /// A literal (`|`) or folded (`>`) scalar, whose text stands right of the column `parent`. Ends at a line's start.
-    pub(super) fn block_scalar(&mut self, parent: i32) -> Reading<String> {
-        let is_folded = self.peek(0) == b'>';
+    pub(super) fn block_scalar(&mut self, parent: i32) -> Reading<Piece> {
+        let is_folded = self.peek() == b'>';
         self.skip(1);
-        let (mut chomping, mut indent) = (0, None);
+        let (mut chomping, mut indent) = (0, 0);
         loop {
-            match self.peek(0) {
+            match self.peek() {
                 sign @ (b'+' | b'-') if chomping == 0 => chomping = sign,
-                digit @ b'1'..=b'9' if indent.is_none() => indent = Some(parent.max(0) + i32::from(digit - b'0')),
+                digit @ b'1'..=b'9' if indent == 0 => indent = parent.max(0) + i32::from(digit - b'0'),
                 _ => break,
             }
             self.skip(1);
@@ -262,56 +238,49 @@ impl<'t> Scanner<'t> {
         self.expect_line_end()?;
         self.skip_line();
         let mut breaks = 0;
-        let indent = match indent {
-            Some(indent) => indent,
-            None => self.detect_indent(parent, &mut breaks)?,
-        };
-        let mut out = String::new();
+        if indent == 0 {
+            indent = self.detect_indent(parent, &mut breaks)?;
+        }
+        let start = self.length();
         // The break behind the last line that had text, and whether that line began with a blank.
         let (mut is_broken, mut was_blank) = (false, false);
         loop {
             // Blank lines, and those that are all indentation.
             loop {
-                while self.column() < indent && self.peek(0) == b' ' {
+                while self.column() < indent && self.peek() == b' ' {
                     self.skip(1);
                 }
-                if self.peek(0) != b'\n' {
+                if !self.is_past_break() {
                     break;
                 }
-                self.step();
                 breaks += 1;
             }
             if self.column() != indent || self.is_over() {
                 break;
             }
-            let is_blank = matches!(self.peek(0), b' ' | b'\t');
+            let is_blank = matches!(self.peek(), b' ' | b'\t');
             if is_broken {
                 let is_joined = is_folded && !was_blank && !is_blank;
                 if !is_joined {
-                    out.push('\n');
+                    self.push('\n');
                 } else if breaks == 0 {
-                    out.push(' ');
+                    self.push(' ');
                 }
             }
-            newlines(&mut out, breaks);
+            self.newlines(breaks);
             (breaks, was_blank) = (0, is_blank);
-            let start = self.at();
-            while !matches!(self.peek(0), b'\n' | 0) {
-                self.step();
-            }
-            out.push_str(&self.text[start..self.at()]);
-            is_broken = self.peek(0) == b'\n';
-            if is_broken {
-                self.step();
-            }
+            let from = self.at();
+            self.skip_to_break();
+            self.take(from);
+            is_broken = self.is_past_break();
         }
         if chomping != b'-' && is_broken {
-            out.push('\n');
+            self.push('\n');
         }
         if chomping == b'+' {
-            newlines(&mut out, breaks);
+            self.newlines(breaks);
         }
-        Ok(out)
+        Ok(self.piece(start))
     }
 
     /// The indentation of a block scalar: that of its first line with text. Counts the blank lines before it.
@@ -320,13 +289,12 @@ impl<'t> Scanner<'t> {
         loop {
             self.skip_spaces();
             widest = widest.max(self.column());
-            if self.peek(0) == b'\t' && self.column() <= parent {
-                return self.fail("got a tab, expected spaces: YAML does not indent with tabs");
+            if self.peek() == b'\t' && self.column() <= parent {
+                self.fail_at_tab(self.spot())?;
             }
-            if self.peek(0) != b'\n' {
+            if !self.is_past_break() {
                 break;
             }
-            self.step();
             *breaks += 1;
         }
         // Not deeper than the text: the line belongs to what follows.

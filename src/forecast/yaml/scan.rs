@@ -1,6 +1,6 @@
 //! The cursor: where it is, what stands there, and what lies between two values.
 
-use super::{Fault, Mark};
+use super::{Document, Fault, Mark, Piece, column};
 
 /// Reading has come to an end at a fault, which the scanner keeps.
 pub(super) struct Failed;
@@ -16,10 +16,19 @@ pub(super) struct Spot {
     line_start: usize,
 }
 
-/// Reads a text from front to back.
+impl Spot {
+    pub(super) fn at(self) -> usize {
+        self.at
+    }
+}
+
+/// Reads a text from front to back into a document.
 pub(super) struct Scanner<'t> {
-    pub(super) text: &'t str,
+    text: &'t str,
     spot: Spot,
+    pub(super) document: Document,
+    /// The key of the value that is added next.
+    pub(super) key: Piece,
     pub(super) depth: u32,
     pub(super) nodes: u32,
     pub(super) fault: Option<Fault>,
@@ -32,12 +41,20 @@ pub(super) fn is_blank_or_end(byte: u8) -> bool {
 
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, spot: Spot { at: 0, line: 1, line_start: 0 }, depth: 0, nodes: 0, fault: None }
+        let spot = Spot { at: 0, line: 1, line_start: 0 };
+        Self { text, spot, document: Document::new(), key: Piece::default(), depth: 0, nodes: 0, fault: None }
     }
 
-    /// The byte `ahead` of the cursor; 0 past the end (the text itself has none).
-    pub(super) fn peek(&self, ahead: usize) -> u8 {
-        self.text.as_bytes().get(self.spot.at + ahead).copied().unwrap_or(0)
+    /// The byte at the cursor; 0 past the end (the text itself has none).
+    #[inline(never)]
+    pub(super) fn peek(&self) -> u8 {
+        self.ahead(0)
+    }
+
+    /// The byte so far ahead of the cursor.
+    #[inline(never)]
+    pub(super) fn ahead(&self, by: usize) -> u8 {
+        self.text.as_bytes().get(self.spot.at + by).copied().unwrap_or(0)
     }
 
     pub(super) fn at(&self) -> usize {
@@ -57,18 +74,27 @@ impl<'t> Scanner<'t> {
         self.spot.at += bytes;
     }
 
-    /// Goes on to the next character, which there is, and may be a line break.
+    /// Goes past a line break, if one stands here.
     #[inline(never)]
-    pub(super) fn step(&mut self) {
-        let is_break = self.peek(0) == b'\n';
-        self.spot.at += 1;
-        while self.spot.at < self.text.len() && !self.text.is_char_boundary(self.spot.at) {
-            self.spot.at += 1;
-        }
+    pub(super) fn is_past_break(&mut self) -> bool {
+        let is_break = self.peek() == b'\n';
         if is_break {
+            self.skip(1);
             self.spot.line += 1;
             self.spot.line_start = self.spot.at;
         }
+        is_break
+    }
+
+    /// Appends what stands between a place and the cursor to the document's text.
+    #[inline(never)]
+    pub(super) fn take(&mut self, from: usize) {
+        self.document.text.push_str(self.text.get(from..self.spot.at).unwrap_or_default());
+    }
+
+    /// The document's text from a place on.
+    pub(super) fn piece(&self, start: usize) -> Piece {
+        Piece { start: start as u32, end: self.document.text.len() as u32 }
     }
 
     /// Bytes between the start of the line and the cursor: indentation, where there is nothing but spaces.
@@ -78,12 +104,11 @@ impl<'t> Scanner<'t> {
 
     #[inline(never)]
     pub(super) fn mark(&self) -> Mark {
-        let column = self.text[self.spot.line_start..self.spot.at].chars().count();
-        Mark { line: self.spot.line, column: column as u32 + 1 }
+        let before = self.text.as_bytes().get(self.spot.line_start..self.spot.at);
+        Mark { line: self.spot.line, column: column(before.unwrap_or_default()) }
     }
 
     /// A fault where the cursor is.
-    #[inline(never)]
     pub(super) fn fail<T>(&mut self, message: &str) -> Reading<T> {
         self.fail_at(self.mark(), message)
     }
@@ -107,8 +132,8 @@ impl<'t> Scanner<'t> {
     /// Whether `---` or `...` stands here.
     #[inline(never)]
     pub(super) fn is_at_marker(&self) -> bool {
-        let rest = &self.text.as_bytes()[self.spot.at..];
-        self.column() == 0 && (rest.starts_with(b"---") || rest.starts_with(b"...")) && is_blank_or_end(self.peek(3))
+        let rest = self.text.as_bytes().get(self.spot.at..).unwrap_or_default();
+        self.column() == 0 && (rest.starts_with(b"---") || rest.starts_with(b"...")) && is_blank_or_end(self.ahead(3))
     }
 
     /// Whether the document ends here.
@@ -120,19 +145,25 @@ impl<'t> Scanner<'t> {
     /// Whether the indicator `byte` stands here: alone, with a blank or nothing behind it.
     #[inline(never)]
     pub(super) fn is_at_indicator(&self, byte: u8) -> bool {
-        self.peek(0) == byte && is_blank_or_end(self.peek(1))
+        self.peek() == byte && is_blank_or_end(self.ahead(1))
+    }
+
+    /// Whether a scalar that begins here is a plain one.
+    #[inline(never)]
+    pub(super) fn is_at_plain(&self) -> bool {
+        !matches!(self.peek(), b'"' | b'\'')
     }
 
     #[inline(never)]
     pub(super) fn skip_spaces(&mut self) {
-        while self.peek(0) == b' ' {
+        while self.peek() == b' ' {
             self.skip(1);
         }
     }
 
     #[inline(never)]
     pub(super) fn skip_blanks(&mut self) {
-        while matches!(self.peek(0), b' ' | b'\t') {
+        while matches!(self.peek(), b' ' | b'\t') {
             self.skip(1);
         }
     }
@@ -140,7 +171,7 @@ impl<'t> Scanner<'t> {
     /// Whether nothing but perhaps a comment follows on this line.
     #[inline(never)]
     pub(super) fn is_at_line_end(&self) -> bool {
-        match self.peek(0) {
+        match self.peek() {
             b'\n' | 0 => true,
             b'#' => self.spot.at == self.spot.line_start || is_blank_or_end(self.text.as_bytes()[self.spot.at - 1]),
             _ => false,
@@ -155,11 +186,7 @@ impl<'t> Scanner<'t> {
             let spot = self.spot;
             self.skip_blanks();
             if !self.is_at_line_end() {
-                if self.spot.at > spot.at {
-                    self.go_back(spot);
-                    return self.fail("got a tab, expected spaces: YAML does not indent with tabs");
-                }
-                return Ok(());
+                return if self.spot.at > spot.at { self.fail_at_tab(spot) } else { Ok(()) };
             }
             if self.is_at_end() {
                 return Ok(());
@@ -168,17 +195,26 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    /// Refuses the tab that stands at a place.
+    #[inline(never)]
+    pub(super) fn fail_at_tab(&mut self, spot: Spot) -> Reading<()> {
+        self.go_back(spot);
+        self.fail("got a tab, expected spaces: YAML does not indent with tabs")
+    }
+
     /// Goes to the start of the next line.
     #[inline(never)]
     pub(super) fn skip_line(&mut self) {
-        let rest = &self.text.as_bytes()[self.spot.at..];
-        match crate::text::position(rest, b'\n') {
-            Some(length) => {
-                self.skip(length);
-                self.step();
-            }
-            None => self.spot.at = self.text.len(),
-        }
+        self.skip_to_break();
+        self.is_past_break();
+    }
+
+    /// Goes to the end of this line.
+    #[inline(never)]
+    pub(super) fn skip_to_break(&mut self) {
+        let rest = self.text.as_bytes().get(self.spot.at..).unwrap_or_default();
+        let length = crate::text::position(rest, b'\n').unwrap_or(rest.len());
+        self.skip(length);
     }
 
     /// Refuses anything but a comment behind a value.

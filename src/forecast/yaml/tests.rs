@@ -1,28 +1,31 @@
 use super::*;
+use crate::text;
 
 /// All documents of a text, as JSON; or the fault with its place.
 fn json(input: &str) -> String {
-    fn write(out: &mut String, node: &Node<'_>) {
-        match &node.value {
+    fn write(out: &mut String, document: &Document, node: Node) {
+        let string = |value: &str| text::written(|out| text::json_string(out, value.as_bytes()));
+        let children = document.children(node);
+        match document.value(node) {
             Value::Null => out.push_str("null"),
-            Value::Boolean(_) | Value::Integer(_) => out.push_str(&node.shown()),
-            Value::Decimal(number) => out.push_str(number),
-            Value::Text(value) => out.push_str(&text::written(|out| text::json_string(out, value.as_bytes()))),
-            Value::Sequence(items) => {
+            Value::Boolean(_) | Value::Integer(_) => out.push_str(&document.shown(node)),
+            Value::Decimal(number) => out.push_str(document.text(number)),
+            Value::Text(value) => out.push_str(&string(document.text(value))),
+            Value::Sequence => {
                 out.push('[');
-                for (at, item) in items.iter().enumerate() {
+                for (at, item) in children.enumerate() {
                     out.push_str(if at > 0 { "," } else { "" });
-                    write(out, item);
+                    write(out, document, item);
                 }
                 out.push(']');
             }
-            Value::Mapping(entries) => {
+            Value::Mapping => {
                 out.push('{');
-                for (at, (key, item)) in entries.iter().enumerate() {
+                for (at, item) in children.enumerate() {
                     out.push_str(if at > 0 { "," } else { "" });
-                    out.push_str(&text::written(|out| text::json_string(out, key.as_bytes())));
+                    out.push_str(&string(document.key(item)));
                     out.push(':');
-                    write(out, item);
+                    write(out, document, item);
                 }
                 out.push('}');
             }
@@ -38,7 +41,7 @@ fn json(input: &str) -> String {
         match documents.next_document() {
             Ok(Some(document)) => {
                 out.push_str(if out.is_empty() { "" } else { " " });
-                write(&mut out, &document);
+                write(&mut out, document, Node::ROOT);
             }
             Ok(None) => return out,
             Err(fault) => return format!("{}:{}: {}", fault.mark.line, fault.mark.column, fault.text),
@@ -191,8 +194,17 @@ fn limits_hold() {
 #[test]
 fn a_place_has_a_path() {
     let text = "spec:\n  containers:\n  - name: a\n  - name: b\n    ports: [{p: 1}, {p: 2}]\n";
-    let node = Documents::new(text).next_document().expect("it is right").expect("there is one");
-    for (line, column, want) in [(5, 25, "spec.containers[1].ports[1].p"), (1, 1, ""), (4, 5, "spec.containers[1]")] {
-        assert_eq!(node.path_to(Mark { line, column }), want, "{line}:{column}");
+    let mut documents = Documents::new(text);
+    let document = documents.next_document().expect("it is right").expect("there is one");
+    let mut nodes = vec![Node::ROOT];
+    let mut paths = Vec::new();
+    while let Some(node) = nodes.pop() {
+        let Mark { line, column } = document.mark(node);
+        paths.push((line, column, document.path(Node::ROOT, node)));
+        nodes.extend(document.children(node));
     }
+    for (line, column, want) in [(5, 25, "spec.containers[1].ports[1].p"), (1, 1, ""), (4, 5, "spec.containers[1]")] {
+        assert!(paths.contains(&(line, column, String::from(want))), "{line}:{column}: {paths:?}");
+    }
+    assert_eq!(document.path(Node::ROOT, Node::NOTHING), "");
 }
