@@ -1,19 +1,19 @@
 // What is done to one pod, or its Deployment: first the forecast, then the act, then what was answered.
 
-import { $, set, sleep } from './dom.js';
+import { $, set, since, sleep } from './dom.js';
 import { say } from './log.js';
-import { api, ask, json, send } from './place.js';
-import { mark, view } from './pods.js';
+import { api, json, place, send } from './place.js';
+import { mark, pods, view } from './pods.js';
 import { poll, visit } from './poll.js';
 import { isDirect, reach, rights } from './reach.js';
 import { windowsOf, windowsOfDeletion } from './forecast.js';
 import { predict, sentence } from './predictions.js';
 
-let token = '', burning = 0;
+let token = '';
 
 // What the forecast says of an act, or in `note` why it says nothing.
 export async function foretell(t, verb, text) {
-  const rules = { infect: 'health fail;live fail', kill: 'process exit 1', rule: text }[verb]?.split(/[;\n]/).map(rule => rule.replace(/#.*/, '').trim()).filter(rule => rule);
+  const rules = { infect: 'health fail;live fail', kill: 'process exit 1', rule: text }[verb]?.replace(/#.*/g, '').match(/[^;\s][^;\n]*/g);
   if (!view.isCluster || !rules && verb !== 'delete') return null;
   try {
     return await (rules ? windowsOf(t, rules) : windowsOfDeletion(t));
@@ -24,11 +24,10 @@ export async function foretell(t, verb, text) {
 
 // Does it, and says how it went. Returns what was wrong with it, or nothing.
 export async function act(t, verb, text) {
-  const isCpu = verb === 'cpu';
   if (t.busy[verb]) return;
-  if (isCpu && burning > (view.isCluster ? 0 : 2)) return say('enough pods burn CPU already');
+  // A call that lasts holds one of the browser's few connections.
+  if (verb === 'cpu' && [...pods.values()].filter(one => one.busy.cpu).length > (view.isCluster ? 0 : 2)) return say('enough pods burn CPU already');
   t.busy[verb] = true;
-  burning += isCpu;
   const told = await foretell(t, verb, text);
   if (told) {
     const prediction = predict(t, text || verb, told.windows, false, told.at);
@@ -36,9 +35,8 @@ export async function act(t, verb, text) {
     if (told.windows.length) say(t.name + ', ' + (text || verb) + ': expected ' + sentence(prediction.windows), true);
   }
   mark(t, 'act');
-  const [word, error] = await (verb === 'delete' ? removePod(t) : isDirect(t) ? direct(t, verb, text) : attempt(t, verb, text));
+  const [word, error] = await (verb === 'delete' ? removePod(t) : attempt(t, verb, text));
   say(t.name + ': ' + word);
-  burning -= isCpu;
   t.busy[verb] = false;
   if (isDirect(t)) visit(t);
   return error;
@@ -53,33 +51,16 @@ async function taken(t, verb, text, answer) {
   if (verb === 'cpu') return ['burned one core for 10 s'];
   const { rules } = await answer.json(), faults = rules.map(one => one.rule);
   // Their clock has begun now, not with the pod's.
-  t.set = [...t.set.filter(one => faults.includes(one.rule)), ...faults.filter(rule => !t.faults.includes(rule)).map(rule => ({ rule, at: Date.now() }))];
-  t.counts = rules, t.faults = faults;
+  t.set = [...t.set.filter(one => faults.includes(one.rule)), ...faults.filter(rule => !t.who.faults.includes(rule)).map(rule => ({ rule, at: Date.now() }))];
+  t.counts = rules, t.who.faults = faults;
   return [{ infect: 'infected', cure: 'cured' }[verb] || 'rules added: ' + text];
-}
-
-// To this pod alone, through the API server, which keeps the Authorization field for itself.
-async function direct(t, verb, text) {
-  const isKill = verb === 'kill';
-  try {
-    const answer = await reach(t, path(verb), options(t, verb, text), 20000), { status } = answer;
-    if (!answer.headers.get('Probe-Pod')) {
-      if (status === 403) return rights.proxy = false, attempt(t, verb, text);
-      return [isKill && status > 499 ? 'killed' : verb + ' has not reached it, status ' + status];
-    }
-    if (status === 404) return t.off = true, ['control is off'];
-    if (status === 401 || status === 403) return ['it wants a token, which does not pass the API server; kubectl port-forward does'];
-    return taken(t, verb, text, answer);
-  } catch {
-    return [isKill ? 'killed, it seems: no answer' : 'no answer to ' + verb];
-  }
 }
 
 const refusal = ({ status }) => 'refused, ' + (status ? 'status ' + status : 'no answer');
 const removePod = t => json(api.core + 'pods/' + t.name, { method: 'DELETE' }).then(() => ['deleted'], error => ['deletion ' + refusal(error)]);
 
 function askToken(text) {
-  set($('asktext'), text);
+  set('asktext', text);
   $('token').value = $('ask').returnValue = '';
   $('ask').showModal();
   return new Promise(done => $('ask').onclose = () => {
@@ -88,38 +69,43 @@ function askToken(text) {
   });
 }
 
-// Through the Service any pod may get the call: one that is not named in Probe-Pod answers 421 and does nothing.
+// Through the API server to this pod alone. Through the Service any pod may get the call: one that is not named in Probe-Pod answers 421
+// and does nothing.
 async function attempt(t, verb, text) {
-  const { started } = t, isKill = verb === 'kill';
+  const { started } = t.who, isKill = verb === 'kill', isCpu = verb === 'cpu';
   // No answer to a kill: it worked, or it never arrived. The pod's next answer tells, by when it started.
   const fate = async () => {
-    const since = Date.now();
-    while (t.asked < since && Date.now() - since < 20000) await poll(), await sleep(200);
-    return t.started > started ? 'killed' : t.asked < since ? 'killed, it seems: no answer since' : '';
+    const asked = Date.now();
+    while (t.asked < asked && since(asked) < 20) await poll(), await sleep(200);
+    return t.who.started > started ? 'killed' : t.asked < asked ? 'killed, it seems: no answer since' : '';
   };
-  for (let tries = 0; tries < 60; tries++) {
-    // When a kept connection closes, a browser sends again by itself, and might kill twice: polls use those up.
-    if (isKill && !tries) await Promise.all([poll(), poll()]);
-    const sent = options(t, verb, text), begun = Date.now();
-    if (token && !view.isCluster) sent.headers.Authorization = 'Bearer ' + token;
-    let answer, from;
+  // When a kept connection closes, a browser sends again by itself, and might kill twice: polls use those up.
+  if (isKill) await Promise.all([poll(), poll()]);
+  for (let begun = Date.now(); since(begun) < 30;) {
+    const sent = options(t, verb, text), tried = Date.now();
+    let from, status, answer;
+    if (token) sent.headers.Authorization = 'Bearer ' + token;
     try {
-      answer = await ask(path(verb), sent, verb === 'cpu' ? 20000 : 5000);
+      answer = await reach(t, path(verb), sent, isCpu ? 20000 : 5000);
+      status = answer.status;
       from = answer.headers.get('Probe-Pod');
     } catch { }
     if (!from) {
-      if (verb === 'cpu' && Date.now() - begun > 2000) return ['no answer while burning CPU'];
+      // Without the right to a pod's proxy there is the Service.
+      if (status === 403) rights.proxy = false;
+      if (isCpu && since(tried) > 2) return ['no answer to cpu'];
       const end = isKill ? await fate() : await sleep(200);
       if (end) return [end];
-    } else if (from === t.name && answer.status !== 421) {
-      const { status } = answer;
+    } else if (from === t.name && status !== 421) {
       if (status === 404) return t.off = true, ['control is off'];
       if (status !== 401 && !(status === 403 && token)) return taken(t, verb, text, answer);
+      // The API server keeps the Authorization field for itself.
+      if (place) return ['it wants a token, which passes kubectl port-forward, not the API server'];
       if (!await askToken((status === 403 ? 'That token was wrong. ' : '') + 'Token for ' + t.name)) return ['nothing done, no token'];
-      tries = -1;
+      begun = Date.now();
     }
   }
-  return [isKill && await fate() || 'not reached in 60 tries, ' + verb + ' not done'];
+  return ['not reached in 30 s, ' + verb + ' not done'];
 }
 
 // The Deployment that has made a pod.

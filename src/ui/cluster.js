@@ -2,7 +2,7 @@
 
 import { age, sleep } from './dom.js';
 import { follow } from './follow.js';
-import { membersOf, podOf, setClock, timeOf } from './kubernetes.js';
+import { IN, OUT, membersOf, podOf, setClock, timeOf } from './kubernetes.js';
 import { say, sayEvent } from './log.js';
 import { api, ask, failure, json, place, send } from './place.js';
 import { mark, past, pod, pods, recall, remove, touched, view } from './pods.js';
@@ -13,7 +13,7 @@ const slices = new Map();
 let strangers = [], members = new Map();    // events of pods that the page does not know yet; who is in the Service
 
 export async function watchCluster() {
-  if (!place) return say('Shown is who answers. kubectl proxy shows every pod, and what will come: http://localhost:8001/api/v1/namespaces/NAMESPACE/services/NAME:http/proxy/ui');
+  if (!place) return say('Shown is who answers. kubectl proxy shows every pod: http://localhost:8001/api/v1/namespaces/NAMESPACE/services/NAME:http/proxy/ui');
   for (let query; ;) {
     try {
       query = await find();
@@ -37,14 +37,14 @@ async function find() {
   setClock(answer.headers.get('Date'));
   let service = await answer.json();
   if (kind === 'pods') {
-    const { labels = {} } = service.metadata, all = (await json(api.core + 'services')).items.filter(one => one.spec.selector);
-    service = all.find(({ spec: { selector } }) => Object.keys(selector).every(key => labels[key] === selector[key]));
+    const { labels = {} } = service.metadata, all = (await json(api.core + 'services')).items;
+    service = all.find(({ spec: { selector } }) => selector && Object.keys(selector).every(key => labels[key] === selector[key]));
     if (!service) return '';
   }
-  const { metadata, spec } = service, ports = spec.ports || [], own = ports.find(one => one.name === port || one.port === +port) || ports[0];
+  const { selector, ports = [] } = service.spec, own = ports.find(one => one.name === port || one.port === +port) || ports[0];
   cluster.port ||= own?.targetPort || own?.port;
-  cluster.service = { apiVersion: 'v1', kind: 'Service', metadata: { name: metadata.name, namespace: metadata.namespace }, spec };
-  return 'labelSelector=' + encodeURIComponent(Object.entries(spec.selector).map(pair => pair.join('=')).join());
+  cluster.service = { ...service, apiVersion: 'v1', kind: 'Service' };
+  return 'labelSelector=' + encodeURIComponent(Object.entries(selector).map(pair => pair.join('=')).join());
 }
 
 // Each kind of trouble is said once, and its end where it lasted.
@@ -95,7 +95,7 @@ function update(object, isFirst) {
     if (!isFirst) t.object = object, say('new pod ' + name), mark(t, 'created');
     return;
   }
-  if (next.restarts > old.restarts) t.set = [], mark(t, 'restarted'), say(name + ' restarted' + (last ? ', after exit ' + last.code + ' ' + last.reason : ''), true);
+  if (next.restarts > old.restarts) t.set = [], mark(t, 'restarted'), say(name + ' restarted' + (last ? ', after ' + last.exit : ''), true);
   if (next.isReady !== old.isReady) mark(t, next.isReady ? 'ready' : 'not_ready');
   if (next.word !== old.word && next.word === 'CrashLoopBackOff') mark(t, 'crash_loop');
   if (next.until && !old.until) mark(t, 'deleted'), say(name + ' is being deleted');
@@ -106,13 +106,13 @@ function heardSlice(type, object) {
   for (const one of type === 'LIST' ? object : [object]) slices.set(one.metadata.name, type === 'DELETED' ? [] : membersOf(one));
   view.hasSlices = true;
   // Of several Services one is enough.
-  members = new Map([...slices.values()].flat().sort(([, a], [, b]) => (a === 'in') - (b === 'in')));
+  members = new Map([...slices.values()].flat().sort(([, a], [, b]) => (a === IN) - (b === IN)));
   for (const t of pods.values()) join(t);
 }
 function join(t) {
-  const member = members.get(t.name) || 'out', is = member === 'in';
+  const member = members.get(t.name) || OUT, is = member === IN;
   if (!view.hasSlices || member === t.member) return;
-  if (t.member && is !== (t.member === 'in')) mark(t, is ? 'in_service' : 'out_of_service');
+  if (t.member && is !== (t.member === IN)) mark(t, is ? 'in_service' : 'out_of_service');
   t.member = member;
   touched.add(t);
 }
@@ -132,10 +132,10 @@ function heardEvent(type, object) {
 }
 
 async function askRights() {
-  for (const [name, verb, group, resource, subresource] of [['proxy', 'create', '', 'pods', 'proxy'], ['remove', 'delete', '', 'pods'], ['scale', 'patch', 'apps', 'deployments', 'scale'], ['restart', 'patch', 'apps', 'deployments']]) {
-    const spec = { resourceAttributes: { namespace: place.namespace, verb, group, resource, subresource } };
+  for (const [verb, resource, subresource] of [['create', 'pods', 'proxy'], ['delete', 'pods'], ['patch', 'deployments', 'scale'], ['patch', 'deployments']]) {
+    const spec = { resourceAttributes: { namespace: place.namespace, verb, group: resource === 'pods' ? '' : 'apps', resource, subresource } };
     try {
-      rights[name] = (await send(api.review, 'POST', { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec })).status.allowed;
+      rights[subresource || verb] = (await send(api.review, 'POST', { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec })).status.allowed;
     } catch { }
   }
 }

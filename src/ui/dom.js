@@ -3,15 +3,16 @@
 export const $ = id => document.getElementById(id);
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-// `as` is a class, or properties.
-export function make(tag, as, ...inside) {
-  const element = Object.assign(document.createElement(tag), typeof as === 'object' ? as : { className: as || '' });
-  element.append(...inside);
+// From [tag, a class or properties, ...what is inside: texts, and elements told in the same way]. What a pod has said must be made a
+// text before it comes here, since its JSON might hold such an array.
+export function make([tag, as, ...inside]) {
+  const element = Object.assign(document.createElement(tag), typeof as === 'string' ? { className: as } : as);
+  element.append(...inside.map(one => one.map ? make(one) : one));
   return element;
 }
 
-export function set(element, text) {
-  if (element.textContent !== String(text)) element.textContent = text;
+export function set(id, text) {
+  if ($(id).textContent !== String(text)) $(id).textContent = text;
 }
 
 export function attribute(element, name, value) {
@@ -19,8 +20,9 @@ export function attribute(element, name, value) {
 }
 
 // Makes the inside anew only when what it shows has changed.
-export function refill(element, shown, build) {
-  if (element.key !== (element.key = JSON.stringify(shown))) element.replaceChildren(...shown.map(build));
+export function refill(id, elements) {
+  const element = $(id);
+  if (element.key !== (element.key = JSON.stringify(elements))) element.replaceChildren(...elements.map(make));
 }
 
 export function span(seconds) {
@@ -38,7 +40,7 @@ export function ahead(from, to) {
 }
 
 export const share = (part, all) => all ? Math.round(100 * part / all) + ' %' : '\u2013';
-export const clock = at => new Date(at).toLocaleTimeString([], { hourCycle: 'h23' });
+export const clock = at => new Date(at).toLocaleTimeString('en-GB');
 export const list = (...words) => words.filter(one => one).join(', ');
 
 // What a duration of the fault language says, in seconds.

@@ -6,20 +6,18 @@ import { seconds, since } from './dom.js';
 import { api, json, send } from './place.js';
 import { pathTo } from './reach.js';
 import { cluster } from './cluster.js';
+import { backOff } from './kubernetes.js';
 import { visit } from './poll.js';
 
-// What is worth a window, and in which words.
-export const WORDS = {
-  not_ready: 'not ready', out_of_service: 'out of the Service', killed: 'killed by its probe', restarted: 'restarted', crash_loop: 'CrashLoopBackOff',
-  ready: 'ready', in_service: 'in the Service', gone: 'gone',
-};
+// What is worth a window.
+const WHATS = ['not_ready', 'out_of_service', 'killed', 'restarted', 'crash_loop', 'ready', 'in_service'];
 // An hour of ticks tells no more than ten minutes of them: by whole rounds of all periods, nothing changes.
 const LONGEST = 600, HORIZON = 300, PODS = 200;
 // What the watch needs to tell, and what the numbers leave open, in seconds.
 const EARLY = .5, LATE = 1;
 
-async function play(t, { metadata: { name, namespace, labels, ownerReferences }, spec }, parameters) {
-  const content = { apiVersion: 'v1', kind: 'List', items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, ownerReferences }, spec }, ...cluster.service ? [cluster.service] : []] };
+async function play(t, object, parameters) {
+  const content = { apiVersion: 'v1', kind: 'List', items: [{ ...object, apiVersion: 'v1', kind: 'Pod', status: undefined }, ...cluster.service ? [cluster.service] : []] };
   const path = 'forecast?' + new URLSearchParams({ format: 'json', pods: PODS, ...parameters }), post = to => send(to, 'POST', content);
   // It may hang or be dead; then whoever the Service picks knows as much.
   const told = await post(pathTo(t, path)).catch(error => error.status < 500 ? Promise.reject(error) : post(path));
@@ -37,11 +35,11 @@ const later = (rule, by) => rule.replace(/ *\bafter \S+/, '') + ' after ' + Math
 // the pod has told its age. The act comes as much later as the questions take, which is in the windows too.
 export async function windowsOf(t, rules) {
   const object = await objectOf(t), who = await visit(t), { begun, worker, readySince, restarts, last, probes } = t.api;
-  const start = t.faults.reduce((sum, rule) => sum + (rule.startsWith('start delay ') ? seconds(rule.slice(12).split('..')[0]) : 0), 0);
+  const start = t.who.faults.reduce((sum, rule) => sum + (rule.startsWith('start delay ') ? seconds(rule.slice(12).split('..')[0]) : 0), 0);
   const at = Date.now(), uptime = (who ? who.uptime_seconds : since(begun)) - start, round = probes.reduce((all, [, period]) => all * period / common(all, period), 1);
   const playFrom = async listened => {
     const after = Math.max(0, listened - round * Math.max(0, Math.ceil((listened - LONGEST) / round)));
-    const kept = t.faults.map(rule => {
+    const kept = t.who.faults.map(rule => {
       const own = t.set.find(one => one.rule === rule);
       return own ? later(rule, Math.max(0, after - since(own.at))) : rule;
     });
@@ -53,7 +51,7 @@ export async function windowsOf(t, rules) {
   // readiness from when it became ready. Both times are known to the second.
   const isPunctual = !restarts && since(begun) - since(readySince) < 5 + start, [, period = 1] = probes.find(([kind]) => kind === 'liveness') || [];
   const byLiveness = restarts ? await playFrom(uptime + (begun - worker) / 1000 % period) : first, byReadiness = isPunctual || !ready ? first : await playFrom(since(readySince) + ready.p50 - listening.p50);
-  const windows = Object.keys(WORDS).flatMap(what => {
+  const windows = WHATS.flatMap(what => {
     const isRestart = what === 'restarted' || what === 'crash_loop', told = isRestart || what === 'killed' ? byLiveness : byReadiness, event = told[what], pad = told === first ? 0 : 1;
     const { p5, p50, p95 } = told.listening || {};
     // One that is ready does not get ready, though a fresh one of its age might.
@@ -69,7 +67,7 @@ export async function windowsOf(t, rules) {
 // The back-off that earlier restarts have left behind, which a fresh pod has not. A crash is followed by 10 s from the second on, 20, 40; a kill
 // by a probe one step less, and by nothing when that long has passed since the end before. Which of them it was the API does not say.
 function withPause({ from, to, ...window }, isKill, restarts, ago) {
-  const low = restarts < 2 ? 0 : Math.min(300, 2.5 * 2 ** restarts), high = Math.min(300, 5 * 2 ** restarts);
+  const low = backOff(restarts - 1), high = backOff(restarts);
   return { ...window, from: from + (isKill && ago + from >= low ? 0 : low), to: to + (isKill && ago + from >= high ? 0 : high + 16) };
 }
 
@@ -77,8 +75,8 @@ function withPause({ from, to, ...window }, isKill, restarts, ago) {
 const fresh = new Map();
 export async function windowsOfNew(t, object) {
   const key = t.api.hash || t.name;
+  if (fresh.size > 20) fresh.clear();
   if (!fresh.has(key)) fresh.set(key, play(null, object, { for: HORIZON + 's' }));
-  if (fresh.size > 20) fresh.delete(fresh.keys().next().value);
   try {
     const told = await fresh.get(key);
     return ['ready', 'in_service'].flatMap(what => told[what] ? [window_(what, told[what])] : []);

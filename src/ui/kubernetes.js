@@ -1,5 +1,7 @@
 // What an object of the API says, reduced to what is shown. Nothing here asks, nothing keeps.
 
+import { seconds } from './dom.js';
+
 // How far this browser's clock is ahead of the API's, as far as that matters.
 let skew = 0;
 export function setClock(dateField) {
@@ -17,13 +19,13 @@ function portOf({ containers }, wanted) {
   return [containers[0], +wanted || ''];
 }
 
-const isOver = ({ phase }) => phase === 'Succeeded' || phase === 'Failed';
+const isOver = ({ phase }) => /Succeeded|Failed/.test(phase);
 
 // The word that `kubectl get pods` has for it (pkg/printers/internalversion/printers.go).
 function statusWord({ metadata, spec, status }) {
-  const ended = ({ reason, signal, exitCode }) => reason || (signal ? 'Signal:' + signal : 'ExitCode:' + exitCode);
+  const ended = ({ reason, exitCode }) => reason || 'ExitCode:' + exitCode;
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = status, is = type => conditions.some(one => one.type === type && one.status === 'True');
-  let word = conditions.some(one => one.reason === 'SchedulingGated') ? 'SchedulingGated' : status.reason || status.phase;
+  let word = conditions.find(one => one.reason === 'SchedulingGated')?.reason || status.reason || status.phase;
   const init = initContainerStatuses.findIndex(({ state = {}, started, name }) =>
     state.terminated?.exitCode !== 0 && !(started && spec.initContainers.some(one => one.name === name && one.restartPolicy === 'Always')));
   if (init >= 0) {
@@ -57,11 +59,12 @@ function probesOf(container) {
 // When a container that has ended will run again, as [from, to]. The kubelet's message tells the back-off; before there is one, the count
 // of restarts does: none, 10 s, 20 s, up to 300 s, and nothing again after ten minutes of running. It looks at such a pod every 10 to 16 s,
 // so a pause lasts up to that much longer.
+export const backOff = restarts => restarts > 0 ? Math.min(300, 5 * 2 ** restarts) : 0;
 function pauseOf({ state = {}, lastState = {}, restartCount }) {
   const { terminated, waiting } = state, end = terminated || waiting?.reason === 'CrashLoopBackOff' && lastState.terminated;
   if (!end) return null;
-  const [, minutes, rest] = /back-off (?:(\d+)m)?(\d+)s/.exec(waiting?.message) || [], at = timeOf(end.finishedAt);
-  const delay = rest ? 60 * (minutes || 0) + +rest : restartCount && at - timeOf(end.startedAt) < 600000 ? Math.min(300, 5 * 2 ** restartCount) : 0;
+  const told = /back-off (\S+)/.exec(waiting?.message)?.[1], at = timeOf(end.finishedAt);
+  const delay = told ? seconds(told) : at - timeOf(end.startedAt) < 600000 ? backOff(restartCount) : 0;
   return [at + 1000 * delay, at + 1000 * delay + (delay ? 17000 : 3000)];
 }
 
@@ -74,15 +77,17 @@ export function podOf(object, targetPort) {
     port, uid: metadata.uid, hash: labels['pod-template-hash'], word: statusWord(object), image: container.image, probes: probesOf(container),
     created: timeOf(metadata.creationTimestamp), worker: timeOf(status.startTime), begun: timeOf(own.state?.running?.startedAt), until: timeOf(deletionTimestamp),
     isReady: condition?.status === 'True', readySince: timeOf(condition?.lastTransitionTime),
-    isOver: isOver(status), isRunning: !!own.state?.running, isStarted: own.started, ready: all.filter(one => one.ready).length + '/' + spec.containers.length,
+    isOver: isOver(status), isStarted: own.started, ready: all.filter(one => one.ready).length + '/' + spec.containers.length,
     restarts: all.reduce((sum, one) => sum + one.restartCount, 0), message: own.state?.waiting?.message || status.message,
-    last: last && { code: last.exitCode, reason: last.reason, message: last.message, at: timeOf(last.finishedAt), begun: timeOf(last.startedAt) },
+    last: last && { ...last, exit: 'exit ' + last.exitCode + ' ' + last.reason, at: timeOf(last.finishedAt), begun: timeOf(last.startedAt) },
     pause: spec.restartPolicy === 'Never' ? null : pauseOf(own), ip: status.podIP, node: spec.nodeName, zone: labels['topology.kubernetes.io/zone'],
     owner: metadata.ownerReferences?.[0],
   };
 }
 
-// Which pods an EndpointSlice has, as [name, word].
+// Which pods an EndpointSlice has, as [name, words].
+export const IN = 'in the Service';
+export const OUT = 'out of the Service';
 export function membersOf({ endpoints }) {
-  return (endpoints || []).map(({ targetRef, conditions: { ready, serving, terminating } = {} }) => [targetRef?.name, terminating ? (serving ? 'serving and ' : '') + 'leaving' : ready === false ? 'out' : 'in']);
+  return (endpoints || []).map(({ targetRef, conditions: { ready, serving, terminating } = {} }) => [targetRef?.name, terminating ? (serving ? 'serving and ' : '') + 'leaving' : ready === false ? OUT : IN]);
 }

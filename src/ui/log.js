@@ -1,13 +1,13 @@
 // The log: what the page has seen and done, and the cluster's events, the newest first, each once.
 
-import { $, clock, make } from './dom.js';
+import { $, clock, make, set } from './dom.js';
 
 const LINES = 80;
 const events = new Map();           // a cluster's event, by uid -> its line
 let unsaid = '', timer = 0;
 
-function put(at, text, uid, className) {
-  const line = make('li', { at, uid, className: className || '' }, make('time', '', clock(at)), make('span', '', text)), log = $('log');
+function put(at, text, uid, className = '') {
+  const line = make(['li', { at, uid, className }, ['time', '', clock(at)], ['span', '', text]]), log = $('log');
   // By time: what the cluster tells may be older than what stands there.
   log.insertBefore(line, [...log.children].find(other => other.at <= at) || null);
   if (log.childElementCount > LINES) {
@@ -23,7 +23,7 @@ export function say(text, isAloud) {
   // For screen readers: what matters, at most one sentence in three seconds, the last one.
   unsaid = text;
   timer ||= setTimeout(() => {
-    $('said').textContent = unsaid;
+    set('said', unsaid);
     timer = 0;
   }, 3000);
 }

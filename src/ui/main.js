@@ -38,7 +38,7 @@ function draw() {
 $('pause').onclick = () => {
   isPaused = !isPaused;
   attribute($('pause'), 'aria-pressed', isPaused);
-  set($('pause'), isPaused ? 'Resume' : 'Pause');
+  set('pause', isPaused ? 'Resume' : 'Pause');
 };
 (function tick() {
   const pace = +$('rate').value;
@@ -54,5 +54,5 @@ $('pause').onclick = () => {
   if (!document.hidden) draw();
   setTimeout(frame, 100);
 })();
-set($('where'), place ? place.namespace + ' / ' + place.name : location.host);
+set('where', place ? place.namespace + ' / ' + place.name : location.host);
 watchCluster();

@@ -1,6 +1,7 @@
 // The pods that are known, what is wrong with each, and what has become of it over time. The API tells of them, or, without it, whoever answers.
 
-import { age, ahead, list } from './dom.js';
+import { age, ahead, list, since, span } from './dom.js';
+import { IN } from './kubernetes.js';
 import { say } from './log.js';
 
 export const pods = new Map();      // by name
@@ -14,7 +15,7 @@ let areNamed = true;
 
 export function pod(name) {
   if (!pods.has(name)) {
-    pods.set(name, { name, short: name, ended: [], checks: {}, faults: [], counts: [], restarts: 0, busy: {}, asked: 0, seen: -1e9, set: [], history: [], marks: [] });
+    pods.set(name, { name, short: name, who: { checks: {}, faults: [] }, ended: [], counts: [], restarts: 0, busy: {}, asked: 0, seen: -1e9, set: [], history: [], marks: [] });
     areNamed = false;
   }
   return pods.get(name);
@@ -48,6 +49,9 @@ export function names() {
   for (const t of pods.values()) t.short = t.name.slice(cut(t.name)), touched.add(t);
 }
 
+export const whereOf = ({ who, api }) => [who.zone || api?.zone, who.node || api?.node].filter(one => one);
+export const upOf = ({ who, api, asked }) => api ? api.begun && age(api.begun) : who.started && span(who.uptime_seconds + since(asked));
+
 // What happened, for the timeline and for predictions.
 export function mark(t, what, at = Date.now()) {
   t.marks = [...t.marks, { at, what }].filter(one => one.at > Date.now() - LOOK_BACK).slice(-40);
@@ -60,42 +64,35 @@ function push(t, kind, at = Date.now()) {
 // What an object tells of the time before the page was there.
 export function recall(t) {
   const { created, last, begun, isReady, readySince } = t.api;
-  push(t, 'wait', created);
-  if (last) push(t, 'ok', last.begun), push(t, 'bad', last.at);
-  if (!begun) return;
-  push(t, 'warn', begun);
-  if (isReady) push(t, 'ok', Math.max(begun, readySince));
+  for (const [kind, at] of [['wait', created], ['ok', last?.begun], ['bad', last?.at], ['warn', begun], ['ok', isReady && Math.max(begun, readySince)]]) if (at) push(t, kind, at);
 }
 
 // What the checks and polls of one that runs tell.
-function failings({ checks, faults, ended }) {
-  const wrong = ['health', 'live'].map(check => checks[check] >= 400 ? check + ' ' + checks[check]
-    : !checks[check] && faults.some(rule => rule.startsWith(check + ' fail')) ? check + ' would fail' : '');
-  const failed = ended.findLast(status => status >= 400);
-  return list(...wrong, failed && 'polls ' + failed);
+function failings(checks, faults, ended) {
+  const polls = ended.findLast(isBad);
+  return list(...['health', 'live'].map(check => failed(checks, check) || !checks[check] && faults.some(rule => rule.startsWith(check + ' fail')) && check + ' would fail'), polls && 'polls ' + polls);
 }
+export const isBad = status => status >= 400;
+const failed = (checks, check) => isBad(checks[check]) && check + ' ' + checks[check];
 
 // [kind, word, why]: kind is ok, warn, bad, wait, end or gone.
-function judge(t) {
-  const { api, checks, member } = t, ready = checks.ready >= 400 && 'ready ' + checks.ready, startup = checks.startup >= 400 && 'startup ' + checks.startup;
-  const service = view.hasSlices ? /^(in|out)$/.test(member) ? member + (member === 'in' ? '' : ' of') + ' the Service' : member : '';
+function judge({ api, who: { checks, faults }, member, ended, seen, asked }) {
+  const service = view.hasSlices && member;
   if (api) {
-    const { word, last, pause, until, isOver, isRunning, isReady } = api, exit = last && 'exit ' + last.code + (last.reason === word ? '' : ' ' + last.reason);
+    const { word, last, pause, until, isOver, message, node } = api;
     if (until && !isOver) return ['end', word, list(service, 'killed ' + ahead(0, until))];
-    if (isOver && word === 'Completed') return ['end', word, exit];
+    if (isOver && word === 'Completed') return ['end', word, last?.exit];
     // Neither a word of a pod on its way nor of one that runs.
-    if (!/^(Running|Pending|ContainerCreating|PodInitializing|Init:\d.*|SchedulingGated)$/.test(word)) return ['bad', word, list(pause ? 'restart ' + ahead(...pause) : api.message, exit)];
-    if (!isRunning) return ['wait', word, api.message || (api.node ? 'on ' + api.node : 'no node yet')];
-    if (api.isStarted === false) return ['warn', 'Starting', list(service, startup)];
-    const wrong = failings(t);
-    if (wrong) return ['bad', 'Failing', wrong];
-    if (!isReady) return ['warn', 'Not ready', list(service, ready)];
-    return view.hasSlices && member !== 'in' ? ['warn', 'Not in Service', service] : ['ok', 'Ready', service];
-  }
-  if (view.polls - t.seen > 10 * pods.size + 5) return ['gone', 'Gone', 'no answer for ' + age(t.asked)];
-  const wrong = failings(t);
-  return wrong ? ['bad', 'Failing', wrong] : startup ? ['warn', 'Starting', startup] : ready ? ['warn', 'Not ready', ready]
-    : ['ok', 'OK', Object.values(checks).some(status => status) ? 'nothing wrong' : 'no check asked yet'];
+    if (!/^(Running|Pending|ContainerCreating|PodInitializing|Init:\d.*|SchedulingGated)$/.test(word)) return ['bad', word, list(pause ? 'restart ' + ahead(...pause) : message, last?.exit)];
+    if (!api.begun) return ['wait', word, message || (node ? 'on ' + node : 'no node yet')];
+  } else if (view.polls - seen > 10 * pods.size + 5) return ['gone', 'Gone', 'no answer for ' + age(asked)];
+  // What the API has the last word on, where it is asked, the checks tell elsewhere.
+  const startup = failed(checks, 'startup'), ready = failed(checks, 'ready'), wrong = failings(checks, faults, ended);
+  if (api ? api.isStarted === false : startup) return ['warn', 'Starting', list(service, startup)];
+  if (wrong) return ['bad', 'Failing', wrong];
+  if (api ? !api.isReady : ready) return ['warn', 'Not ready', list(service, ready)];
+  if (!api) return ['ok', 'OK', Object.values(checks).some(status => status) ? 'nothing wrong' : 'no check asked yet'];
+  return view.hasSlices && member !== IN ? ['warn', 'Not in Service', service] : ['ok', 'Ready', service];
 }
 
 // Judges anew, and says what has changed.
@@ -105,9 +102,6 @@ export function verdict(t) {
   if (t.word === word && old === kind) return;
   t.word = word, t.kind = kind;
   if (old || !t.api) push(t, kind === 'gone' ? '' : kind);
-  if (kind === 'bad' && old) say(t.name + (word === 'Failing' ? ' fails: ' : ': ' + word + ', ') + why, true);
-  else if (kind === 'gone') say(t.name + ' is gone', true);
-  else if (old === 'gone') say(t.name + ' is back');
-  else if (old === 'bad' && kind === 'ok') say(t.name + ' fails no more, after ' + age(t.since), true);
+  if (old && /bad|gone/.test(old + kind)) say(list(t.name + ': ' + word, why, 'after ' + age(t.since)), true);
   t.since = Date.now();
 }

@@ -11,10 +11,10 @@ export const FAILED = 'failed';
 export const versions = [];         // in the order seen: the place is the colour
 export const buckets = [];          // 5 s each: {at, sum: Map(version or FAILED -> polls)}
 export let recent = [];             // the last 100 polls: {pod, zone, bad}
-let flying = 0, lost = 0, lostAt = 0;
+let flying = 0, lostAt = -99;
 
 export function colour(version) {
-  if (version === FAILED) return 'err';
+  if (version === FAILED) return 'bad';
   if (!versions.includes(version)) versions.push(version);
   return 'c' + Math.min(versions.indexOf(version), 5);
 }
@@ -24,23 +24,21 @@ function heard(name, asked, status, who) {
   const isNew = !pods.has(name);
   // The API knows which pods there are; one that it does not tell of is on its way, in or out.
   if (isNew && view.isCluster) return;
-  const t = pod(name);
+  const t = pod(name), old = t.who;
   t.seen = view.polls;
   if (status) t.ended = [...t.ended, status].slice(-20);
   if (asked > t.asked) {
     t.asked = asked;
     t.ms = Date.now() - asked;
-    if (who.started) {
-      if (t.started && who.started > t.started) {
-        t.restarts++;
-        if (!view.isCluster) view.restarts++, say(list(name + ' restarted after ' + span(t.uptime), who.version !== t.old && 'now version ' + who.version));
-        t.ended = status ? [status] : [], t.counts = [], t.set = [], t.off = false;
-      }
-      t.started = who.started, t.old = who.version, t.uptime = who.uptime_seconds, t.node = who.node, t.checks = who.checks, t.faults = who.faults;
+    // One that fails tells its zone and version alone.
+    t.who = { ...old, ...who };
+    if (who.started > old.started) {
+      t.restarts++;
+      if (!view.isCluster) view.restarts++, say(name + ' restarted after ' + span(old.uptime_seconds) + ', version ' + who.version);
+      t.ended = status ? [status] : [], t.counts = [], t.set = [], t.off = false;
     }
-    t.zone = who.zone, t.version = who.version;
   }
-  if (isNew) say(list('new pod ' + name, t.zone || 'no zone', 'version ' + t.version));
+  if (isNew) say(list('new pod ' + name, who.zone || 'no zone', 'version ' + who.version));
   touched.add(t);
 }
 
@@ -49,27 +47,30 @@ export async function poll() {
   if (flying > (view.isCluster ? 0 : 3)) return;
   flying++;
   const asked = Date.now();
-  let name = null, who = {}, status = 'no answer';
+  let name, who = {}, status = 'no answer';
   try {
     const answer = await ask('whoami'), field = one => answer.headers.get('Probe-' + one);
     status = answer.status;
     who = { zone: field('Zone'), version: field('Version') };
     name = field('Pod');
     if (answer.ok) who = await answer.json(), name = who.pod || name;
-  } catch (error) {
-    if (error.name === 'TimeoutError') status += ' in 5 s';
-  }
+  } catch { }
   flying--;
   view.polls++;
   const bad = !name || status >= 400, at = Math.floor(Date.now() / 5000);
   if (name) heard(name, asked, status, who);
-  else if (lostAt = view.polls, !lost++) say('a poll failed: ' + (status >= 400 ? 'status ' : '') + status);
-  if (lost && view.polls - lostAt > 20) say('polls are answered again, ' + lost + ' had failed'), lost = 0;
+  else {
+    // Of many in a row the first is said.
+    if (view.polls - lostAt > 20) say('a poll failed: ' + status);
+    lostAt = view.polls;
+  }
   recent = [...recent, { pod: name, zone: who.zone || pods.get(name)?.api?.zone || 'no zone', bad }].slice(-100);
-  if (buckets.at(-1)?.at !== at) buckets.push({ at, sum: new Map() });
+  if (buckets.at(-1)?.at !== at) buckets.push({ at, sum: {} });
   while (at - buckets[0].at > 59) buckets.shift();
-  const sum = buckets.at(-1).sum, key = bad ? FAILED : who.version;
-  sum.set(key, (sum.get(key) || 0) + 1);
+  count(buckets.at(-1).sum, bad ? FAILED : who.version);
+}
+export function count(sum, key, more = 1) {
+  sum[key] = (sum[key] || 0) + more;
 }
 
 // Asks one pod itself. Returns what it said, or nothing.
@@ -83,17 +84,16 @@ export async function visit(t) {
   } catch { }
 }
 // The one that is looked at each second; of the others the one that has been silent the longest.
-export async function visitNext(selected) {
+export function visitNext(selected) {
   const silent = t => since(Math.max(t.asked, t.visited || 0)), next = [...pods.values()].filter(t => isDirect(t) && silent(t) > (t === selected ? .9 : 5));
-  if (next[0]) await visit(next.includes(selected) ? selected : next.reduce((a, b) => silent(b) > silent(a) ? b : a));
+  if (next[0]) visit(next.includes(selected) ? selected : next.reduce((a, b) => silent(b) > silent(a) ? b : a));
 }
 
 // The hit counts of whoever answers, or of the one that is looked at.
 export async function countHits(selected) {
   if (pods.size && [...pods.values()].every(t => t.off)) return;
   try {
-    const headers = { Accept: 'application/json' }, answer = await (isDirect(selected) ? reach(selected, 'faults', { headers }) : ask('faults', { headers }));
-    const t = pods.get(answer.headers.get('Probe-Pod'));
+    const answer = await reach(selected, 'faults', { headers: { Accept: 'application/json' } }), t = pods.get(answer.headers.get('Probe-Pod'));
     t.off = answer.status === 404;
     if (answer.ok) t.counts = (await answer.json()).rules;
     touched.add(t);

@@ -1,7 +1,6 @@
 // Predicted and observed: what the forecast has said of an act, and what came of it. Each window is judged as it was shown, in whole seconds.
 
-import { $, ahead, clock, make, refill, set, share } from './dom.js';
-import { WORDS } from './forecast.js';
+import { $, ahead, clock, refill, set, share } from './dom.js';
 import { listeners } from './pods.js';
 
 // What comes less often than this is told as a chance, and not judged.
@@ -37,8 +36,9 @@ listeners.push((t, what, at) => {
   if (what === 'deleted' || what === 'gone') overtake(t);
 });
 
+const wordOf = ({ what }) => what.replace(/_/g, ' ');
 // "restarted in 20 to 30 s"
-export const sentence = windows => windows.map(one => WORDS[one.what] + ' ' + ahead(one.from, one.to) + (isSure(one) ? '' : ' (' + share(one.share, 1) + ')')).join(', ');
+export const sentence = windows => windows.map(one => wordOf(one) + ' ' + ahead(one.from, one.to) + (isSure(one) ? '' : ' (' + share(one.share, 1) + ')')).join(', ');
 
 function outcome({ came, isInside, isVoid, to, from, share: part }, at, isOne) {
   if (came) return [isInside ? 'y' : 'n', (isInside ? '\u2713 ' : '\u2717 ') + Math.max(0, (came - at) / 1000).toFixed(1) + ' s, ' + (isInside ? 'inside' : 'outside')];
@@ -52,11 +52,10 @@ export function drawPredictions() {
     return windows.map((window, index) => {
       if (isOpen(window) && !window.isLate && Date.now() > window.to + 1000) window.isLate = true, judged++;
       const second = time => Math.round((time - at) / 1000);
-      return [...index ? ['', ''] : label, WORDS[window.what] + ' in ' + second(window.from) + ' to ' + second(window.to) + ' s', ...outcome(window, at, isSure(window))];
+      return [...index ? ['', ''] : label, wordOf(window) + ' in ' + second(window.from) + ' to ' + second(window.to) + ' s', ...outcome(window, at, isSure(window))];
     });
   });
-  refill($('predicted'), rows, ([when, act, what, kind, came]) =>
-    make('tr', '', make('td', '', make('time', '', when)), make('th', { scope: 'row' }, act), make('td', '', what), make('td', kind, came)));
+  refill('predicted', rows.map(([when, act, what, kind, came]) => ['tr', '', ['td', '', ['time', '', when]], ['th', { scope: 'row' }, act], ['td', '', what], ['td', kind, came]]));
   $('nothing').hidden = rows.length;
-  set($('tally'), judged ? inside + ' of ' + judged + ' inside' : '');
+  set('tally', judged ? inside + ' of ' + judged + ' inside' : '');
 }

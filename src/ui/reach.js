@@ -2,9 +2,9 @@
 
 import { api, ask } from './place.js';
 
-// What this user may do, as the API server has said.
+// What this user may do, as the API server has said, by subresource or verb.
 export const rights = {};
 
-export const isDirect = t => rights.proxy && t?.api?.isRunning && !t.isGone;
+export const isDirect = t => rights.proxy && t?.api?.begun && !t.isGone;
 export const pathTo = (t, path) => isDirect(t) ? api.core + 'pods/' + t.name + (t.api.port && ':' + t.api.port) + '/proxy/' + path : path;
 export const reach = (t, path, options, ms) => ask(pathTo(t, path), options, ms);

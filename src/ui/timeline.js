@@ -1,9 +1,10 @@
 // One picture of all pods over time: what each was, what was done to it, what is to come and whether it did. The state is told by height as well
 // as by colour; the table of predictions says the same in words.
 
-import { $, attribute, set } from './dom.js';
+import { $, attribute, set, span } from './dom.js';
 import { LOOK_BACK, past, pods } from './pods.js';
 import { isSure, predictions } from './predictions.js';
+import { byName } from './tiles.js';
 import { state } from './state.js';
 
 const HEIGHT = { ok: .3, wait: .3, end: .45, warn: .65, bad: 1 }, MOST = 40, AXIS = 16;
@@ -14,21 +15,21 @@ function lanes() {
   const rank = t => (t === state.selected) * 8 + predictions.some(one => one.t === t && !one.isQuiet) * 4 + (t.kind !== 'ok') * 2 + (t.history.length > 1);
   let all = [...pods.values(), ...past];
   if (all.length > MOST) all = all.filter(rank).sort((a, b) => rank(b) - rank(a)).slice(0, MOST);
-  return all.sort((a, b) => a.name < b.name ? -1 : 1);
+  return all.sort(byName);
 }
 
 export function drawTimeline() {
   const all = lanes(), canvas = $('timeline'), width = canvas.clientWidth, at = Date.now(), lane = all.length > 12 ? 12 : 17, height = Math.max(all.length, 3) * lane + AXIS;
-  const ahead = predictions.some(one => one.windows.some(window => window.to > at + 90000)) ? 330000 : 90000, scale = devicePixelRatio;
-  set($('lanes'), all.length < pods.size ? all.length + ' of ' + pods.size + ' pods' : '');
-  attribute(canvas, 'aria-label', all.length + ' pods, the last three minutes and what is to come; the table of predictions says it in words');
-  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) canvas.width = width * scale, canvas.height = height * scale, canvas.style.height = height + 'px';
+  const ahead = predictions.some(one => one.windows.some(window => window.to > at + 90000)) ? 360000 : 90000, scale = devicePixelRatio;
+  set('lanes', all.length < pods.size ? all.length + ' of ' + pods.size + ' pods' : '');
+  attribute(canvas, 'aria-label', all.length + ' pods, the last three minutes');
+  // Its size begins a canvas anew: clear, and nothing set.
+  canvas.width = width * scale, canvas.height = height * scale, canvas.style.height = height + 'px';
   const draw = canvas.getContext('2d'), colours = {}, { color } = getComputedStyle(canvas);
-  for (const sign of $('signs').children) colours[sign.className] = getComputedStyle(sign.firstChild).color;
+  for (const sign of $('signs').children) colours[sign.className] = getComputedStyle(sign.firstChild).backgroundColor;
   const use = (colour, alpha = 1) => (draw.globalAlpha = alpha, draw.fillStyle = draw.strokeStyle = colour, draw);
-  draw.setTransform(scale, 0, 0, scale, 0, 0);
-  draw.clearRect(0, 0, width, height);
-  draw.font = '11px system-ui, sans-serif';
+  draw.scale(scale, scale);
+  draw.font = '11px system-ui';
   draw.textBaseline = 'middle';
   const left = Math.min(120, Math.max(40, ...all.map(t => draw.measureText(t.short).width + 10)));
   const x = time => left + (width - left) * Math.min(1, Math.max(0, (time - at + LOOK_BACK) / (LOOK_BACK + ahead)));
@@ -41,31 +42,23 @@ export function drawTimeline() {
       if (part && to > at - LOOK_BACK) use(colours[kind]).fillRect(x(from), y + lane - 1 - part, Math.max(1, x(to) - x(from)), part);
     });
     use(color);
-    for (const { at: time, what } of t.marks) {
-      const from = x(time), foot = y + lane - 2;
-      draw.beginPath();
-      if (what === 'act') draw.rect(from - 1, y, 2, lane - 1);
-      else if (what === 'restarted') draw.moveTo(from - 4, foot), draw.lineTo(from + 4, foot), draw.lineTo(from, foot - 8);
-      draw.fill();
-    }
+    for (const { at: time, what } of t.marks) draw.fillText({ act: '\u2503', restarted: '\u25b2' }[what] || '', x(time) - 4, y + lane / 2);
   });
+  draw.textAlign = 'center';
   for (const { t, windows } of predictions) {
     const y = all.indexOf(t) * lane;
     for (const { from, to, came, isInside } of windows.filter(one => y >= 0 && isSure(one) && !one.isVoid && one.to > at - LOOK_BACK)) {
       const size = Math.max(3, x(to) - x(from));
       use(colours.window, .3).fillRect(x(from), y + 1, size, lane - 2);
       use(colours.window).strokeRect(x(from) + .5, y + 1.5, size - 1, lane - 3);
-      if (!came) continue;
       draw.beginPath();
-      draw.arc(x(came), y + lane / 2, lane / 3, 0, 7);
+      if (came) draw.arc(x(came), y + lane / 2, lane / 3, 0, 7);
       use(isInside ? colours.ok : colours.bad).fill();
       use(color).stroke();
     }
   }
-  draw.textAlign = 'center';
-  for (const [time, label] of [[-120, '\u22122 min'], [-60, '\u22121 min'], [0, 'now'], ...ahead > 90000 ? [[120, '+2 min'], [240, '+4 min']] : [[30, '+30 s'], [60, '+60 s']]]) {
-    use(color).fillText(label, x(at + 1000 * time), height - 7);
+  for (const time of [-120, -60, 0, ahead / 3000, ahead / 1500]) {
+    use(color).fillText(time ? (time > 0 ? '+' : '\u2212') + span(Math.abs(time)) : 'now', x(at + 1000 * time), height - 7);
     use(color, time ? .15 : 1).fillRect(x(at + 1000 * time), 0, 1, height - AXIS);
   }
-  draw.textAlign = 'left';
 }

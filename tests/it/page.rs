@@ -21,7 +21,7 @@ fn the_page_is_sent_compressed_under_its_policy() {
     assert_eq!(page.field("content-security-policy"), Some(policy.as_str()));
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!(page.body, source("page.html.gz"));
-    assert!(page.body.len() <= 20 * 1024, "{} bytes", page.body.len());
+    assert!(page.body.len() <= 16 * 1024, "{} bytes", page.body.len());
     for fields in ["", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n"] {
         let refusal = server.ask(format!("GET /ui HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
         assert!(refusal.status == 406 && refusal.text().contains("--compressed"), "{refusal:?}");
