@@ -7,7 +7,7 @@ use crate::forecast::asked::{Asked, COMMAND};
 use crate::forecast::manifest::MAX_INPUT;
 use crate::forecast::play::{Inquiry, Play};
 use crate::forecast::tally::Tally;
-use crate::forecast::tell;
+use crate::forecast::{OUTCOMES, tell};
 use crate::process::ending::{FAILED, USAGE};
 use crate::sync::Lock;
 use crate::{sys, text};
@@ -41,12 +41,13 @@ Times are median and 5th to 95th percentile, after the creation of the first pod
   probeserver forecast \"live fail after 5m\" --probe liveness:period=10,timeout=1,failures=3
 ";
 
-/// What can be read from the command line beside the question itself.
+/// What can be read from the command line.
 struct Options<'w> {
     asked: Asked,
-    files: Vec<&'w str>,
-    is_json: bool,
-    fail_on: &'w str,
+    /// Manifests by the names of their files.
+    files: Vec<(&'w str, Vec<u8>)>,
+    /// A bit for each of [`OUTCOMES`].
+    fail_on: u8,
 }
 
 /// Runs the command.
@@ -56,7 +57,8 @@ pub(super) fn run(words: &[&str]) -> i32 {
         print(&[HELP]);
         return 0;
     }
-    match options(words).and_then(answer) {
+    let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), fail_on: 0 };
+    match options.read(words).and_then(|()| options.answer()) {
         Ok(status) => status,
         Err(line) => {
             complain(&["forecast: ", &line, "\n"]);
@@ -65,77 +67,75 @@ pub(super) fn run(words: &[&str]) -> i32 {
     }
 }
 
-fn options<'w>(words: &[&'w str]) -> Result<Options<'w>, String> {
-    let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), is_json: false, fail_on: "" };
-    let mut words = words.iter();
-    while let Some(&word) = words.next() {
-        let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
-            options.asked.set("plan", word)?;
-            continue;
-        };
-        let name = name.strip_prefix('-').unwrap_or(name);
-        let (name, value) = match name.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (name, words.next().copied()),
-        };
-        match (name, value) {
-            ("format", Some("text" | "json")) => options.is_json = value == Some("json"),
-            ("format", _) => return Err("--format: expected text or json".to_owned()),
-            ("plan", _) => return Err(unknown(word)),
-            (_, None) => return Err(text::joined(&[word, ": expected a value"])),
-            ("f" | "filename", Some(file)) => options.files.push(file),
-            ("fail-on", Some(list)) => {
-                for outcome in list.split(',') {
-                    if !OUTCOMES.split(", ").any(|known| known == outcome) {
-                        let words = ["--fail-on: got \"", outcome, "\", expected ", OUTCOMES];
-                        return Err(text::joined(&words));
-                    }
-                }
-                options.fail_on = list;
+impl<'w> Options<'w> {
+    fn read(&mut self, words: &[&'w str]) -> Result<(), String> {
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
+                self.asked.set("plan", word)?;
+                continue;
+            };
+            let name = name.strip_prefix('-').unwrap_or(name);
+            let (name, value) = match name.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (name, words.next().copied()),
+            };
+            let Some(value) = value else {
+                return Err(text::joined(&[word, ": expected a value"]));
+            };
+            let is_known = match text::place("f filename fail-on plan", name.as_bytes()) {
+                Some(0 | 1) => self.file(value)?,
+                Some(2) => self.outcomes(value)?,
+                Some(_) => false,
+                None => self.asked.set(name, value).map_err(|line| text::joined(&["--", &line]))?,
+            };
+            if !is_known {
+                return Err(text::joined(&["got \"", word, "\", expected an option of forecast --help"]));
             }
-            (name, Some(value)) => match options.asked.set(name, value) {
-                Ok(true) => {}
-                Ok(false) => return Err(unknown(word)),
-                Err(line) => return Err(text::joined(&["--", &line])),
-            },
         }
+        Ok(())
     }
-    Ok(options)
-}
 
-const OUTCOMES: &str = "never-ready, restarts, lost-calls, rollout-failed";
-
-fn unknown(word: &str) -> String {
-    text::joined(&["got \"", word, "\", expected an option of forecast --help"])
-}
-
-fn answer(options: Options<'_>) -> Result<i32, String> {
-    let mut contents = Vec::new();
-    for file in &options.files {
-        contents.push(read(file).map_err(|error| text::joined(&[file, ": ", &sys::error_text(&error)]))?);
+    /// Reads a manifest, and a little more than it may have.
+    fn file(&mut self, file: &'w str) -> Result<bool, String> {
+        let (name, content) = match file {
+            "-" => ("standard input", sys::read_input(MAX_INPUT + 1)),
+            file => (file, sys::read_file(file, MAX_INPUT + 1)),
+        };
+        let content = content.map_err(|error| text::joined(&[file, ": ", &sys::error_text(&error)]))?;
+        self.files.push((name, content));
+        Ok(true)
     }
-    let mut inputs = Vec::new();
-    for (file, content) in options.files.iter().zip(&contents) {
-        inputs.push((if *file == "-" { "standard input" } else { *file }, content.as_slice()));
-    }
-    let mut status = 0;
-    for inquiry in options.asked.inquiries(&inputs)? {
-        let shared = played(inquiry);
-        let play = Play::new(&shared.inquiry);
-        let forecast = play.told(std::mem::take(&mut shared.progress.lock().tally));
-        let mut out = Vec::new();
-        tell::write(&mut out, &forecast, options.is_json);
-        sys::write_all(1, &out);
-        if options.fail_on.split(',').any(|outcome| forecast.comes_to(outcome)) {
-            status = FAILED;
+
+    fn outcomes(&mut self, list: &str) -> Result<bool, String> {
+        for outcome in list.split(',') {
+            let Some(at) = text::place(OUTCOMES, outcome.as_bytes()) else {
+                return Err(text::joined(&["--fail-on: got \"", outcome, "\", expected some of ", OUTCOMES]));
+            };
+            self.fail_on |= 1 << at;
         }
+        Ok(true)
     }
-    Ok(status)
-}
 
-/// A manifest, and a little more than it may have.
-fn read(file: &str) -> std::io::Result<Vec<u8>> {
-    if file == "-" { sys::read_input(MAX_INPUT + 1) } else { sys::read_file(file, MAX_INPUT + 1) }
+    fn answer(&mut self) -> Result<i32, String> {
+        let mut inputs = Vec::new();
+        for (name, content) in &self.files {
+            inputs.push((*name, content.as_slice()));
+        }
+        let mut status = 0;
+        for inquiry in self.asked.inquiries(&inputs)? {
+            let shared = played(inquiry);
+            let play = Play::new(&shared.inquiry);
+            let forecast = play.told(std::mem::take(&mut shared.progress.lock().tally));
+            let mut out = Vec::new();
+            tell::write(&mut out, &forecast, self.asked.is_json);
+            sys::write_all(1, &out);
+            if forecast.outcomes() & self.fail_on != 0 {
+                status = FAILED;
+            }
+        }
+        Ok(status)
+    }
 }
 
 /// A play that several threads have a part in.

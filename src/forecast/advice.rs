@@ -7,7 +7,6 @@ use super::play::Play;
 use super::pod::{Aim, Asks, Kind};
 use super::tally::{self, Figure, Tally};
 use super::workload::{Controller, Share, Strategy};
-use crate::text::{joined, to_decimal};
 
 /// So many pods play again, at most.
 const AGAIN: u64 = 200;
@@ -67,9 +66,13 @@ impl Outcome {
 
 /// Something to change.
 #[derive(Debug)]
-pub struct Advice {
-    /// `field|to what|why`.
-    pub words: String,
+pub struct Advice<'p> {
+    /// `field|to what|why`, a template: `$a` is the container, `$b` and `$c` are values.
+    pub words: &'static str,
+    /// The container.
+    pub container: &'p str,
+    /// The values.
+    pub values: [u64; 2],
     /// By what it is told how it helps.
     pub measure: Measure,
     /// What the play came to.
@@ -79,15 +82,15 @@ pub struct Advice {
 }
 
 /// A play with its advice so far.
-struct Adviser<'p> {
+struct Adviser<'p, 't> {
     play: &'p Play<'p>,
-    tally: &'p Tally,
+    tally: &'t Tally,
     now: Outcome,
-    advice: Vec<Advice>,
+    advice: Vec<Advice<'p>>,
 }
 
 /// What to change of a play that came to this.
-pub(super) fn advise(play: &Play<'_>, tally: &Tally) -> Vec<Advice> {
+pub(super) fn advise<'p>(play: &'p Play<'p>, tally: &Tally) -> Vec<Advice<'p>> {
     let mut adviser = Adviser { play, tally, now: Outcome::of(tally), advice: Vec::new() };
     let inits = play.plan.inits;
     for at in inits..play.plan.parts.len() {
@@ -110,12 +113,7 @@ pub(super) fn advise(play: &Play<'_>, tally: &Tally) -> Vec<Advice> {
     adviser.advice
 }
 
-impl<'p> Adviser<'p> {
-    /// The name of the container behind a part of the plan.
-    fn name(&self, at: usize) -> &'p str {
-        &self.play.inquiry.workload.pod.containers[at - self.play.plan.inits].name
-    }
-
+impl<'p> Adviser<'p, '_> {
     fn aim(&self, at: usize, kind: Kind) -> Option<Aim> {
         self.play.plan.parts[at].aims[kind as usize]
     }
@@ -137,8 +135,8 @@ impl<'p> Adviser<'p> {
         self.again(&|play| play.plan.parts[at].aims[kind as usize] = aim)
     }
 
-    /// Notes advice, if the play with it is better. Whether it is.
-    fn note(&mut self, words: &[&str], measure: Measure, then: &Tally) -> bool {
+    /// Notes advice about a container, if the play with it is better. Whether it is.
+    fn note(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: &Tally) -> bool {
         let then = Outcome::of(then);
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
@@ -147,13 +145,15 @@ impl<'p> Adviser<'p> {
             _ => new * 10 < old * 9,
         };
         if is_better {
-            self.push(words, measure, then);
+            self.push(at, words, values, measure, then);
         }
         is_better
     }
 
-    fn push(&mut self, words: &[&str], measure: Measure, then: Outcome) {
-        self.advice.push(Advice { words: joined(words), measure, now: self.now, then });
+    #[inline(never)]
+    fn push(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: Outcome) {
+        let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
+        self.advice.push(Advice { words, container, values, measure, now: self.now, then });
     }
 
     /// A start that is slower than its probes' patience. Whether that is what is wrong.
@@ -164,51 +164,48 @@ impl<'p> Adviser<'p> {
         let never_passed = self.tally.first(What::FailingLiveness).total() * 2 < killed;
         let known = match (startup, self.aim(at, Kind::Liveness)) {
             (Some(startup), _) if self.has(What::KilledStartup) => startup,
-            (None, Some(liveness)) if killed > 0 && never_passed => Aim { delay: 0, ..liveness },
+            (None, Some(liveness)) if never_passed => Aim { delay: 0, ..liveness },
             _ => return false,
         };
         let patient = self.with(at, Kind::Startup, Some(Aim { failures: PATIENT, ..known }));
         let latest = patient.first(What::Started).percentile(100);
-        let failures = (latest.unwrap_or(0) / known.period + 2) as u32;
-        let mended = latest.map(|_| Aim { failures, ..known });
-        if startup.is_none() && mended.is_none() {
-            return false;
-        }
-        let then = self.with(at, Kind::Startup, mended);
-        let (name, failures) = (self.name(at), to_decimal(failures.into()));
-        let patience = to_decimal(u64::from(known.failures) * known.period / 1000);
-        let slow = "].startupProbe.failureThreshold|";
-        let slower = "|it starts slower than the ";
-        let waits = " s that the startup probe waits, and is killed";
-        let never = "].startupProbe|what the program answers|it never passes, however long it is given";
-        let missing = "].startupProbe|as livenessProbe, with failureThreshold ";
-        let words = match (startup, mended) {
-            (Some(_), Some(_)) => &["containers[", name, slow, &failures, slower, &patience, waits][..],
-            (Some(_), None) => &["containers[", name, never],
-            _ => &["containers[", name, missing, &failures, "|liveness kills it before it has started"],
+        let failures = latest.unwrap_or(0) / known.period + 2;
+        let words = match (startup, latest) {
+            (Some(_), Some(_)) => {
+                "containers[$a].startupProbe.failureThreshold|$b|it starts slower than the $c s that the startup probe waits, and is killed"
+            }
+            (Some(_), None) => {
+                "containers[$a].startupProbe|what the program answers|it never passes, however long it is given"
+            }
+            (None, Some(_)) => {
+                "containers[$a].startupProbe|as livenessProbe, with failureThreshold $b|liveness kills it before it has started"
+            }
+            (None, None) => return false,
         };
-        self.note(words, Measure::Restarted, &then)
+        let mended = latest.map(|_| Aim { failures: failures as u32, ..known });
+        let then = self.with(at, Kind::Startup, mended);
+        let patience = u64::from(known.failures) * known.period / 1000;
+        self.note(at, words, [failures, patience], Measure::Restarted, &then)
     }
 
     /// Liveness that kills what lives.
     fn living(&mut self, at: usize) {
         let Some(known) = self.aim(at, Kind::Liveness).filter(|_| self.has(What::KilledLiveness)) else { return };
-        let container = &self.play.inquiry.workload.pod.containers[at - self.play.plan.inits];
-        if let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
+        if let Some(container) = self.play.inquiry.workload.pod.container(at)
+            && let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
             && liveness.handler == readiness.handler
         {
             let asks = Asks::Tcp(self.play.plan.parts[at].program.port);
             let then = self.with(at, Kind::Liveness, Some(Aim { asks, ..known }));
-            let words = "].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
-            if self.note(&["containers[", self.name(at), words], Measure::Restarted, &then) {
+            let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
+            if self.note(at, words, [0, 0], Measure::Restarted, &then) {
                 return;
             }
         }
         if !self.change(at, Kind::Liveness, Measure::Restarted) && known.timeout > known.period {
             let then = self.with(at, Kind::Liveness, Some(Aim { timeout: known.period, ..known }));
-            let (name, set) = (self.name(at), to_decimal(known.period / 1000));
-            let why = "|a timeout above the period lets each failure take longer than a period";
-            self.note(&["containers[", name, "].livenessProbe.timeoutSeconds|", &set, why], Measure::Lost, &then);
+            let words = "containers[$a].livenessProbe.timeoutSeconds|$b|a timeout above the period lets each failure take longer than a period";
+            self.note(at, words, [known.period / 1000, 0], Measure::Lost, &then);
         }
     }
 
@@ -234,13 +231,19 @@ impl<'p> Adviser<'p> {
                 _ => better * if is_timeout { 10 } else { 5 } < now,
             };
             if is_mended {
-                let (field, why) = match is_timeout {
-                    true => ("Probe.timeoutSeconds|", "|answers take longer than it waits"),
-                    false => ("Probe.failureThreshold|", "|it fails now and then, and so often in a row"),
+                let words = match (kind, is_timeout) {
+                    (Kind::Readiness, true) => {
+                        "containers[$a].readinessProbe.timeoutSeconds|$b|answers take longer than it waits"
+                    }
+                    (Kind::Readiness, false) => {
+                        "containers[$a].readinessProbe.failureThreshold|$b|it fails now and then, and so often in a row"
+                    }
+                    (_, true) => "containers[$a].livenessProbe.timeoutSeconds|$b|answers take longer than it waits",
+                    (_, false) => {
+                        "containers[$a].livenessProbe.failureThreshold|$b|it fails now and then, and so often in a row"
+                    }
                 };
-                let set = to_decimal(value.into());
-                let words = ["containers[", self.name(at), "].", kind.name(), field, &set, why];
-                return self.note(&words, measure, &then);
+                return self.note(at, words, [value.into(), 0], measure, &then);
             }
         }
         false
@@ -248,22 +251,21 @@ impl<'p> Adviser<'p> {
 
     fn readiness(&mut self, at: usize) {
         let Some(known) = self.aim(at, Kind::Readiness) else { return };
-        let name = self.name(at);
         // What restarts it is to be mended first.
         let is_restarted = self.has(What::Restarted);
         if !is_restarted && self.now.get(Measure::Ready) < 500 {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
                 let then = self.with(at, Kind::Readiness, None);
-                let words = "].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
-                self.note(&["containers[", name, words], Measure::Ready, &then);
+                let words = "containers[$a].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
+                self.note(at, words, [0, 0], Measure::Ready, &then);
             }
         } else if !is_restarted && self.has(What::FailingReadiness) {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.delay > 0 {
             let then = self.with(at, Kind::Readiness, Some(Aim { delay: 0, ..known }));
-            let words = "].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
-            self.note(&["containers[", name, words], Measure::ReadyAt, &then);
+            let words = "containers[$a].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
+            self.note(at, words, [0, 0], Measure::ReadyAt, &then);
         }
     }
 
@@ -276,12 +278,11 @@ impl<'p> Adviser<'p> {
             play.plan.grace = takes * 1000;
             play.plan.parts.iter_mut().for_each(|part| part.is_obedient = !heeds);
         });
-        let takes = to_decimal(takes);
         let words = match heeds {
-            true => ["terminationGracePeriodSeconds|", &takes, "|it is killed while it still drains"],
-            false => ["the program|", "one that ends on SIGTERM", "|it does not heed SIGTERM"],
+            true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
+            false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
         };
-        self.note(&words, Measure::Killed, &then);
+        self.note(0, words, [takes, 0], Measure::Killed, &then);
     }
 
     /// A deletion that loses calls.
@@ -291,8 +292,8 @@ impl<'p> Adviser<'p> {
                 play.plan.parts[at].pre_stop = Some(Asks::Sleep(5000));
                 play.plan.grace += 5000;
             });
-            let words = "].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
-            self.note(&["containers[", self.name(at), words], Measure::Unanswered, &then);
+            let words = "containers[$a].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
+            self.note(at, words, [0, 0], Measure::Unanswered, &then);
         }
     }
 
@@ -300,23 +301,28 @@ impl<'p> Adviser<'p> {
         let (tally, replicas) = (self.tally, self.play.inquiry.workload.replicas);
         if self.now.get(Measure::RolloutFailed) > 0 && tally.figure(Figure::Complete).total() * 2 > tally.rollouts {
             let ready = tally.first(What::Ready).percentile(100).unwrap_or(0);
-            let needed = ((ready / 1000 * 1000 + self.play.min_ready) / 1000) as u32 + 10;
+            let needed = (ready / 1000 + self.play.min_ready / 1000) as u32 + 10;
             let deadline = needed.max(progress_deadline + 10);
             let then = self.again(&|play| {
                 play.controller = Controller::Deployment { strategy, progress_deadline: deadline, is_paused: false };
             });
-            let why = "|pods take longer to be available than it allows between two steps";
-            self.note(&["progressDeadlineSeconds|", &to_decimal(deadline.into()), why], Measure::RolloutFailed, &then);
+            let words = "progressDeadlineSeconds|$b|pods take longer to be available than it allows between two steps";
+            self.note(0, words, [deadline.into(), 0], Measure::RolloutFailed, &then);
         }
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
             let then = self.again(&|play| {
                 let strategy = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
                 play.controller = Controller::Deployment { strategy, progress_deadline, is_paused: false };
             });
-            let is_recreate = strategy == Strategy::Recreate;
-            let what = if is_recreate { "Recreate ends" } else { "maxUnavailable may end" };
-            let set = "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|";
-            self.note(&[set, what, " every old pod before a new one is available"], Measure::Fewest, &then);
+            let words = match strategy {
+                Strategy::Recreate => {
+                    "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|Recreate ends every old pod before a new one is available"
+                }
+                _ => {
+                    "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|maxUnavailable may end every old pod before a new one is available"
+                }
+            };
+            self.note(0, words, [0, 0], Measure::Fewest, &then);
         }
     }
 
@@ -332,8 +338,8 @@ impl<'p> Adviser<'p> {
         }
         let then = self.again(&|play| play.min_ready = soak * 1000);
         if !completes(&then) {
-            let why = "|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
-            self.push(&["minReadySeconds|", &to_decimal(soak), why], Measure::Fewest, Outcome::of(&then));
+            let words = "minReadySeconds|$b|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
+            self.push(0, words, [soak, 0], Measure::Fewest, Outcome::of(&then));
         }
     }
 }

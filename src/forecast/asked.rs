@@ -46,6 +46,8 @@ pub struct Asked {
     seed: u64,
     delete_at: Millis,
     minor: u64,
+    /// Whether it is to be told as JSON.
+    pub is_json: bool,
 }
 
 /// Takes a number from `least` to `most`. Whether it is one.
@@ -69,6 +71,7 @@ impl Asked {
             seed: SEED,
             delete_at: NEVER,
             minor: 34,
+            is_json: false,
         }
     }
 
@@ -81,16 +84,17 @@ impl Asked {
             Ok(_) => Ok(plan.to_owned()),
             Err(line) => Err(text::joined(&[name, ": ", &line])),
         };
-        let (is_taken, expected) = match name {
-            "plan" => (self.plan.replace(checked(value)?).is_none(), "one plan"),
-            "container" => {
+        let known = "plan container probe only format pods seed for delete-at kubernetes";
+        let (is_taken, expected) = match text::place(known, name.as_bytes()) {
+            Some(0) => (self.plan.replace(checked(value)?).is_none(), "one plan"),
+            Some(1) => {
                 let given = value.split_once('=');
                 if let Some((container, plan)) = given {
                     self.plans.push((container.to_owned(), checked(plan)?));
                 }
                 (given.is_some(), "NAME=PLAN")
             }
-            "probe" => match sketch::probe(value) {
+            Some(2) => match sketch::probe(value) {
                 Some(probe) => {
                     let is_new = self.probes.iter().all(|(known, _)| *known != probe.0);
                     self.probes.push(probe);
@@ -98,19 +102,23 @@ impl Asked {
                 }
                 None => (false, sketch::PROBE_FORM),
             },
-            "only" => {
+            Some(3) => {
                 self.only = Some(value.to_owned());
                 (true, "")
             }
-            "pods" => (take(&mut self.pods, number, 1, pods), "a number, 1 to "),
-            "seed" => (take(&mut self.seed, number, 0, u64::MAX), "a whole number below 2^64"),
-            "for" => (take(&mut self.length, time(), 1000, hours * 3_600_000), TIME),
-            "delete-at" => (take(&mut self.delete_at, time(), 1000, hours * 3_600_000), TIME),
-            "kubernetes" => {
+            Some(4) => {
+                self.is_json = value == "json";
+                (self.is_json || value == "text", "text or json")
+            }
+            Some(5) => (take(&mut self.pods, number, 1, pods), "a number, 1 to "),
+            Some(6) => (take(&mut self.seed, number, 0, u64::MAX), "a whole number below 2^64"),
+            Some(7) => (take(&mut self.length, time(), 1000, hours * 3_600_000), TIME),
+            Some(8) => (take(&mut self.delete_at, time(), 1000, hours * 3_600_000), TIME),
+            Some(_) => {
                 let minor = value.strip_prefix("1.").and_then(|minor| text::parse_decimal(minor.as_bytes()));
                 (take(&mut self.minor, minor, 29, 36), "1.29 to 1.36")
             }
-            _ => return Ok(false),
+            None => return Ok(false),
         };
         if is_taken {
             return Ok(true);
@@ -125,7 +133,7 @@ impl Asked {
     }
 
     /// What is to be played, for each workload of the inputs, which have names for messages.
-    pub fn inquiries(mut self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
+    pub fn inquiries(&mut self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
         if self.delete_at < NEVER && self.delete_at > self.length {
             return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
         }

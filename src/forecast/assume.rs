@@ -47,7 +47,7 @@ pub fn programs(
 ) -> Result<Vec<Program>, String> {
     let (inits, regular) = (&workload.pod.init, &workload.pod.containers);
     let mut names = Vec::new();
-    for container in inits.iter().chain(regular) {
+    while let Some(container) = workload.pod.container(names.len()) {
         names.push(container.name.as_str());
     }
     for (name, _) in plans {
@@ -57,7 +57,8 @@ pub fn programs(
     }
     let main = inits.len() + regular.iter().position(is_own).unwrap_or(0);
     let mut programs = Vec::new();
-    for (at, container) in inits.iter().chain(regular).enumerate() {
+    while let Some(container) = workload.pod.container(programs.len()) {
+        let at = programs.len();
         let mut plan = plan.filter(|_| at == main);
         for (name, own) in plans {
             if *name == container.name {
@@ -107,7 +108,7 @@ fn program(
             program.work = Work::End(ENDS);
         }
         // A plan at run time replaces that of the environment.
-        program.rules = rules(plan)?;
+        program.rules = rules(plan).unwrap_or_default(); // It has been read before.
         put(out, b"; behaves by the plan given");
     }
     let is_chance = |rule: &Rule| matches!(rule.target, Target::Start) && rule.chance.is_some();

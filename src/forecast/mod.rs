@@ -25,6 +25,8 @@ use std::time::Duration;
 pub type Millis = u64;
 /// What does not come.
 pub const NEVER: Millis = u64::MAX >> 2;
+/// What a forecast may come to that is to be avoided, for [`crate::text::place`].
+pub const OUTCOMES: &str = "never-ready restarts lost-calls rollout-failed";
 /// Of so many pods the drawing picks its own.
 const SAMPLE: u64 = 101;
 
@@ -40,19 +42,17 @@ pub struct Forecast<'p> {
     /// What it came to.
     pub tally: tally::Tally,
     /// What to change.
-    pub advice: Vec<advice::Advice>,
+    pub advice: Vec<advice::Advice<'p>>,
 }
 
 impl Forecast<'_> {
-    /// Whether it comes to what is to be avoided: `never-ready`, `restarts`, `lost-calls` or `rollout-failed`.
-    pub fn comes_to(&self, outcome: &str) -> bool {
+    /// Which of [`OUTCOMES`] it comes to, by a bit for each.
+    pub fn outcomes(&self) -> u8 {
         let tally = &self.tally;
-        match outcome {
-            "never-ready" => tally.first(life::What::Ready).total() < tally.pods,
-            "restarts" => tally.first(life::What::Restarted).total() > 0,
-            "lost-calls" => tally.service[1] + tally.service[2] + tally.figure(tally::Figure::Unanswered).total() > 0,
-            "rollout-failed" => tally.figure(tally::Figure::Failed).total() > 0,
-            _ => false,
-        }
+        let lost = tally.service[1] + tally.service[2] + tally.figure(tally::Figure::Unanswered).total();
+        u8::from(tally.first(life::What::Ready).total() < tally.pods)
+            | u8::from(tally.first(life::What::Restarted).total() > 0) << 1
+            | u8::from(lost > 0) << 2
+            | u8::from(tally.figure(tally::Figure::Failed).total() > 0) << 3
     }
 }

@@ -299,12 +299,16 @@ impl<'p> Plan<'p> {
     /// Puts a pod together; `programs` are those of its containers, init containers first.
     pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool, path: &str) -> Self {
         let mut parts = Vec::new();
-        for (container, program) in pod.init.iter().chain(&pod.containers).zip(programs) {
+        let inits = pod.init.len();
+        let mut front = None;
+        for (at, program) in programs.iter().enumerate() {
+            let Some(container) = pod.container(at) else { break };
+            if at >= inits && !container.ports.is_empty() {
+                front = front.or(Some(at));
+            }
             parts.push(Part::new(container, program));
         }
-        let inits = pod.init.len();
-        let has_port = |container: &Container| !container.ports.is_empty();
-        let front = inits + pod.containers.iter().position(has_port).unwrap_or(0);
+        let front = front.unwrap_or(inits);
         let question = parts[front].program.question(path, None);
         Self {
             parts,

@@ -27,20 +27,22 @@ pub fn probe(word: &str) -> Option<(Kind, Probe)> {
     };
     for setting in rest.split(',').filter(|setting| !setting.is_empty()) {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        match name {
-            "tcp" if value.is_empty() => probe.handler = Handler::Tcp { port: Some(PORT) },
-            "grpc" => probe.handler = Handler::Grpc { port: PORT, service: value.to_owned() },
-            "path" if value.starts_with('/') => probe.handler = http(value),
+        let known = "tcp grpc path delay period timeout failures successes grace";
+        let setting = text::place(known, name.as_bytes())?;
+        match setting {
+            0 if value.is_empty() => probe.handler = Handler::Tcp { port: Some(PORT) },
+            1 => probe.handler = Handler::Grpc { port: PORT, service: value.to_owned() },
+            2 if value.starts_with('/') => probe.handler = http(value),
             _ => {
                 let number = text::parse_decimal(value.as_bytes()).filter(|&number| number <= MOST)? as u32;
-                let slot = match name {
-                    "delay" => &mut probe.initial_delay,
+                let slot = match setting {
+                    3 => &mut probe.initial_delay,
                     _ if number == 0 => return None,
-                    "period" => &mut probe.period,
-                    "timeout" => &mut probe.timeout,
-                    "failures" => &mut probe.failures,
-                    "successes" if number == 1 || kind == Kind::Readiness => &mut probe.successes,
-                    "grace" if kind != Kind::Readiness => probe.grace.insert(number),
+                    4 => &mut probe.period,
+                    5 => &mut probe.timeout,
+                    6 => &mut probe.failures,
+                    7 if number == 1 || kind == Kind::Readiness => &mut probe.successes,
+                    8 if kind != Kind::Readiness => probe.grace.insert(number),
                     _ => return None,
                 };
                 *slot = number;
@@ -52,7 +54,9 @@ pub fn probe(word: &str) -> Option<(Kind, Probe)> {
 
 /// A pod with one container and these probes.
 pub fn workload(probes: Vec<(Kind, Probe)>) -> Workload {
-    let mut container = Container { name: "app".to_owned(), ports: vec![(None, PORT)], ..Container::default() };
+    let mut container = Container::default();
+    container.name.push_str("app");
+    container.ports.push((None, PORT));
     for (kind, probe) in probes {
         let slot = match kind {
             Kind::Startup => &mut container.startup,

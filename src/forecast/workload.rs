@@ -111,6 +111,14 @@ pub struct Pod {
     pub containers: Vec<Container>,
 }
 
+impl Pod {
+    /// A container by its place, init containers first.
+    #[inline(never)]
+    pub fn container(&self, at: usize) -> Option<&Container> {
+        self.init.get(at).or_else(|| self.containers.get(at - self.init.len()))
+    }
+}
+
 /// When a container that has ended is started again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RestartPolicy {

@@ -29,27 +29,22 @@ pub(super) fn answer(request: &Request<'_>) -> Outcome {
 }
 
 fn asked(request: &Request<'_>) -> Result<Forecast, String> {
-    let (mut asked, mut is_json) = (Asked::new(REQUEST), wants_json(request));
-    let query = request.head.target.query;
-    for pair in query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
-        let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
-        let value = pair.get(equals + 1..).unwrap_or_default();
+    let mut asked = Asked::new(REQUEST);
+    asked.is_json = wants_json(request);
+    for pair in request.head.target.query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
         // As forms are sent, where a space is a plus.
-        let spaced: Vec<u8> = value.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-        let value = target::decode(&spaced).and_then(|value| String::from_utf8(value).ok());
-        let (Some(value), Ok(name)) = (value, str::from_utf8(&pair[..equals])) else {
+        let spaced: Vec<u8> = pair.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        let Some(pair) = target::decode(&spaced).and_then(|pair| String::from_utf8(pair).ok()) else {
             return Err("query: expected UTF-8".to_owned());
         };
-        match name {
-            "format" if value == "json" || value == "text" => is_json = value == "json",
-            "format" => return Err("format: expected text or json".to_owned()),
-            _ if asked.set(name, &value)? => {}
-            _ => return Err(UNKNOWN.to_owned()),
+        let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
+        if !asked.set(name, value)? {
+            return Err(UNKNOWN.to_owned());
         }
     }
     let content = [("content", request.body)];
     let inputs = if request.body.is_empty() { &content[..0] } else { &content[..] };
-    Ok(Forecast { inquiries: asked.inquiries(inputs)?, is_json })
+    Ok(Forecast { inquiries: asked.inquiries(inputs)?, is_json: asked.is_json })
 }
 
 /// Plays, and tells.

@@ -114,8 +114,11 @@ fn every_bad_input_is_one_line_and_exit_2() {
         (&["--delete-at", "20m"], "delete-at: expected a time before the end of the play"),
         (&["--container", "x"], "--container: got \"x\", expected NAME=PLAN"),
         (&["--container", "x=app fail"], "--container: got \"x\", expected one of app"),
-        (&["--format", "xml"], "--format: expected text or json"),
-        (&["--fail-on", "rain"], "--fail-on: got \"rain\", expected never-ready, restarts, lost-calls, rollout-failed"),
+        (&["--format", "xml"], "--format: got \"xml\", expected text or json"),
+        (
+            &["--fail-on", "rain"],
+            "--fail-on: got \"rain\", expected some of never-ready restarts lost-calls rollout-failed",
+        ),
         (&["--nonsense", "x"], "got \"--nonsense\", expected an option of forecast --help"),
         (&["--pods"], "--pods: expected a value"),
         (&["-f", "no-such-file"], "no-such-file: "),
@@ -222,7 +225,7 @@ fn forecasts_are_made_over_http_too() {
         ("?pods=1001", "", 400, "pods: got \"1001\", expected a number, 1 to 1000\n"),
         ("?for=2h", "", 400, "for: got \"2h\", expected a duration such as 15m, 1s to 1h\n"),
         ("?rain=1", "", 400, "query: expected one of plan, container"),
-        ("?format=xml", "", 400, "format: expected text or json\n"),
+        ("?format=xml", "", 400, "format: got \"xml\", expected text or json\n"),
         ("?plan=%ff", "", 400, "query: expected UTF-8\n"),
         (
             "",

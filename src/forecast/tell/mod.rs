@@ -51,7 +51,9 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     let json =
         r#"],"workload":{"kind":"$e","name":"$f","namespace":"$g","replicas":$h,"min_ready_seconds":$i,"containers":["#;
     to.say("", json, &facts);
-    for container in pod.init.iter().chain(&pod.containers) {
+    let mut at = 0;
+    while let Some(container) = pod.container(at) {
+        at += 1;
         to.say("", r#""$a","#, &[Fact::Word(&container.name)]);
     }
     to.say("", r#"],"services":["#, &[]);
@@ -129,7 +131,8 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let (tally, pod) = (&forecast.tally, &forecast.play.inquiry.workload.pod);
     to.say("", r#"],"restarts":["#, &[]);
-    for (at, container) in pod.init.iter().chain(&pod.containers).enumerate() {
+    for at in 0..forecast.play.plan.parts.len() {
+        let Some(container) = pod.container(at) else { return };
         let mut n = 1;
         while let Some([when, life, pause]) = tally.restart(at, n) {
             let (exit, by) = tally.end(at, n).unwrap_or((Exit::KILLED, By::Itself));
@@ -283,25 +286,32 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     to.say(of_end("\n"), "", &[]);
 }
 
-fn advise(to: &mut Printer<'_>, advice: &Advice) {
+fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
     const MEASURES: &str = "ever Ready,Ready after,restarted,not Ready for a time,calls lost,killed at deletion,\
         losing calls at deletion,rollouts called failed,fewest available in a rollout";
-    let (field, words) = advice.words.split_once('|').unwrap_or_default();
-    let (set, why) = words.split_once('|').unwrap_or_default();
     let shown = |outcome: &Outcome| match (advice.measure, outcome.get(advice.measure)) {
         (Measure::ReadyAt, time) => Fact::Time(time),
         (Measure::Fewest, pods) => Fact::Number(pods / 1000),
         (_, share) => Fact::Share(share, 1000),
     };
     let facts = [
-        Fact::Word(field),
-        Fact::Word(set),
-        Fact::Word(why),
+        Fact::Word(advice.container),
+        Fact::Number(advice.values[0]),
+        Fact::Number(advice.values[1]),
         Fact::Word(nth(MEASURES, advice.measure as usize)),
         shown(&advice.now),
         shown(&advice.then),
     ];
-    to.say("  $a: $b\n    $c; $d $e now, $f then\n", r#"{"field":"$a","set":"$b","why":"$c","now":{"#, &facts);
+    to.say("  ", r#"{"field":""#, &[]);
+    for (at, words) in advice.words.split('|').enumerate() {
+        match at {
+            0 => {}
+            1 => to.say(": ", r#"","set":""#, &[]),
+            _ => to.say("\n    ", r#"","why":""#, &[]),
+        }
+        to.say(words, words, &facts);
+    }
+    to.say("; $d $e now, $f then\n", r#"","now":{"#, &facts);
     outcome(to, &advice.now);
     to.say("", r#"},"then":{"#, &[]);
     outcome(to, &advice.then);
