@@ -1,21 +1,21 @@
 //! What to change: advice only where the play shows the harm, with the value that mends it, found by playing again, and
 //! what the play comes to with it as proof.
 
-use super::Millis;
 use super::life::What;
 use super::play::Play;
 use super::pod::{Aim, Asks, Kind};
 use super::tally::{self, Figure, Tally};
 use super::workload::{Controller, Share, Strategy};
+use super::{Millis, NEVER};
 
 /// So many pods play again, at most.
 const AGAIN: u64 = 200;
 /// What no program waits for.
 const PATIENT: u32 = 100_000;
 
-/// What a play comes to, in thousandths: of a share, of a second, of a pod.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outcome(pub [Option<u64>; 9]);
+/// What a play comes to, in thousandths: of a share, of a second, of a pod; `NEVER` where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Outcome(pub [u64; 9]);
 
 /// The places in an [`Outcome`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,24 +43,25 @@ pub enum Measure {
 impl Outcome {
     /// What a play came to.
     pub fn of(tally: &Tally) -> Self {
-        let share = |part, whole: u64| (whole > 0).then(|| tally::share(part, whole));
+        let share = |part, whole: u64| if whole > 0 { tally::share(part, whole) } else { NEVER };
         let first = |what: What| share(tally.first(what).total(), tally.pods);
         Self([
             first(What::Ready),
-            tally.first(What::Ready).percentile(50),
+            tally.first(What::Ready).percentile(50).unwrap_or(NEVER),
             first(What::Restarted),
             first(What::NotReady),
             share(tally.service[1] + tally.service[2], tally.service[0]),
             share(tally.sigkilled(), tally.pods),
             share(tally.figure(Figure::Unanswered).total(), tally.served),
             share(tally.figure(Figure::Failed).total(), tally.rollouts),
-            tally.figure(Figure::Fewest).percentile(50).map(|pods| pods * 1000),
+            tally.figure(Figure::Fewest).percentile(50).map_or(NEVER, |pods| pods * 1000),
         ])
     }
 
     /// One of them; 0 where there is none.
     pub fn get(&self, measure: Measure) -> u64 {
-        self.0[measure as usize].unwrap_or(0)
+        let value = self.0[measure as usize];
+        if value < NEVER { value } else { 0 }
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) fn advise<'p>(play: &'p Play<'p>, tally: &Tally) -> Vec<Advice<'p>> {
 }
 
 impl<'p> Adviser<'p, '_> {
+    #[inline(never)]
     fn aim(&self, at: usize, kind: Kind) -> Option<Aim> {
         self.play.plan.parts[at].aims[kind as usize]
     }

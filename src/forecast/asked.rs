@@ -79,7 +79,7 @@ impl Asked {
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
         let Limits { pods, hours } = self.limits;
         let number = text::parse_decimal(value.as_bytes());
-        let time = || quantity::parse_duration(value.as_bytes()).map(millis);
+        let time = quantity::parse_duration(value.as_bytes()).map(millis);
         let checked = |plan: &str| match assume::rules(plan) {
             Ok(_) => Ok(plan.to_owned()),
             Err(line) => Err(text::joined(&[name, ": ", &line])),
@@ -112,8 +112,8 @@ impl Asked {
             }
             Some(5) => (take(&mut self.pods, number, 1, pods), "a number, 1 to "),
             Some(6) => (take(&mut self.seed, number, 0, u64::MAX), "a whole number below 2^64"),
-            Some(7) => (take(&mut self.length, time(), 1000, hours * 3_600_000), TIME),
-            Some(8) => (take(&mut self.delete_at, time(), 1000, hours * 3_600_000), TIME),
+            Some(7) => (take(&mut self.length, time, 1000, hours * 3_600_000), TIME),
+            Some(8) => (take(&mut self.delete_at, time, 1000, hours * 3_600_000), TIME),
             Some(_) => {
                 let minor = value.strip_prefix("1.").and_then(|minor| text::parse_decimal(minor.as_bytes()));
                 (take(&mut self.minor, minor, 29, 36), "1.29 to 1.36")

@@ -48,10 +48,10 @@ pub fn programs(
     let (inits, regular) = (&workload.pod.init, &workload.pod.containers);
     let mut names = Vec::new();
     while let Some(container) = workload.pod.container(names.len()) {
-        names.push(container.name.as_str());
+        names.push(container.name.clone());
     }
     for (name, _) in plans {
-        if !names.contains(&name.as_str()) {
+        if !names.contains(name) {
             return Err(text::joined(&["--container: got \"", name, "\", expected one of ", &names.join(", ")]));
         }
     }

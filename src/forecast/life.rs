@@ -279,6 +279,7 @@ impl Life {
     }
 
     /// It happens now, if it has not before.
+    #[inline(never)]
     pub(super) fn note(&mut self, what: What, now: Millis) {
         let first = &mut self.first[what as usize];
         *first = now.min(*first);

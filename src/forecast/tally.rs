@@ -46,8 +46,8 @@ pub struct Tally {
     pub late_ready: u64,
     /// Time in the Service, of it unanswered, of it failing by the rules.
     pub service: [u64; 3],
-    /// Pods by STATUS, for each moment.
-    pub words: Vec<[u64; Word::COUNT]>,
+    /// Pods by STATUS, [`Word::COUNT`] numbers for each moment.
+    pub words: Vec<u64>,
     /// Pods that were in the Service when they were deleted.
     pub served: u64,
     /// How many rollouts there were.
@@ -68,17 +68,21 @@ fn place(container: usize, n: usize) -> usize {
 impl Tally {
     /// Nothing yet, for so many containers and moments.
     pub fn new(containers: usize, moments: usize) -> Self {
-        let mut tally = Self { words: vec![[0; Word::COUNT]; moments], ..Self::default() };
-        tally.spreads.resize_with(place(containers, 1), Spread::default);
+        let mut tally = Self { words: vec![0; moments * Word::COUNT], ..Self::default() };
+        for _ in 0..place(containers, 1) {
+            tally.spreads.push(Spread::default());
+        }
         tally
     }
 
     /// When something came first.
+    #[inline(never)]
     pub fn first(&self, what: What) -> &Spread {
         &self.spreads[what as usize]
     }
 
     /// Another figure.
+    #[inline(never)]
     pub fn figure(&self, figure: Figure) -> &Spread {
         &self.spreads[figure as usize]
     }
@@ -151,7 +155,7 @@ impl Tally {
         self.service[0] += life.in_service;
         self.service[1] += life.unanswered;
         self.service[2] += life.failing;
-        for (counts, word) in self.words.iter_mut().zip(&life.words) {
+        for (counts, word) in self.words.chunks_mut(Word::COUNT).zip(&life.words) {
             counts[*word as usize] += 1;
         }
         self.add_deletion(life);
@@ -189,7 +193,7 @@ impl Tally {
     /// Counts a pod that has not been created.
     pub fn add_missing(&mut self, number: u64, end: Millis) {
         self.pods += 1;
-        for counts in &mut self.words {
+        for counts in self.words.chunks_mut(Word::COUNT) {
             counts[Word::Absent as usize] += 1;
         }
         if number < SAMPLE {
@@ -225,9 +229,7 @@ impl Tally {
             *mine += other;
         }
         for (mine, other) in self.words.iter_mut().zip(&other.words) {
-            for (mine, other) in mine.iter_mut().zip(other) {
-                *mine += other;
-            }
+            *mine += other;
         }
         for &end in &other.ends {
             self.count_end(end);

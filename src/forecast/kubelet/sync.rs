@@ -82,28 +82,28 @@ impl Pod<'_> {
                 return false;
             }
         }
-        let (mut starts, mut kept) = (Vec::new(), 0);
-        for at in plan.inits..plan.parts.len() {
-            let seen = self.bodies[at].seen;
-            let is_again = match policy {
-                RestartPolicy::Always => true,
-                RestartPolicy::OnFailure => self.bodies[at].exit.code != 0,
-                RestartPolicy::Never => false,
-            };
-            match self.kill_reason(at) {
-                Some(by) => {
-                    self.steps.push(Step::Kill(at, by));
-                    if policy != RestartPolicy::Never {
-                        starts.push(Step::Start(at));
-                    }
+        // First all that is killed, then all that is started.
+        let mut is_over = true;
+        for is_start in [false, true] {
+            for at in plan.inits..plan.parts.len() {
+                let (seen, by) = (self.bodies[at].seen, self.kill_reason(at));
+                let is_again = match policy {
+                    RestartPolicy::Always => true,
+                    RestartPolicy::OnFailure => self.bodies[at].exit.code != 0,
+                    RestartPolicy::Never => false,
+                };
+                let starts = match by {
+                    Some(_) => policy != RestartPolicy::Never,
+                    None => !seen.is_running && (seen.run == 0 || is_again),
+                };
+                is_over &= !starts && (by.is_some() || !seen.is_running);
+                match by {
+                    Some(by) if !is_start => self.steps.push(Step::Kill(at, by)),
+                    _ if is_start && starts => self.steps.push(Step::Start(at)),
+                    _ => {}
                 }
-                None if seen.is_running => kept += 1,
-                None if seen.run == 0 || is_again => starts.push(Step::Start(at)),
-                None => {}
             }
         }
-        let is_over = kept == 0 && starts.is_empty();
-        self.steps.append(&mut starts);
         is_over
     }
 

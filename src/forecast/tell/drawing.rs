@@ -1,7 +1,6 @@
 //! Lives of single pods, drawn in characters: the best, the median one and the worst of a sample.
 
 use crate::forecast::life::{Life, Shade};
-use crate::forecast::tally::Tally;
 use crate::forecast::{Forecast, Millis};
 use crate::{quantity, text};
 
@@ -12,13 +11,24 @@ const NAME: usize = 8;
 
 /// Appends a line for each of three pods, and one for the time.
 pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
-    let (play, end) = (forecast.play, forecast.play.end);
-    for (name, number) in typical(&forecast.tally) {
+    let (play, end, sample) = (forecast.play, forecast.play.end, &forecast.tally.sample);
+    let last = sample.len().saturating_sub(1);
+    // Those that were Ready longest, at the median, and shortest: 5, 50 and 95 % are before them.
+    let names = if last > 0 { "best median worst" } else { "pod" };
+    for (at, name) in names.split(' ').enumerate() {
+        let before = last * (5 + 45 * at) / 100;
+        // Few enough to be counted, where a sort would be a kilobyte of code.
+        let is_it = |pod: &&(Millis, u64)| sample.iter().filter(|other| other < pod).count() == before;
+        let Some((_, number)) = sample.iter().find(is_it) else { continue };
         text::put(out, name.as_bytes());
         out.resize(out.len() + NAME - name.len(), b' ');
-        let life = play.life(number, 0, true);
-        let line: Vec<u8> = (0..WIDTH).map(|at| shown(&life, end * at / WIDTH, end * (at + 1) / WIDTH)).collect();
-        text::put(out, line.trim_ascii_end());
+        let (life, start) = (play.life(*number, 0, true), out.len());
+        for at in 0..WIDTH {
+            out.push(shown(&life, end * at / WIDTH, end * (at + 1) / WIDTH));
+        }
+        while out.len() > start && out.last() == Some(&b' ') {
+            out.pop();
+        }
         out.push(b'\n');
     }
     out.resize(out.len() + NAME, b' ');
@@ -37,21 +47,6 @@ pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
     text::put(out, b"\n  = Ready   - running   ~ ending   . down, the kubelet waits   ! a container ended\n");
 }
 
-/// The pods of the sample that were Ready longest, at the median, and shortest.
-fn typical(tally: &Tally) -> Vec<(&'static str, u64)> {
-    let sample = &tally.sample;
-    // The one that so many are before: few enough to be counted, where a sort would be a kilobyte of code.
-    let pick = |percent: usize| {
-        let before = (sample.len().max(1) - 1) * percent / 100;
-        let is_it = |pod: &&(Millis, u64)| sample.iter().filter(|other| other < pod).count() == before;
-        sample.iter().find(is_it).map(|(_, number)| *number)
-    };
-    let places = [("best", 5), ("median", 50), ("worst", 95)];
-    let few = [("pod", 0)];
-    let places = if sample.len() > 1 { &places[..] } else { &few };
-    places.iter().filter_map(|(name, percent)| Some((*name, pick(*percent)?))).collect()
-}
-
 /// What a life was for most of a stretch of time.
 fn shown(life: &Life, from: Millis, to: Millis) -> u8 {
     let shades = life.shades.as_deref().unwrap_or_default();
@@ -66,6 +61,11 @@ fn shown(life: &Life, from: Millis, to: Millis) -> u8 {
         lasted[*shade as usize] += until.saturating_sub((*since).max(from));
         ended |= *since >= from && matches!(shade, Shade::Waiting);
     }
-    let (most, _) = lasted.iter().enumerate().rev().max_by_key(|(_, lasted)| **lasted).unwrap_or((0, &0));
+    let mut most = 0;
+    for at in 1..lasted.len() {
+        if lasted[at] > lasted[most] {
+            most = at;
+        }
+    }
     if ended { b'!' } else { b" -=~."[most] }
 }

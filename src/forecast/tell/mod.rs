@@ -5,6 +5,7 @@ mod drawing;
 mod printer;
 
 use super::Forecast;
+use super::NEVER;
 use super::advice::{Advice, Measure, Outcome};
 use super::behaviour::Exit;
 use super::life::{By, What, Word};
@@ -179,13 +180,13 @@ fn steady(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
     to.say("\nSTATUS\n", r#"],"status":["#, &[]);
-    for (at, words) in forecast.play.moments.iter().zip(&tally.words) {
+    for (at, words) in forecast.play.moments.iter().zip(tally.words.chunks(Word::COUNT)) {
         // At its end the pods are being deleted, which says nothing to people.
         if words[Word::Terminating as usize] == tally.pods && !to.is_json {
             continue;
         }
         to.say("  at $a       ", r#"{"at":$a,"#, &[Fact::Time(*at)]);
-        let (mut left, mut comma) = (*words, "");
+        let (mut left, mut comma) = (words.to_vec(), "");
         loop {
             // In text the most common word first.
             let mut next = 0;
@@ -321,9 +322,9 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
 fn outcome(to: &mut Printer<'_>, outcome: &Outcome) {
     const NAMES: &str = "ready ready_at restarted not_ready lost killed_at_deletion unanswered_at_deletion \
         rollout_failed fewest_available";
-    for (at, value) in outcome.0.iter().enumerate() {
-        if let Some(value) = value {
-            to.say("", r#""$a":$b,"#, &[Fact::Word(word(NAMES, at)), Fact::Thousandths(*value)]);
+    for (at, &value) in outcome.0.iter().enumerate() {
+        if value < NEVER {
+            to.say("", r#""$a":$b,"#, &[Fact::Word(word(NAMES, at)), Fact::Thousandths(value)]);
         }
     }
 }
