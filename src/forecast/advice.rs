@@ -82,6 +82,67 @@ pub struct Advice<'p> {
     pub then: Outcome,
 }
 
+/// What is tried.
+#[derive(Clone, Copy)]
+enum Change {
+    /// Failures in a row. A startup probe that is not there is made of the liveness probe.
+    Failures(Kind, u32),
+    /// How long a probe waits.
+    Timeout(Kind, Millis),
+    /// No such probe.
+    Without(Kind),
+    /// A readiness probe that asks at once.
+    NoDelay,
+    /// A liveness probe that only connects.
+    Tcp,
+    /// A sleep in preStop, and a grace period that is as much longer.
+    Sleep(Millis),
+    /// The grace period, and whether every program ends on SIGTERM.
+    Grace(Millis, bool),
+    /// `minReadySeconds`, in milliseconds.
+    MinReady(Millis),
+    /// The strategy and the progress deadline of a Deployment.
+    Rollout(Strategy, u32),
+}
+
+impl Change {
+    fn apply(self, play: &mut Play<'_>, at: usize) {
+        let plan = &mut play.plan;
+        let part = &mut plan.parts[at];
+        let [startup, liveness, readiness] = &mut part.aims;
+        if let (Self::Failures(Kind::Startup, _), None, Some(liveness)) = (self, &startup, &liveness) {
+            *startup = Some(Aim { delay: 0, ..*liveness });
+        }
+        match self {
+            Self::Failures(kind, failures) => {
+                if let Some(aim) = &mut part.aims[kind as usize] {
+                    aim.failures = failures;
+                }
+            }
+            Self::Timeout(kind, timeout) => {
+                if let Some(aim) = &mut part.aims[kind as usize] {
+                    aim.timeout = timeout;
+                }
+            }
+            Self::Without(kind) => part.aims[kind as usize] = None,
+            Self::NoDelay => readiness.iter_mut().for_each(|aim| aim.delay = 0),
+            Self::Tcp => liveness.iter_mut().for_each(|aim| aim.asks = Asks::Tcp(part.program.port)),
+            Self::Sleep(length) => {
+                part.pre_stop = Some(Asks::Sleep(length));
+                plan.grace += length;
+            }
+            Self::Grace(grace, is_obedient) => {
+                plan.grace = grace;
+                plan.parts.iter_mut().for_each(|part| part.is_obedient = is_obedient);
+            }
+            Self::MinReady(min_ready) => play.min_ready = min_ready,
+            Self::Rollout(strategy, progress_deadline) => {
+                play.controller = Controller::Deployment { strategy, progress_deadline, is_paused: false };
+            }
+        }
+    }
+}
+
 /// A play with its advice so far.
 struct Adviser<'p, 't> {
     play: &'p Play<'p>,
@@ -116,25 +177,20 @@ pub(super) fn advise<'p>(play: &'p Play<'p>, tally: &Tally) -> Vec<Advice<'p>> {
 
 impl<'p> Adviser<'p, '_> {
     #[inline(never)]
-    fn aim(&self, at: usize, kind: Kind) -> Option<Aim> {
-        self.play.plan.parts[at].aims[kind as usize]
+    fn aim(&self, at: usize, kind: Kind) -> Option<&'p Aim> {
+        self.play.plan.parts[at].aims[kind as usize].as_ref()
     }
 
     fn has(&self, what: What) -> bool {
         self.tally.first(what).total() > 0
     }
 
-    /// Plays again with a change.
-    fn again(&self, change: &dyn Fn(&mut Play<'p>)) -> Tally {
+    /// Plays again with a change, of a container where it is of one.
+    fn again(&self, at: usize, change: Change) -> Tally {
         let mut play = self.play.clone();
         play.pods = play.pods.min(AGAIN.max(play.size()));
-        change(&mut play);
+        change.apply(&mut play, at);
         play.run(0..play.groups())
-    }
-
-    /// Plays again with another probe.
-    fn with(&self, at: usize, kind: Kind, aim: Option<Aim>) -> Tally {
-        self.again(&|play| play.plan.parts[at].aims[kind as usize] = aim)
     }
 
     /// Notes advice about a container, if the play with it is better. Whether it is.
@@ -166,10 +222,10 @@ impl<'p> Adviser<'p, '_> {
         let never_passed = self.tally.first(What::FailingLiveness).total() * 2 < killed;
         let known = match (startup, self.aim(at, Kind::Liveness)) {
             (Some(startup), _) if self.has(What::KilledStartup) => startup,
-            (None, Some(liveness)) if never_passed => Aim { delay: 0, ..liveness },
+            (None, Some(liveness)) if never_passed => liveness,
             _ => return false,
         };
-        let patient = self.with(at, Kind::Startup, Some(Aim { failures: PATIENT, ..known }));
+        let patient = self.again(at, Change::Failures(Kind::Startup, PATIENT));
         let latest = patient.first(What::Started).percentile(100);
         let failures = latest.unwrap_or(0) / known.period + 2;
         let words = match (startup, latest) {
@@ -184,8 +240,13 @@ impl<'p> Adviser<'p, '_> {
             }
             (None, None) => return false,
         };
-        let mended = latest.map(|_| Aim { failures: failures as u32, ..known });
-        let then = self.with(at, Kind::Startup, mended);
+        let then = self.again(
+            at,
+            match latest {
+                Some(_) => Change::Failures(Kind::Startup, failures as u32),
+                None => Change::Without(Kind::Startup),
+            },
+        );
         let patience = u64::from(known.failures) * known.period / 1000;
         self.note(at, words, [failures, patience], Measure::Restarted, &then)
     }
@@ -197,15 +258,14 @@ impl<'p> Adviser<'p, '_> {
             && let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
             && liveness.handler == readiness.handler
         {
-            let asks = Asks::Tcp(self.play.plan.parts[at].program.port);
-            let then = self.with(at, Kind::Liveness, Some(Aim { asks, ..known }));
+            let then = self.again(at, Change::Tcp);
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
             if self.note(at, words, [0, 0], Measure::Restarted, &then) {
                 return;
             }
         }
         if !self.change(at, Kind::Liveness, Measure::Restarted) && known.timeout > known.period {
-            let then = self.with(at, Kind::Liveness, Some(Aim { timeout: known.period, ..known }));
+            let then = self.again(at, Change::Timeout(Kind::Liveness, known.period));
             let words = "containers[$a].livenessProbe.timeoutSeconds|$b|a timeout above the period lets each failure take longer than a period";
             self.note(at, words, [known.period / 1000, 0], Measure::Lost, &then);
         }
@@ -217,16 +277,13 @@ impl<'p> Adviser<'p, '_> {
         let now = self.now.get(measure);
         // Timeouts in seconds come first, then failures in a row.
         for (step, value) in [2, 3, 5, 10, 30, 2, 3, 5, 10].into_iter().enumerate() {
-            let (mut aim, is_timeout) = (known, step < 5);
-            if is_timeout {
-                aim.timeout = aim.timeout.max(u64::from(value) * 1000);
-            } else if measure != Measure::Ready {
-                aim.failures = aim.failures.max(value);
-            }
-            if aim.timeout == known.timeout && aim.failures == known.failures {
-                continue;
-            }
-            let then = self.with(at, kind, Some(aim));
+            let (is_timeout, timeout) = (step < 5, u64::from(value) * 1000);
+            let change = match is_timeout {
+                true if timeout > known.timeout => Change::Timeout(kind, timeout),
+                false if value > known.failures && measure != Measure::Ready => Change::Failures(kind, value),
+                _ => continue,
+            };
+            let then = self.again(at, change);
             let better = Outcome::of(&then).get(measure);
             let is_mended = match measure {
                 Measure::Ready => better > now + 500,
@@ -257,7 +314,7 @@ impl<'p> Adviser<'p, '_> {
         let is_restarted = self.has(What::Restarted);
         if !is_restarted && self.now.get(Measure::Ready) < 500 {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
-                let then = self.with(at, Kind::Readiness, None);
+                let then = self.again(at, Change::Without(Kind::Readiness));
                 let words = "containers[$a].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
                 self.note(at, words, [0, 0], Measure::Ready, &then);
             }
@@ -265,7 +322,7 @@ impl<'p> Adviser<'p, '_> {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.delay > 0 {
-            let then = self.with(at, Kind::Readiness, Some(Aim { delay: 0, ..known }));
+            let then = self.again(at, Change::NoDelay);
             let words = "containers[$a].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
             self.note(at, words, [0, 0], Measure::ReadyAt, &then);
         }
@@ -273,13 +330,10 @@ impl<'p> Adviser<'p, '_> {
 
     /// A deletion that ends by SIGKILL.
     fn ending(&mut self) {
-        let patient = self.again(&|play| play.plan.grace = 3_600_000);
+        let patient = self.again(0, Change::Grace(3_600_000, false));
         let takes = patient.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
         let heeds = patient.sigkilled() * 2 < patient.pods;
-        let then = self.again(&|play| {
-            play.plan.grace = takes * 1000;
-            play.plan.parts.iter_mut().for_each(|part| part.is_obedient = !heeds);
-        });
+        let then = self.again(0, Change::Grace(takes * 1000, !heeds));
         let words = match heeds {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
             false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
@@ -290,10 +344,7 @@ impl<'p> Adviser<'p, '_> {
     /// A deletion that loses calls.
     fn leaving(&mut self, at: usize) {
         if self.now.get(Measure::Unanswered) > 0 && self.play.plan.parts[at].pre_stop.is_none() {
-            let then = self.again(&|play| {
-                play.plan.parts[at].pre_stop = Some(Asks::Sleep(5000));
-                play.plan.grace += 5000;
-            });
+            let then = self.again(at, Change::Sleep(5000));
             let words = "containers[$a].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
             self.note(at, words, [0, 0], Measure::Unanswered, &then);
         }
@@ -305,17 +356,13 @@ impl<'p> Adviser<'p, '_> {
             let ready = tally.first(What::Ready).percentile(100).unwrap_or(0);
             let needed = (ready / 1000 + self.play.min_ready / 1000) as u32 + 10;
             let deadline = needed.max(progress_deadline + 10);
-            let then = self.again(&|play| {
-                play.controller = Controller::Deployment { strategy, progress_deadline: deadline, is_paused: false };
-            });
+            let then = self.again(0, Change::Rollout(strategy, deadline));
             let words = "progressDeadlineSeconds|$b|pods take longer to be available than it allows between two steps";
             self.note(0, words, [deadline.into(), 0], Measure::RolloutFailed, &then);
         }
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
-            let then = self.again(&|play| {
-                let strategy = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
-                play.controller = Controller::Deployment { strategy, progress_deadline, is_paused: false };
-            });
+            let gentle = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
+            let then = self.again(0, Change::Rollout(gentle, progress_deadline));
             let words = match strategy {
                 Strategy::Recreate => {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|Recreate ends every old pod before a new one is available"
@@ -338,7 +385,7 @@ impl<'p> Adviser<'p, '_> {
         if !is_soon || soak * 1000 <= self.play.min_ready || !completes(self.tally) {
             return;
         }
-        let then = self.again(&|play| play.min_ready = soak * 1000);
+        let then = self.again(0, Change::MinReady(soak * 1000));
         if !completes(&then) {
             let words = "minReadySeconds|$b|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
             self.push(0, words, [soak, 0], Measure::Fewest, Outcome::of(&then));

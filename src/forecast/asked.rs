@@ -150,28 +150,28 @@ impl Asked {
             read.notes.push(text::joined(&["not read: ", &read.passed_over.join(", ")]));
         }
         let (mut inquiries, mut names) = (Vec::new(), Vec::new());
-        for mut workload in read.workloads {
+        for workload in read.workloads {
             let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
             if self.only.as_ref().is_some_and(|only| *only != workload.name && *only != name) {
                 names.push(name);
                 continue;
             }
-            let mut assumed = read.notes.clone();
-            let programs = assume::programs(&workload, self.plan.as_deref(), &self.plans, &mut assumed)?;
-            if self.minor < SLEEP && drop_sleeps(&mut workload) {
-                assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
-            }
-            inquiries.push(Inquiry {
-                programs,
+            let mut inquiry = Inquiry {
+                programs: Vec::new(),
                 workload,
-                assumed,
+                assumed: read.notes.clone(),
                 pods: self.pods,
                 length: self.length,
                 seed: self.seed,
                 delete_at: self.delete_at,
                 minor: self.minor,
                 max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-            });
+            };
+            assume::programs(&mut inquiry, self.plan.as_deref(), &self.plans)?;
+            if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {
+                inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
+            }
+            inquiries.push(inquiry);
         }
         if inquiries.is_empty() {
             let only = self.only.as_deref().unwrap_or_default();

@@ -2,8 +2,9 @@
 //! this program, else nothing but good.
 
 use super::behaviour::{Program, Work};
+use super::play::Inquiry;
 use super::pod::sleep_in;
-use super::workload::{Container, Workload};
+use super::workload::Container;
 use super::{Millis, millis};
 use crate::config::{Config, ConfigError};
 use crate::faults::plan::{self, MAX_PLAN};
@@ -37,17 +38,12 @@ fn is_own(container: &Container) -> bool {
     name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
 
-/// What every container does, init containers first. `plan` is for the container that callers reach, `plans` for those
-/// that it names. What is assumed of each is appended as a sentence.
-pub fn programs(
-    workload: &Workload,
-    plan: Option<&str>,
-    plans: &[(String, String)],
-    assumed: &mut Vec<String>,
-) -> Result<Vec<Program>, String> {
-    let (inits, regular) = (&workload.pod.init, &workload.pod.containers);
+/// What every container of an inquiry does, and what was assumed for that. `plan` is for the container that callers
+/// reach, `plans` for those that it names.
+pub(super) fn programs(inquiry: &mut Inquiry, plan: Option<&str>, plans: &[(String, String)]) -> Result<(), String> {
+    let pod = &inquiry.workload.pod;
     let mut names = Vec::new();
-    while let Some(container) = workload.pod.container(names.len()) {
+    while let Some(container) = pod.container(names.len()) {
         names.push(container.name.clone());
     }
     for (name, _) in plans {
@@ -55,30 +51,26 @@ pub fn programs(
             return Err(text::joined(&["--container: got \"", name, "\", expected one of ", &names.join(", ")]));
         }
     }
-    let main = inits.len() + regular.iter().position(is_own).unwrap_or(0);
-    let mut programs = Vec::new();
-    while let Some(container) = workload.pod.container(programs.len()) {
-        let at = programs.len();
+    let main = pod.init.len() + pod.containers.iter().position(is_own).unwrap_or(0);
+    for (at, name) in names.iter().enumerate() {
+        let Some(container) = pod.container(at) else { break };
         let mut plan = plan.filter(|_| at == main);
-        for (name, own) in plans {
-            if *name == container.name {
+        for (named, own) in plans {
+            if named == name {
                 plan = Some(own);
             }
         }
-        programs.push(program(container, plan, at < inits.len() && !container.is_sidecar, assumed)?);
+        inquiry.programs.push(Program::default());
+        let is_brief = at < pod.init.len() && !container.is_sidecar;
+        inquiry.assumed.push(program(&mut inquiry.programs[at], container, plan, is_brief)?);
     }
-    Ok(programs)
+    Ok(())
 }
 
-/// What one container does; one that is `brief` comes to an end.
-fn program(
-    container: &Container,
-    plan: Option<&str>,
-    is_brief: bool,
-    assumed: &mut Vec<String>,
-) -> Result<Program, String> {
+/// What one container does; one that is `brief` comes to an end. The sentence on where that comes from.
+fn program(program: &mut Program, container: &Container, plan: Option<&str>, is_brief: bool) -> Result<String, String> {
     let is_own = is_own(container);
-    let mut program = Program { is_own, ..Program::default() };
+    program.is_own = is_own;
     let serves = container.command.get(1).is_none_or(|word| word == "serve");
     let mut source = Vec::new();
     let out = &mut source;
@@ -123,8 +115,7 @@ fn program(
     if is_own && container.has_environment_from {
         put(out, b"; what envFrom brings is not known");
     }
-    assumed.push(text::into_string(source));
-    Ok(program)
+    Ok(text::into_string(source))
 }
 
 fn environment(container: &Container) -> Result<Box<Config>, String> {

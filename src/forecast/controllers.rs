@@ -181,9 +181,9 @@ impl<'l, 'c> Rolling<'l, 'c> {
             let spare = (self.old + new).saturating_sub(least + (new - available));
             let spare = spare.min(self.old).min((self.old + available).saturating_sub(least));
             if room > 0 {
-                let lives = self.lives[self.new.len()..].iter().take(room as usize);
-                let now = self.now;
-                lives.for_each(|life| self.new.push(Made { life, at: now }));
+                for life in &self.lives[new as usize..(new + room) as usize] {
+                    self.new.push(Made { life, at: self.now });
+                }
             } else if spare > 0 {
                 self.old -= spare;
             }

@@ -180,22 +180,25 @@ impl<'p> Pod<'p> {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
-        let body = || Body {
-            process: None,
-            run: 0,
-            is_up: false,
-            started: 0,
-            ended: NEVER,
-            ended_before: NEVER,
-            exit: Exit::KILLED,
-            by: By::Itself,
-            stops: None,
-            dies: (NEVER, Exit::KILLED),
-            killed_by: By::Itself,
-            seen: Seen::default(),
-            entry: None,
-            is_refused: false,
-        };
+        let mut bodies = Vec::with_capacity(plan.parts.len());
+        for _ in &plan.parts {
+            bodies.push(Body {
+                process: None,
+                run: 0,
+                is_up: false,
+                started: 0,
+                ended: NEVER,
+                ended_before: NEVER,
+                exit: Exit::KILLED,
+                by: By::Itself,
+                stops: None,
+                dies: (NEVER, Exit::KILLED),
+                killed_by: By::Itself,
+                seen: Seen::default(),
+                entry: None,
+                is_refused: false,
+            });
+        }
         Self {
             plan,
             name,
@@ -203,7 +206,7 @@ impl<'p> Pod<'p> {
             end: terms.end,
             deleted_at: terms.deleted_at,
             is_deleted: false,
-            bodies: plan.parts.iter().map(|_| body()).collect(),
+            bodies,
             probers: Prober::all(plan, added),
             relist: 0,
             next_relist: relist,

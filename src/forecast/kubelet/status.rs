@@ -138,7 +138,7 @@ impl Pod<'_> {
             Some(process) if is_answered => {
                 if program.touches(question) {
                     let looks = (1 + (now - since) / LOOK).min(8);
-                    let part = (now - since).div_ceil(looks);
+                    let part = (now - since + looks - 1) / looks;
                     for look in 0..looks {
                         let at = since + look * part + self.chance.between(0, part);
                         let share = process.failing_share(program, question, at.min(now - 1));

@@ -94,15 +94,12 @@ impl Printer<'_> {
     }
 
     fn spread(&mut self, spread: &Spread, is_median: bool) {
-        for (percent, key, between) in [(5, "\"p5\":", ""), (50, "\"p50\":", ""), (95, "\"p95\":", " .. ")] {
+        for percent in [5, 50, 95] {
             let Some(time) = spread.percentile(percent) else { return };
             if self.is_json {
-                text::put(self.out, key.as_bytes());
-                self.time(time);
-                self.out.push(b',');
+                self.say("", "\"p$a\":$b,", &[Fact::Number(percent), Fact::Time(time)]);
             } else if is_median == (percent == 50) {
-                text::put(self.out, between.as_bytes());
-                self.time(time);
+                self.say(if percent == 95 { " .. $a" } else { "$a" }, "", &[Fact::Time(time)]);
             }
         }
     }
