@@ -10,6 +10,7 @@ use crate::forecast::tally::Tally;
 use crate::forecast::{OUTCOMES, tell};
 use crate::process::ending::{FAILED, USAGE};
 use crate::sync::Lock;
+use crate::text::Value;
 use crate::{sys, text};
 
 /// The stack of a thread that plays.
@@ -90,7 +91,7 @@ impl<'w> Options<'w> {
                 None => self.asked.set(name, value).map_err(|line| text::joined(&["--", &line]))?,
             };
             if !is_known {
-                return Err(text::joined(&["got \"", word, "\", expected an option of forecast --help"]));
+                return Err(text::filled("got \"~\", expected an option of forecast --help", &[Value::Text(word)]));
             }
         }
         Ok(())
@@ -110,7 +111,8 @@ impl<'w> Options<'w> {
     fn outcomes(&mut self, list: &str) -> Result<bool, String> {
         for outcome in list.split(',') {
             let Some(at) = text::place(OUTCOMES, outcome.as_bytes()) else {
-                return Err(text::joined(&["--fail-on: got \"", outcome, "\", expected some of ", OUTCOMES]));
+                let values = [Value::Text(outcome), Value::Text(OUTCOMES)];
+                return Err(text::filled("--fail-on: got \"~\", expected some of ~", &values));
             };
             self.fail_on |= 1 << at;
         }

@@ -193,9 +193,14 @@ impl<'p> Adviser<'p, '_> {
         play.run(0..play.groups())
     }
 
+    /// What a play with a change comes to.
+    #[inline(never)]
+    fn outcome(&self, at: usize, change: Change) -> Outcome {
+        Outcome::of(&self.again(at, change))
+    }
+
     /// Notes advice about a container, if the play with it is better. Whether it is.
-    fn note(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: &Tally) -> bool {
-        let then = Outcome::of(then);
+    fn note(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: Outcome) -> bool {
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
             Measure::Ready | Measure::Fewest => new > old,
@@ -240,7 +245,7 @@ impl<'p> Adviser<'p, '_> {
             }
             (None, None) => return false,
         };
-        let then = self.again(
+        let then = self.outcome(
             at,
             match latest {
                 Some(_) => Change::Failures(Kind::Startup, failures as u32),
@@ -248,7 +253,7 @@ impl<'p> Adviser<'p, '_> {
             },
         );
         let patience = u64::from(known.failures) * known.period / 1000;
-        self.note(at, words, [failures, patience], Measure::Restarted, &then)
+        self.note(at, words, [failures, patience], Measure::Restarted, then)
     }
 
     /// Liveness that kills what lives.
@@ -258,16 +263,16 @@ impl<'p> Adviser<'p, '_> {
             && let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
             && liveness.handler == readiness.handler
         {
-            let then = self.again(at, Change::Tcp);
+            let then = self.outcome(at, Change::Tcp);
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
-            if self.note(at, words, [0, 0], Measure::Restarted, &then) {
+            if self.note(at, words, [0, 0], Measure::Restarted, then) {
                 return;
             }
         }
         if !self.change(at, Kind::Liveness, Measure::Restarted) && known.timeout > known.period {
-            let then = self.again(at, Change::Timeout(Kind::Liveness, known.period));
+            let then = self.outcome(at, Change::Timeout(Kind::Liveness, known.period));
             let words = "containers[$a].livenessProbe.timeoutSeconds|$b|a timeout above the period lets each failure take longer than a period";
-            self.note(at, words, [known.period / 1000, 0], Measure::Lost, &then);
+            self.note(at, words, [known.period / 1000, 0], Measure::Lost, then);
         }
     }
 
@@ -283,8 +288,8 @@ impl<'p> Adviser<'p, '_> {
                 false if value > known.failures && measure != Measure::Ready => Change::Failures(kind, value),
                 _ => continue,
             };
-            let then = self.again(at, change);
-            let better = Outcome::of(&then).get(measure);
+            let then = self.outcome(at, change);
+            let better = then.get(measure);
             let is_mended = match measure {
                 Measure::Ready => better > now + 500,
                 _ => better * if is_timeout { 10 } else { 5 } < now,
@@ -302,7 +307,7 @@ impl<'p> Adviser<'p, '_> {
                         "containers[$a].livenessProbe.failureThreshold|$b|it fails now and then, and so often in a row"
                     }
                 };
-                return self.note(at, words, [value.into(), 0], measure, &then);
+                return self.note(at, words, [value.into(), 0], measure, then);
             }
         }
         false
@@ -314,17 +319,17 @@ impl<'p> Adviser<'p, '_> {
         let is_restarted = self.has(What::Restarted);
         if !is_restarted && self.now.get(Measure::Ready) < 500 {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
-                let then = self.again(at, Change::Without(Kind::Readiness));
+                let then = self.outcome(at, Change::Without(Kind::Readiness));
                 let words = "containers[$a].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
-                self.note(at, words, [0, 0], Measure::Ready, &then);
+                self.note(at, words, [0, 0], Measure::Ready, then);
             }
         } else if !is_restarted && self.has(What::FailingReadiness) {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.delay > 0 {
-            let then = self.again(at, Change::NoDelay);
+            let then = self.outcome(at, Change::NoDelay);
             let words = "containers[$a].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
-            self.note(at, words, [0, 0], Measure::ReadyAt, &then);
+            self.note(at, words, [0, 0], Measure::ReadyAt, then);
         }
     }
 
@@ -333,20 +338,20 @@ impl<'p> Adviser<'p, '_> {
         let patient = self.again(0, Change::Grace(3_600_000, false));
         let takes = patient.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
         let heeds = patient.sigkilled() * 2 < patient.pods;
-        let then = self.again(0, Change::Grace(takes * 1000, !heeds));
+        let then = self.outcome(0, Change::Grace(takes * 1000, !heeds));
         let words = match heeds {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
             false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
         };
-        self.note(0, words, [takes, 0], Measure::Killed, &then);
+        self.note(0, words, [takes, 0], Measure::Killed, then);
     }
 
     /// A deletion that loses calls.
     fn leaving(&mut self, at: usize) {
         if self.now.get(Measure::Unanswered) > 0 && self.play.plan.parts[at].pre_stop.is_none() {
-            let then = self.again(at, Change::Sleep(5000));
+            let then = self.outcome(at, Change::Sleep(5000));
             let words = "containers[$a].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
-            self.note(at, words, [0, 0], Measure::Unanswered, &then);
+            self.note(at, words, [0, 0], Measure::Unanswered, then);
         }
     }
 
@@ -356,13 +361,13 @@ impl<'p> Adviser<'p, '_> {
             let ready = tally.first(What::Ready).percentile(100).unwrap_or(0);
             let needed = (ready / 1000 + self.play.min_ready / 1000) as u32 + 10;
             let deadline = needed.max(progress_deadline + 10);
-            let then = self.again(0, Change::Rollout(strategy, deadline));
+            let then = self.outcome(0, Change::Rollout(strategy, deadline));
             let words = "progressDeadlineSeconds|$b|pods take longer to be available than it allows between two steps";
-            self.note(0, words, [deadline.into(), 0], Measure::RolloutFailed, &then);
+            self.note(0, words, [deadline.into(), 0], Measure::RolloutFailed, then);
         }
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
             let gentle = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
-            let then = self.again(0, Change::Rollout(gentle, progress_deadline));
+            let then = self.outcome(0, Change::Rollout(gentle, progress_deadline));
             let words = match strategy {
                 Strategy::Recreate => {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|Recreate ends every old pod before a new one is available"
@@ -371,7 +376,7 @@ impl<'p> Adviser<'p, '_> {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|maxUnavailable may end every old pod before a new one is available"
                 }
             };
-            self.note(0, words, [0, 0], Measure::Fewest, &then);
+            self.note(0, words, [0, 0], Measure::Fewest, then);
         }
     }
 

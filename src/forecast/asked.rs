@@ -6,7 +6,8 @@ use super::play::Inquiry;
 use super::pod::Kind;
 use super::workload::{Handler, Probe, Workload};
 use super::{Millis, NEVER, assume, millis, sketch};
-use crate::{quantity, text};
+use crate::quantity;
+use crate::text::{self, Value};
 
 /// The seed of a forecast that is given none: the same question has the same answer.
 const SEED: u64 = 1;
@@ -15,8 +16,8 @@ const SLEEP: u64 = 30;
 /// Most moments of one forecast.
 const MAX_EVENTS: u64 = 8_000_000_000;
 
-/// What a time is written as; the most of it follows.
-const TIME: &str = "a duration such as 15m, 1s to ";
+/// What a time is written as, for [`text::filled`] with the most of it.
+const TIME: &str = "a duration such as 15m, 1s to ~h";
 
 /// How much may be asked for.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +37,7 @@ pub const REQUEST: Limits = Limits { pods: 1000, hours: 1 };
 #[derive(Debug)]
 pub struct Asked {
     limits: Limits,
-    plan: Option<String>,
-    /// Containers with their plans.
+    /// Containers with their plans; that of the container that callers reach has no name.
     plans: Vec<(String, String)>,
     probes: Vec<(Kind, Probe)>,
     only: Option<String>,
@@ -62,7 +62,6 @@ impl Asked {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            plan: None,
             plans: Vec::new(),
             probes: Vec::new(),
             only: None,
@@ -80,19 +79,25 @@ impl Asked {
         let Limits { pods, hours } = self.limits;
         let number = text::parse_decimal(value.as_bytes());
         let time = quantity::parse_duration(value.as_bytes()).map(millis);
-        let checked = |plan: &str| match assume::rules(plan) {
-            Ok(_) => Ok(plan.to_owned()),
-            Err(line) => Err(text::joined(&[name, ": ", &line])),
-        };
         let known = "plan container probe only format pods seed for delete-at kubernetes";
-        let (is_taken, expected) = match text::place(known, name.as_bytes()) {
-            Some(0) => (self.plan.replace(checked(value)?).is_none(), "one plan"),
-            Some(1) => {
-                let given = value.split_once('=');
+        let option = text::place(known, name.as_bytes());
+        let given = match option {
+            Some(0) => Some(("", value)),
+            Some(1) => value.split_once('=').filter(|(container, _)| !container.is_empty()),
+            _ => None,
+        };
+        if let Some((_, plan)) = given
+            && let Err(line) = assume::rules(plan)
+        {
+            return Err(text::joined(&[name, ": ", &line]));
+        }
+        let (is_taken, expected) = match option {
+            Some(0 | 1) => {
+                let is_new = option == Some(1) || self.plans.iter().all(|(container, _)| !container.is_empty());
                 if let Some((container, plan)) = given {
-                    self.plans.push((container.to_owned(), checked(plan)?));
+                    self.plans.push((container.to_owned(), plan.to_owned()));
                 }
-                (given.is_some(), "NAME=PLAN")
+                (given.is_some() && is_new, if option == Some(0) { "one plan" } else { "NAME=PLAN" })
             }
             Some(2) => match sketch::probe(value) {
                 Some(probe) => {
@@ -110,7 +115,7 @@ impl Asked {
                 self.is_json = value == "json";
                 (self.is_json || value == "text", "text or json")
             }
-            Some(5) => (take(&mut self.pods, number, 1, pods), "a number, 1 to "),
+            Some(5) => (take(&mut self.pods, number, 1, pods), "a number, 1 to ~"),
             Some(6) => (take(&mut self.seed, number, 0, u64::MAX), "a whole number below 2^64"),
             Some(7) => (take(&mut self.length, time, 1000, hours * 3_600_000), TIME),
             Some(8) => (take(&mut self.delete_at, time, 1000, hours * 3_600_000), TIME),
@@ -123,13 +128,9 @@ impl Asked {
         if is_taken {
             return Ok(true);
         }
-        let most = match expected {
-            TIME => text::joined(&[&text::to_decimal(hours), "h"]),
-            _ if name == "pods" => text::to_decimal(pods),
-            _ => String::new(),
-        };
-        let value = text::written(|out| text::json_string(out, value.as_bytes()));
-        Err(text::joined(&[name, ": got ", &value, ", expected ", expected, &most]))
+        let most = if expected == TIME { hours } else { pods };
+        let values = [Value::Text(name), Value::Json(value), Value::Number(most)];
+        Err(text::filled(&text::joined(&["~: got ~, expected ", expected]), &values))
     }
 
     /// What is to be played, for each workload of the inputs, which have names for messages.
@@ -167,7 +168,7 @@ impl Asked {
                 minor: self.minor,
                 max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
             };
-            assume::programs(&mut inquiry, self.plan.as_deref(), &self.plans)?;
+            assume::programs(&mut inquiry, &self.plans)?;
             if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {
                 inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
             }
@@ -175,7 +176,8 @@ impl Asked {
         }
         if inquiries.is_empty() {
             let only = self.only.as_deref().unwrap_or_default();
-            return Err(text::joined(&["only: got \"", only, "\", expected one of ", &names.join(", ")]));
+            let values = [Value::Text(only), Value::Text(&names.join(", "))];
+            return Err(text::filled("only: got \"~\", expected one of ~", &values));
         }
         Ok(inquiries)
     }

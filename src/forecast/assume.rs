@@ -9,7 +9,7 @@ use super::{Millis, millis};
 use crate::config::{Config, ConfigError};
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::faults::rule::{Rule, Target};
-use crate::text::{self, put, put_all};
+use crate::text::{self, Value, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
 const READ: &str = "PORT START_WAIT_SECS START_WAIT_SECONDS CRASH_FACTOR CRASH_EXIT_CODE HEALTH_STATUS_FACTOR \
@@ -38,37 +38,44 @@ fn is_own(container: &Container) -> bool {
     name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
 
-/// What every container of an inquiry does, and what was assumed for that. `plan` is for the container that callers
-/// reach, `plans` for those that it names.
-pub(super) fn programs(inquiry: &mut Inquiry, plan: Option<&str>, plans: &[(String, String)]) -> Result<(), String> {
+/// What every container of an inquiry does, and what was assumed for that. `plans` are for the containers that they
+/// name; that without a name is for the container that callers reach.
+pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Result<(), String> {
     let pod = &inquiry.workload.pod;
     let mut names = Vec::new();
     while let Some(container) = pod.container(names.len()) {
         names.push(container.name.clone());
     }
     for (name, _) in plans {
-        if !names.contains(name) {
-            return Err(text::joined(&["--container: got \"", name, "\", expected one of ", &names.join(", ")]));
+        if !name.is_empty() && !names.contains(name) {
+            let values = [Value::Text(name), Value::Text(&names.join(", "))];
+            return Err(text::filled("--container: got \"~\", expected one of ~", &values));
         }
     }
     let main = pod.init.len() + pod.containers.iter().position(is_own).unwrap_or(0);
     for (at, name) in names.iter().enumerate() {
         let Some(container) = pod.container(at) else { break };
-        let mut plan = plan.filter(|_| at == main);
+        let mut plan = None;
         for (named, own) in plans {
-            if named == name {
-                plan = Some(own);
+            if named == name || at == main && named.is_empty() && plan.is_none() {
+                plan = Some(own.as_str());
             }
         }
         inquiry.programs.push(Program::default());
         let is_brief = at < pod.init.len() && !container.is_sidecar;
-        inquiry.assumed.push(program(&mut inquiry.programs[at], container, plan, is_brief)?);
+        program(&mut inquiry.programs[at], &mut inquiry.assumed, container, plan, is_brief)?;
     }
     Ok(())
 }
 
-/// What one container does; one that is `brief` comes to an end. The sentence on where that comes from.
-fn program(program: &mut Program, container: &Container, plan: Option<&str>, is_brief: bool) -> Result<String, String> {
+/// What one container does; one that is `brief` comes to an end. A sentence on where that comes from is appended.
+fn program(
+    program: &mut Program,
+    assumed: &mut Vec<String>,
+    container: &Container,
+    plan: Option<&str>,
+    is_brief: bool,
+) -> Result<(), String> {
     let is_own = is_own(container);
     program.is_own = is_own;
     let serves = container.command.get(1).is_none_or(|word| word == "serve");
@@ -115,7 +122,8 @@ fn program(program: &mut Program, container: &Container, plan: Option<&str>, is_
     if is_own && container.has_environment_from {
         put(out, b"; what envFrom brings is not known");
     }
-    Ok(text::into_string(source))
+    assumed.push(text::into_string(source));
+    Ok(())
 }
 
 fn environment(container: &Container) -> Result<Box<Config>, String> {

@@ -6,9 +6,10 @@ use super::{Millis, NEVER, millis};
 use crate::faults::clock::Listening;
 use crate::faults::dice::Draw;
 use crate::faults::engine::Subject;
+use crate::faults::plan::MAX_RULES;
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
 use crate::faults::{Check, is_protected};
-use crate::grpc;
+use crate::{grpc, text};
 
 /// From the start of a process to its first act.
 const BOOT: Millis = 5;
@@ -71,11 +72,12 @@ impl Exit {
 
     /// The reason that the runtime gives.
     pub fn reason(self) -> &'static str {
-        match self {
-            Self { is_oom: true, .. } => "OOMKilled",
-            Self { code: 0, .. } => "Completed",
-            _ => "Error",
-        }
+        let place = match self {
+            Self { is_oom: true, .. } => 0,
+            Self { code: 0, .. } => 1,
+            _ => 2,
+        };
+        text::word("OOMKilled Completed Error", place)
     }
 }
 
@@ -154,7 +156,7 @@ struct Counts {
 pub(super) struct Process {
     seed: u64,
     here: u64,
-    counts: Vec<Counts>,
+    counts: [Counts; MAX_RULES],
     /// When it started.
     pub(super) started: Millis,
     /// When it begins to listen; `NEVER` when it does not get so far.
@@ -176,7 +178,7 @@ impl Process {
         let mut process = Self {
             seed: program.seed.unwrap_or_else(|| chance.any()),
             here,
-            counts: vec![Counts::default(); program.rules.len()],
+            counts: [Counts::default(); MAX_RULES],
             started: now,
             listens: NEVER,
             end: (NEVER, Exit::KILLED),

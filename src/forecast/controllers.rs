@@ -167,7 +167,7 @@ impl<'l, 'c> Rolling<'l, 'c> {
         self.now += PHASE;
     }
 
-    fn run(mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
+    fn run(&mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
         let replicas = self.lives.len() as u32;
         let least = replicas - unavailable;
         while self.now <= end {

@@ -31,8 +31,9 @@ pub const OUTCOMES: &str = "never-ready restarts lost-calls rollout-failed";
 const SAMPLE: u64 = 101;
 
 /// A duration in whole milliseconds.
+#[inline(never)]
 pub fn millis(duration: Duration) -> Millis {
-    duration.as_millis() as u64
+    duration.as_secs() * 1000 + Millis::from(duration.subsec_millis())
 }
 
 /// All that is told.

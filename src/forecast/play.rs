@@ -81,6 +81,7 @@ impl<'i> Play<'i> {
     }
 
     /// How many groups of pods there are, each as large as the workload.
+    #[inline(never)]
     pub fn groups(&self) -> u64 {
         self.pods.div_ceil(self.size())
     }

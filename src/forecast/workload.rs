@@ -1,6 +1,8 @@
 //! A workload as the API server stores it, defaults included, reduced to what the play needs. `manifest` makes it;
 //! `behaviour`, `kubelet` and `controllers` read it.
 
+use crate::text;
+
 /// What is applied: one controller or bare pod, with what stands beside it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Workload {
@@ -61,13 +63,14 @@ pub enum Controller {
 impl Controller {
     /// `kind`.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Pod => "Pod",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::Deployment { .. } => "Deployment",
-            Self::StatefulSet { .. } => "StatefulSet",
-            Self::DaemonSet { .. } => "DaemonSet",
-        }
+        let place = match self {
+            Self::Pod => 0,
+            Self::ReplicaSet => 1,
+            Self::Deployment { .. } => 2,
+            Self::StatefulSet { .. } => 3,
+            Self::DaemonSet { .. } => 4,
+        };
+        text::word("Pod ReplicaSet Deployment StatefulSet DaemonSet", place)
     }
 }
 

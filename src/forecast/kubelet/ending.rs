@@ -1,7 +1,7 @@
 //! The end of a pod: deletion, or all containers done for good. Regular containers end first, together; then sidecars,
 //! last first (kuberuntime_termination_order.go); then the sandbox; then the object.
 
-use super::{By, Life, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
+use super::{Body, By, Life, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
 
 /// A pod that is done is looked at once more, a relist later, before its phase says so.
 const TERMINATED: Millis = 1020;
@@ -39,7 +39,7 @@ impl Pod<'_> {
         self.look_at = NEVER;
         self.synced = self.now;
         for at in 0..self.bodies.len() {
-            if self.bodies[at].is_up && !self.plan.parts[at].is_sidecar {
+            if self.bodies[at].is_up && !self.bodies[at].part.is_sidecar {
                 self.kill(at, By::Deletion, Some(self.plan.grace), life);
             }
         }
@@ -49,8 +49,8 @@ impl Pod<'_> {
     /// Goes on with the end, when a container has come to its own.
     pub(super) fn end_next(&mut self, life: &mut Life) {
         let (plan, now) = (self.plan, self.now);
-        let is_sidecar = |at: usize| plan.parts[at].is_sidecar;
-        if (0..self.bodies.len()).any(|at| self.bodies[at].is_up && !is_sidecar(at)) || self.final_at != NEVER {
+        let is_regular = |body: &Body<'_>| body.is_up && !body.part.is_sidecar;
+        if self.bodies.iter().any(is_regular) || self.final_at != NEVER {
             return;
         }
         if let Some(at) = (0..plan.inits).rev().find(|&at| self.bodies[at].is_up) {
@@ -68,10 +68,10 @@ impl Pod<'_> {
         life.deletion.ended = if self.is_deleted { now } else { NEVER };
         let wait = if self.is_deleted { 0 } else { TERMINATED };
         self.final_at = now + wait + self.chance.lognormal(SANDBOX_STOP);
-        for at in 0..self.bodies.len() {
-            self.bodies[at].seen.is_running = false;
-            self.bodies[at].seen.is_started = false;
-            self.bodies[at].seen.is_ready = false;
+        for body in &mut self.bodies {
+            body.seen.is_running = false;
+            body.seen.is_started = false;
+            body.seen.is_ready = false;
         }
         self.end_probes();
         self.update(life);

@@ -13,7 +13,7 @@ mod tests;
 use super::behaviour::{Exit, Process};
 use super::chance::{Chance, Lognormal};
 use super::life::{By, Life, Restart, Shade, What, Word};
-use super::pod::Plan;
+use super::pod::{Part, Plan};
 use super::{Millis, NEVER};
 use probes::Prober;
 use sync::Step;
@@ -58,7 +58,8 @@ struct Seen {
 }
 
 /// A container on the node.
-struct Body {
+struct Body<'p> {
+    part: &'p Part<'p>,
     process: Option<Process>,
     /// Runs so far.
     run: u32,
@@ -122,8 +123,8 @@ pub(super) struct Pod<'p> {
     end: Millis,
     deleted_at: Millis,
     is_deleted: bool,
-    bodies: Vec<Body>,
-    probers: Vec<Prober>,
+    bodies: Vec<Body<'p>>,
+    probers: Vec<Prober<'p>>,
     /// The last relist that has begun, the next one, and whether it will find something new.
     relist: Millis,
     next_relist: Millis,
@@ -181,8 +182,9 @@ impl<'p> Pod<'p> {
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
         let mut bodies = Vec::with_capacity(plan.parts.len());
-        for _ in &plan.parts {
+        for part in &plan.parts {
             bodies.push(Body {
+                part,
                 process: None,
                 run: 0,
                 is_up: false,
@@ -367,8 +369,7 @@ impl<'p> Pod<'p> {
 
     /// A process starts in a container.
     fn start(&mut self, container: usize, life: &mut Life) {
-        let plan = self.plan;
-        let part = &plan.parts[container];
+        let part = self.bodies[container].part;
         let here = part.program.rules_on(self.name);
         // Where the pod is deleted at the end of the play, its process goes on a little.
         let process = Process::start(part.program, here, self.now, self.end + 60_000, &mut self.chance);
@@ -403,12 +404,12 @@ impl<'p> Pod<'p> {
 
     fn listener_changes(&mut self, container: usize, life: &mut Life) {
         self.account(life);
-        let program = &self.plan.parts[container].program;
-        if let Some(process) = &mut self.bodies[container].process {
+        let body = &mut self.bodies[container];
+        if let Some(process) = &mut body.process {
             if container == self.plan.front.0 && process.listens == self.now {
                 life.note(What::Listening, self.now);
             }
-            process.watch_listener(program, self.now);
+            process.watch_listener(body.part.program, self.now);
         }
     }
 

@@ -2,7 +2,7 @@
 //! as long as the pod lives.
 
 use super::{Life, Millis, NEVER, NOTICE, Pod, What};
-use crate::forecast::pod::{Kind, Plan, Verdict};
+use crate::forecast::pod::{Aim, Kind, Plan, Verdict};
 
 /// From the sync to a probe that it triggers.
 const TRIGGER: Millis = 1;
@@ -10,7 +10,8 @@ const TRIGGER: Millis = 1;
 const TRIES: u32 = 3;
 
 /// One worker.
-pub(super) struct Prober {
+pub(super) struct Prober<'p> {
+    aim: &'p Aim,
     container: usize,
     kind: Kind,
     tick: Millis,
@@ -29,14 +30,15 @@ pub(super) struct Prober {
     has_passed: bool,
 }
 
-impl Prober {
+impl<'p> Prober<'p> {
     /// The workers of a pod that comes to the kubelet at `added`; their first tick is a period later.
-    pub(super) fn all(plan: &Plan<'_>, added: Millis) -> Vec<Self> {
+    pub(super) fn all(plan: &'p Plan<'p>, added: Millis) -> Vec<Self> {
         let mut probers = Vec::new();
         for (container, part) in plan.parts.iter().enumerate() {
             for kind in Kind::ALL {
                 if let Some(aim) = &part.aims[kind as usize] {
                     probers.push(Self {
+                        aim,
                         container,
                         kind,
                         tick: added + aim.period,
@@ -69,7 +71,7 @@ impl Prober {
 impl Pod<'_> {
     /// The result that holds for a run of a container; `None` before the first, and without such a probe.
     pub(super) fn result(&self, container: usize, kind: Kind, run: u32) -> Option<bool> {
-        let is_it = |prober: &&Prober| prober.container == container && prober.kind == kind && prober.run == run;
+        let is_it = |prober: &&Prober<'_>| prober.container == container && prober.kind == kind && prober.run == run;
         self.probers.iter().find(is_it).and_then(|prober| prober.result)
     }
 
@@ -86,7 +88,7 @@ impl Pod<'_> {
     pub(super) fn probe(&mut self, at: usize, life: &mut Life) {
         let now = self.now;
         let prober = &mut self.probers[at];
-        let Some(aim) = &self.plan.parts[prober.container].aims[prober.kind as usize] else { return };
+        let aim = prober.aim;
         if let Some((_, verdict)) = prober.asking.take() {
             prober.free = now;
             self.probed(at, verdict, life);
@@ -137,10 +139,9 @@ impl Pod<'_> {
             self.set(at, false);
             return false;
         }
-        let Some(aim) = &self.plan.parts[prober.container].aims[prober.kind as usize] else { return false };
         // The status has the start in whole seconds, rounded down.
         let begun = (started + self.wall) % 1000;
-        if self.now + begun < started + aim.delay {
+        if self.now + begun < started + prober.aim.delay {
             return false;
         }
         seen.is_started != (prober.kind == Kind::Startup)
@@ -156,13 +157,12 @@ impl Pod<'_> {
             },
             self.now,
         );
-        let part = &self.plan.parts[container];
-        let Some(aim) = &part.aims[kind as usize] else { return };
+        let aim = self.probers[at].aim;
         let body = &mut self.bodies[container];
         let mut asked = (0, Verdict::Error, false);
         for _ in 0..TRIES {
             let process = body.process.as_mut().filter(|_| body.is_up);
-            asked = aim.ask(part.program, process, self.now, &mut self.chance);
+            asked = aim.ask(body.part.program, process, self.now, &mut self.chance);
             if asked.1 != Verdict::Error {
                 break;
             }
@@ -192,7 +192,7 @@ impl Pod<'_> {
     /// A probe is done (worker.go:313).
     fn probed(&mut self, at: usize, verdict: Verdict, life: &mut Life) {
         let prober = &mut self.probers[at];
-        let Some(aim) = &self.plan.parts[prober.container].aims[prober.kind as usize] else { return };
+        let aim = prober.aim;
         let is_pass = match verdict {
             Verdict::Pass => true,
             Verdict::Fail => false,

@@ -22,7 +22,7 @@ impl Pod<'_> {
             let run = body.run;
             let is_running = body.is_up || body.ended > self.relist;
             let is_refused = body.is_refused && !is_running;
-            let passed = |kind: Kind| match &self.plan.parts[at].aims[kind as usize] {
+            let passed = |kind: Kind| match &body.part.aims[kind as usize] {
                 Some(_) => self.result(at, kind, run) == Some(true),
                 None => true,
             };
@@ -42,11 +42,12 @@ impl Pod<'_> {
 
     /// Draws the pod's conditions from its containers.
     pub(super) fn update(&mut self, life: &mut Life) {
-        let counts = |at: usize| at >= self.plan.inits || self.plan.parts[at].is_sidecar;
         let (mut is_started, mut is_ready) = (true, !self.plan.is_gated && self.ends_well.is_none());
-        for (at, body) in self.bodies.iter().enumerate().filter(|(at, _)| counts(*at)) {
-            is_started &= body.seen.is_started;
-            is_ready &= body.seen.is_ready && at < self.bodies.len();
+        for (at, body) in self.bodies.iter().enumerate() {
+            if at >= self.plan.inits || body.part.is_sidecar {
+                is_started &= body.seen.is_started;
+                is_ready &= body.seen.is_ready;
+            }
         }
         if is_started {
             life.note(What::Started, self.now);
@@ -126,7 +127,8 @@ impl Pod<'_> {
             return;
         }
         let (front, question) = self.plan.front;
-        let (body, program) = (&self.bodies[front], &self.plan.parts[front].program);
+        let body = &self.bodies[front];
+        let program = body.part.program;
         let process = body.process.as_ref().filter(|_| body.is_up);
         let is_answered = process.is_some_and(|process| process.listening(since) == Listening::Open);
         if self.is_deleted {
@@ -138,7 +140,7 @@ impl Pod<'_> {
             Some(process) if is_answered => {
                 if program.touches(question) {
                     let looks = (1 + (now - since) / LOOK).min(8);
-                    let part = (now - since + looks - 1) / looks;
+                    let part = (now - since).div_ceil(looks);
                     for look in 0..looks {
                         let at = since + look * part + self.chance.between(0, part);
                         let share = process.failing_share(program, question, at.min(now - 1));
@@ -162,9 +164,9 @@ impl Pod<'_> {
         };
         let inits = self.plan.inits;
         let is_initialized = self.bodies[inits..].iter().any(|body| body.run > 0);
-        for (part, body) in self.plan.parts[..inits].iter().zip(&self.bodies).filter(|_| !is_initialized) {
+        for body in self.bodies[..inits].iter().filter(|_| !is_initialized) {
             match body.seen {
-                seen if seen.is_running && part.is_sidecar && seen.is_started => continue,
+                seen if seen.is_running && body.part.is_sidecar && seen.is_started => continue,
                 seen if seen.run == 0 || seen.is_running => return Word::Init,
                 seen if seen.is_refused => return Word::InitCrashLoopBackOff,
                 _ if body.exit.is_oom => return Word::InitOomKilled,

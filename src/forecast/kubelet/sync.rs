@@ -67,7 +67,8 @@ impl Pod<'_> {
         let (plan, policy) = (self.plan, self.plan.policy);
         let is_initialized = self.bodies[plan.inits..].iter().any(|body| body.run > 0);
         for at in 0..plan.inits {
-            let (is_sidecar, seen, body) = (plan.parts[at].is_sidecar, self.bodies[at].seen, &self.bodies[at]);
+            let body = &self.bodies[at];
+            let (is_sidecar, seen) = (body.part.is_sidecar, body.seen);
             let is_done = seen.run > 0 && !seen.is_running;
             match self.kill_reason(at) {
                 Some(by) => self.steps.extend([Step::Kill(at, by), Step::Start(at)]),
@@ -85,7 +86,7 @@ impl Pod<'_> {
         // First all that is killed, then all that is started.
         let mut is_over = true;
         for is_start in [false, true] {
-            for at in plan.inits..plan.parts.len() {
+            for at in plan.inits..self.bodies.len() {
                 let (seen, by) = (self.bodies[at].seen, self.kill_reason(at));
                 let is_again = match policy {
                     RestartPolicy::Always => true,
@@ -127,7 +128,7 @@ impl Pod<'_> {
                 self.see(life);
                 let takes = self.chance.lognormal(FIRST_START);
                 self.steps = vec![Step::Done];
-                let first = if self.plan.inits > 0 { 0..1 } else { 0..self.plan.parts.len() };
+                let first = if self.plan.inits > 0 { 0..1 } else { 0..self.bodies.len() };
                 self.steps.extend(first.rev().map(Step::Start));
                 self.steps.pop();
                 self.steps.push(Step::Sandbox(takes * (100 - SANDBOX) / 100));
@@ -159,12 +160,12 @@ impl Pod<'_> {
             Step::Started(at) => {
                 self.start(at, life);
                 self.step_at = self.now;
-                let (plan, now) = (self.plan, self.now);
-                if let Some(process) = &mut self.bodies[at].process
-                    && let Some((takes, is_good)) = plan.parts[at].post_start(process, now, &mut self.chance)
+                let (body, now) = (&mut self.bodies[at], self.now);
+                if let Some(process) = &mut body.process
+                    && let Some((takes, is_good)) = body.part.post_start(process, now, &mut self.chance)
                 {
                     self.steps.push(Step::PostStart(at, is_good));
-                    self.step_at = now.saturating_add(takes).min(self.bodies[at].dies.0);
+                    self.step_at = now.saturating_add(takes).min(body.dies.0);
                 }
             }
             Step::PostStart(_, true) => self.step_at = self.now,
@@ -196,7 +197,7 @@ impl Pod<'_> {
     /// knows no other.
     pub(super) fn kill(&mut self, at: usize, by: By, grace: Option<Millis>, life: &mut Life) {
         let plan = self.plan;
-        let part = &plan.parts[at];
+        let part = self.bodies[at].part;
         let kind = match by {
             By::Startup => Some((Kind::Startup, What::KilledStartup)),
             By::Liveness => Some((Kind::Liveness, What::KilledLiveness)),
@@ -221,10 +222,10 @@ impl Pod<'_> {
     /// SIGTERM is due.
     pub(super) fn stop(&mut self, at: usize, life: &mut Life) {
         self.account(life);
-        let (body, part) = (&mut self.bodies[at], &self.plan.parts[at]);
+        let body = &mut self.bodies[at];
         let Some((_, left)) = body.stops.take() else { return };
         let Some(process) = &mut body.process else { return };
-        let ends = process.terminate(part.program, part.is_obedient, self.now);
+        let ends = process.terminate(body.part.program, body.part.is_obedient, self.now);
         let killed = (self.now + left, super::Exit::KILLED);
         body.dies = body.dies.min(ends).min(killed);
     }
