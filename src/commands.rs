@@ -217,7 +217,7 @@ fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: In
 
 /// One call from the command line: the block on stdout, or what failed on stderr.
 #[inline(never)]
-fn resolve(config: &Config, service: &Service) -> i32 {
+fn resolve(config: &'static Config, service: &Service) -> i32 {
     let identity = Identity::find(config);
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true };
     match call::call(service, rules, &PassedOn::default()) {

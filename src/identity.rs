@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use crate::config::Config;
+use crate::text::Value::Text;
 use crate::{sys, text};
 
 /// Our own version.
@@ -11,7 +12,10 @@ pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// HOSTNAME, else the machine's host name, else `localhost`.
 fn hostname(config: &Config) -> String {
-    config.hostname.clone().or_else(sys::host_name).unwrap_or_else(|| "localhost".to_owned())
+    match &config.hostname {
+        Some(name) => name.clone(),
+        None => sys::host_name().unwrap_or_else(|| "localhost".to_owned()),
+    }
 }
 
 /// POD_NAME, else the host name; known before anything else is.
@@ -24,23 +28,23 @@ pub fn pod_name(config: &Config) -> String {
 pub struct Identity {
     /// HOSTNAME, else the machine's host name, else `localhost`.
     pub hostname: String,
-    /// What there is to say of the address, and what is configured for it. Looking through the interfaces takes as long as
-    /// all else until the first answer, so that waits until workers are there.
-    located: OnceLock<Located>,
-    ip_address: Option<String>,
-    content: Option<Vec<u8>>,
     /// POD_NAME, else the host name.
     pub pod: String,
     /// POD_NAMESPACE.
-    pub namespace: Option<String>,
+    pub namespace: Option<&'static str>,
     /// NODE_NAME.
-    pub node: Option<String>,
+    pub node: Option<&'static str>,
     /// ZONE.
-    pub zone: Option<String>,
+    pub zone: Option<&'static str>,
     /// APP_VERSION, else our own.
-    pub version: String,
+    pub version: &'static str,
     /// The field lines that every answer carries, with their CRLF.
     pub field_lines: Vec<u8>,
+    /// What is configured for the address and for `/`.
+    config: &'static Config,
+    /// What there is to say of the address. Looking through the interfaces takes as long as all else until the first answer,
+    /// so that waits until workers are there.
+    located: OnceLock<Located>,
 }
 
 #[derive(Debug)]
@@ -51,26 +55,25 @@ struct Located {
 
 impl Identity {
     /// Finds out who we are.
-    pub fn find(config: &Config) -> Self {
-        let hostname = hostname(config);
-        let pod = pod_name(config);
-        let version = config.app_version.clone().unwrap_or_else(|| OWN_VERSION.to_owned());
-        let mut field_lines = b"Server: probeserver\r\n".to_vec();
-        let fields = [
-            ("Probe-Pod: ", Some(&pod)),
-            ("Probe-Node: ", config.node_name.as_ref()),
-            ("Probe-Zone: ", config.zone.as_ref()),
-            ("Probe-Version: ", Some(&version)),
-        ];
-        for (name, value) in fields {
-            // A HOSTNAME may be any text; one that cannot stand in a field is left out of it.
-            if let Some(value) = value.filter(|value| value.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
-                text::put_all(&mut field_lines, &[name, value, "\r\n"]);
-            }
-        }
-        let (namespace, node, zone) = (config.pod_namespace.clone(), config.node_name.clone(), config.zone.clone());
-        let (ip_address, content, located) = (config.ip_address.clone(), config.content.clone(), OnceLock::new());
-        Self { hostname, located, ip_address, content, pod, namespace, node, zone, version, field_lines }
+    pub fn find(config: &'static Config) -> Self {
+        let mut identity = Self {
+            hostname: hostname(config),
+            pod: pod_name(config),
+            namespace: config.pod_namespace.as_deref(),
+            node: config.node_name.as_deref(),
+            zone: config.zone.as_deref(),
+            version: config.app_version.as_deref().unwrap_or(OWN_VERSION),
+            field_lines: Vec::new(),
+            config,
+            located: OnceLock::new(),
+        };
+        let mut lines = b"Server: probeserver\r\n".to_vec();
+        add_field(&mut lines, "Pod", Some(&identity.pod));
+        add_field(&mut lines, "Node", identity.node);
+        add_field(&mut lines, "Zone", identity.zone);
+        add_field(&mut lines, "Version", Some(identity.version));
+        identity.field_lines = lines;
+        identity
     }
 
     /// IP_ADDRESS, else POD_IP, else the first global address of the interfaces, else 127.0.0.1.
@@ -85,11 +88,24 @@ impl Identity {
 
     fn located(&self) -> &Located {
         self.located.get_or_init(|| {
-            let ip = self.ip_address.clone().or_else(first_global_address).unwrap_or_else(|| "127.0.0.1".to_owned());
-            let text = || text::joined(&["Hostname = ", &self.hostname, "\nIp Address = ", &ip, "\n"]).into_bytes();
-            let index = self.content.clone().unwrap_or_else(text);
+            let ip = match &self.config.ip_address {
+                Some(ip) => ip.clone(),
+                None => first_global_address().unwrap_or_else(|| "127.0.0.1".to_owned()),
+            };
+            let index = match &self.config.content {
+                Some(content) => content.clone(),
+                None => text::filled("Hostname = ~\nIp Address = ~\n", &[Text(&self.hostname), Text(&ip)]).into_bytes(),
+            };
             Located { ip, index }
         })
+    }
+}
+
+/// Adds a field line. A HOSTNAME may be any text; one that cannot stand in a field is left out of it.
+#[inline(never)]
+fn add_field(lines: &mut Vec<u8>, name: &str, value: Option<&str>) {
+    if let Some(value) = value.filter(|value| value.bytes().all(|byte| (b' '..=b'~').contains(&byte))) {
+        text::fill(lines, "Probe-~: ~\r\n", &[Text(name), Text(value)]);
     }
 }
 
@@ -98,8 +114,6 @@ fn first_global_address() -> Option<String> {
         IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
         IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unspecified() && v6.segments()[0] & 0xffc0 != 0xfe80,
     };
-    sys::interface_addresses()
-        .into_iter()
-        .find(is_global)
-        .map(|address| text::written(|out| text::ip_address(out, address)))
+    let address = sys::interface_addresses().into_iter().find(is_global)?;
+    Some(text::written(|out| text::ip_address(out, address)))
 }

@@ -7,19 +7,13 @@ use crate::text;
 /// The longest duration anything takes: 30 days.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Units of time, longest first, in microseconds.
-const TIME_UNITS: [(&[u8], u64); 4] = [(b"h", 3_600_000_000), (b"m", 60_000_000), (b"s", 1_000_000), (b"ms", 1000)];
+/// Units of time, and how long they are in microseconds.
+const TIME_UNITS: &str = "h m s ms";
+const TIMES: [u64; 4] = [3_600_000_000, 60_000_000, 1_000_000, 1000];
 
-/// Units of memory, in bytes.
-const SIZE_UNITS: [(&[u8], u64); 7] = [
-    (b"Gi", 1 << 30),
-    (b"Mi", 1 << 20),
-    (b"Ki", 1 << 10),
-    (b"G", 1_000_000_000),
-    (b"M", 1_000_000),
-    (b"k", 1000),
-    (b"", 1),
-];
+/// Units of memory, the last being none, and how large they are in bytes.
+const SIZE_UNITS: &str = "Gi Mi Ki G M k ";
+const SIZES: [u64; 7] = [1 << 30, 1 << 20, 1 << 10, 1_000_000_000, 1_000_000, 1000, 1];
 
 /// Splits a decimal number (digits, and at most `places` more after one point) from what follows it;
 /// the number comes multiplied by 10^places.
@@ -50,7 +44,7 @@ pub fn parse_duration(input: &[u8]) -> Option<Duration> {
         let (thousandths, after) = leading_number(rest, 3)?;
         let end = after.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, next) = after.split_at(end);
-        let &(_, size) = TIME_UNITS.iter().find(|(name, _)| *name == unit)?;
+        let size = TIMES[text::place(TIME_UNITS, unit)?];
         microseconds = microseconds.checked_add(thousandths.checked_mul(size)? / 1000)?;
         rest = next;
     }
@@ -93,16 +87,14 @@ pub fn write_duration(out: &mut Vec<u8>, duration: Duration) {
 /// Parses a whole number of bytes with nothing or `k M G Ki Mi Gi` behind it.
 pub fn parse_size(input: &[u8]) -> Option<u64> {
     let (number, unit) = leading_number(input, 0)?;
-    let &(_, size) = SIZE_UNITS.iter().find(|(name, _)| *name == unit)?;
-    number.checked_mul(size).filter(|&bytes| bytes <= i64::MAX as u64)
+    number.checked_mul(SIZES[text::place(SIZE_UNITS, unit)?]).filter(|&bytes| bytes <= i64::MAX as u64)
 }
 
 /// Appends a size in the largest unit that divides it.
 pub fn write_size(out: &mut Vec<u8>, bytes: u64) {
-    let unit = SIZE_UNITS.iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
-    let (name, size) = unit.unwrap_or(&(b"", 1));
-    text::decimal(out, bytes / size);
-    text::put(out, name);
+    let at = SIZES.iter().position(|&size| bytes > 0 && bytes.is_multiple_of(size)).unwrap_or(SIZES.len() - 1);
+    text::decimal(out, bytes / SIZES[at]);
+    text::put(out, text::word(SIZE_UNITS, at).as_bytes());
 }
 
 /// A chance between never and always, in thousandths of a percent.

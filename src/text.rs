@@ -40,6 +40,7 @@ pub enum Value<'a> {
 }
 
 /// Appends a text with a value in place of each `~`.
+#[inline(never)]
 pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
     let mut values = values.iter();
     for (at, piece) in text.split('~').enumerate() {
@@ -59,6 +60,7 @@ pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
 }
 
 /// The same as a string.
+#[inline(never)]
 pub fn filled(text: &str, values: &[Value<'_>]) -> String {
     let mut out = Vec::new();
     fill(&mut out, text, values);

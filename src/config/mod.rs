@@ -58,8 +58,6 @@ pub struct Config {
     pub resolve_timeout: Duration,
     /// Probeservers that a request may have passed.
     pub resolve_max_hops: u32,
-    /// Where the kubelet looks for the reason of an end.
-    pub termination_message_path: String,
     pub log_format: Format,
     pub log_requests: Requests,
     /// Every variable that was set, for the log.
@@ -96,18 +94,22 @@ pub fn termination_message_path(lookup: Lookup<'_>) -> String {
 impl Config {
     /// Reads every variable; all that is wrong is reported at once.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Box<Self>, ConfigError> {
-        let read = &mut Reader::new(lookup);
+        let mut reader = Reader::new(lookup);
+        let read = &mut reader;
         let mut config = Box::<Self>::default();
+        let mut content_type = None;
         config.crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
         config.rules = read.rules(config.crash_exit_code);
         config.control = read.control();
-        let ip_address = read.text("IP_ADDRESS");
-        let pod_ip = read.text("POD_IP");
         let mut own = Vec::new();
-        for ip in [&ip_address, &pod_ip].into_iter().flatten() {
-            own.extend(text::parse_ip(ip.as_bytes()));
+        for name in ["POD_IP", "IP_ADDRESS"] {
+            let mut address = None;
+            read.text(name, &mut address);
+            if let Some(address) = address {
+                own.extend(text::parse_ip(address.as_bytes()));
+                config.ip_address = Some(address);
+            }
         }
-        config.ip_address = ip_address.or(pod_ip);
         // CONTENT alone tells empty from unset: its content is then one newline.
         if let Some(mut content) = lookup("CONTENT") {
             read.given.push(("CONTENT", text::lossy(&content)));
@@ -118,13 +120,15 @@ impl Config {
         config.port = port.filter(|_| read.is_set).map(|port| port as u16);
         // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
         config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
-        config.content_type = read.field_value("CONTENT_TYPE").unwrap_or_default();
-        config.hostname = read.text("HOSTNAME");
-        config.pod_name = read.field_value("POD_NAME");
-        config.pod_namespace = read.text("POD_NAMESPACE");
-        config.node_name = read.field_value("NODE_NAME");
-        config.zone = read.field_value("ZONE");
-        config.app_version = read.field_value("APP_VERSION");
+        read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.
+        read.field_value("CONTENT_TYPE", &mut content_type);
+        config.content_type = content_type.unwrap_or_default();
+        read.text("HOSTNAME", &mut config.hostname);
+        read.field_value("POD_NAME", &mut config.pod_name);
+        read.text("POD_NAMESPACE", &mut config.pod_namespace);
+        read.field_value("NODE_NAME", &mut config.node_name);
+        read.field_value("ZONE", &mut config.zone);
+        read.field_value("APP_VERSION", &mut config.app_version);
         config.seed = read.number("SEED", 0, u64::MAX);
         config.drain = read.seconds("DRAIN_SECS");
         config.shutdown = read.seconds("SHUTDOWN_SECS");
@@ -136,19 +140,15 @@ impl Config {
         config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_default().with_own(own);
         config.resolve_timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
         config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or_default() as u32;
-        config.termination_message_path = read.text(TERMINATION_MESSAGE_PATH).unwrap_or_default();
         config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json")];
         let requests = [Requests::None, Requests::Faults, Requests::All];
         config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all")];
         if config.seed.is_some() && has_seeded_start(&config.rules) {
-            read.warn(&[SEEDED_START]);
+            read.warn(SEEDED_START, &[]);
         }
-        if !read.errors.is_empty() {
-            return Err(ConfigError(std::mem::take(&mut read.errors)));
-        }
-        config.given = std::mem::take(&mut read.given);
-        config.warnings = std::mem::take(&mut read.warnings);
-        Ok(config)
+        config.given = reader.given;
+        config.warnings = reader.warnings;
+        if reader.errors.is_empty() { Ok(config) } else { Err(ConfigError(reader.errors)) }
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Lookup, Variable, variables};
 use crate::faults::plan::{self, MAX_PLAN, MAX_RULES};
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
+use crate::text::Value::{self, Json, Text};
 use crate::{sys, text};
 
 /// Reads variables one by one and collects what is wrong with them.
@@ -66,18 +67,18 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn refuse(&mut self) {
         let value = shown(self.variable.name, &self.value);
-        let quoted = text::written(|out| text::json_string(out, value.as_bytes()));
-        self.error(&[self.variable.name, ": got ", &quoted, ", expected ", self.variable.form]);
+        let Variable { name, form, .. } = self.variable;
+        self.error("~: got ~, expected ~", &[Text(name), Json(&value), Text(form)]);
     }
 
     #[inline(never)]
-    fn error(&mut self, parts: &[&str]) {
-        self.errors.push(text::joined(parts));
+    fn error(&mut self, text: &str, values: &[Value<'_>]) {
+        self.errors.push(text::filled(text, values));
     }
 
     #[inline(never)]
-    pub(super) fn warn(&mut self, parts: &[&str]) {
-        self.warnings.push(text::joined(parts));
+    pub(super) fn warn(&mut self, text: &str, values: &[Value<'_>]) {
+        self.warnings.push(text::filled(text, values));
     }
 
     /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS. A shorthand is a rule in
@@ -101,7 +102,7 @@ impl<'a> Reader<'a> {
         let mut rules = plan::parse(&plan).unwrap_or_default();
         self.add_plan(&mut rules);
         if rules.len() > MAX_RULES {
-            self.error(&["FAULTS: at most 64 rules, those of the other variables included"]);
+            self.error("FAULTS: at most 64 rules, those of the other variables included", &[]);
         }
         rules
     }
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
         let parse = |value: &[u8]| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value));
         let (Some((percent, is_capped)), true) = (self.parsed(name, parse), self.is_set) else { return };
         if is_capped {
-            self.warn(&[name, ": above 100, counts as 100"]);
+            self.warn("~: above 100, counts as 100", &[Text(name)]);
         }
         text::put_all(plan, rule);
         plan.push(b' ');
@@ -125,16 +126,16 @@ impl<'a> Reader<'a> {
             return;
         }
         if self.value.len() > MAX_PLAN {
-            return self.error(&["FAULTS: longer than 16 KiB"]);
+            return self.error("FAULTS: longer than 16 KiB", &[]);
         }
         match plan::parse(&self.value) {
             Ok(mut more) => {
                 if more.is_empty() {
-                    self.warn(&["FAULTS: ", plan::NO_RULE]);
+                    self.warn("FAULTS: ~", &[Text(plan::NO_RULE)]);
                 }
                 rules.append(&mut more);
             }
-            Err(error) => self.error(&["FAULTS: ", &error.line()]),
+            Err(error) => self.error("FAULTS: ~", &[Text(&error.line())]),
         }
     }
 
@@ -142,7 +143,7 @@ impl<'a> Reader<'a> {
     pub(super) fn control(&mut self) -> Control {
         self.read("CONTROL");
         let control = Control::parse(&self.value).unwrap_or_else(|problem| {
-            self.error(&["CONTROL: expected open, off or token:SECRET (the value is not shown): ", problem]);
+            self.error("CONTROL: expected open, off or token:SECRET (the value is not shown): ~", &[Text(problem)]);
             Control::Open
         });
         if !self.read("CONTROL_TOKEN_FILE") {
@@ -156,15 +157,19 @@ impl<'a> Reader<'a> {
         if control == Control::Off { control } else { Control::Token(token.to_vec()) }
     }
 
+    /// Reads a text into its place.
     #[inline(never)]
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        self.parsed(name, |value| str::from_utf8(value).ok().map(str::to_owned))
+    pub(super) fn text(&mut self, name: &str, place: &mut Option<String>) {
+        *place = self.parsed(name, |value| str::from_utf8(value).ok().map(str::to_owned));
     }
 
-    /// A value that may become a header field.
+    /// Reads a value that may become a header field.
     #[inline(never)]
-    pub(super) fn field_value(&mut self, name: &str) -> Option<String> {
-        self.parsed(name, |value| is_field_value(value).then(|| text::lossy(value)))
+    pub(super) fn field_value(&mut self, name: &str, place: &mut Option<String>) {
+        self.text(name, place);
+        if place.as_ref().is_some_and(|value| !is_field_value(value.as_bytes())) {
+            self.refuse();
+        }
     }
 
     #[inline(never)]

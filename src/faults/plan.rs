@@ -9,6 +9,7 @@ use super::Check;
 use super::rule::{CrashKind, Effect, Pods, Rule, Target};
 use crate::quantity::{self, Percent};
 use crate::text;
+use crate::text::Value::{Json, Number, Text};
 
 /// Most rules in a plan, and at a time.
 pub const MAX_RULES: usize = 64;
@@ -30,18 +31,10 @@ pub struct PlanError {
 impl PlanError {
     /// `line 1, column 8: got "fial", expected ...`.
     pub fn line(&self) -> String {
-        let mut out = Vec::new();
-        text::put(&mut out, b"line ");
-        text::decimal(&mut out, self.line.into());
-        text::put(&mut out, b", column ");
-        text::decimal(&mut out, self.column.into());
-        text::put(&mut out, b": got ");
-        match self.word.as_slice() {
-            b"" => text::put(&mut out, b"the end of the rule"),
-            word => text::json_string(&mut out, word),
-        }
-        text::put_all(&mut out, &[", expected ", &self.expected]);
-        text::into_string(out)
+        let word = text::lossy(&self.word);
+        let got = if word.is_empty() { Text("the end of the rule") } else { Json(&word) };
+        let (line, column) = (Number(self.line.into()), Number(self.column.into()));
+        text::filled("line ~, column ~: got ~, expected ~", &[line, column, got, Text(&self.expected)])
     }
 }
 
@@ -160,7 +153,7 @@ impl<'p> Reader<'p> {
             };
             text::put_all(&mut expected, &[before, known]);
             if hint.is_empty() && is_one_edit_away(word, known.as_bytes()) {
-                hint = text::joined(&["; did you mean ", known, "?"]);
+                hint = text::filled("; did you mean ~?", &[Text(known)]);
             }
             rest = after;
         }

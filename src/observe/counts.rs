@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::faults::Check;
+use crate::text;
 
 /// Most routes that are told apart.
 pub const ROUTES: usize = 31;
@@ -74,7 +75,9 @@ pub enum Called {
 
 impl Called {
     /// Their names, in the order of their numbers.
-    pub const NAMES: [&str; 8] = ["ok", "status", "name", "refused", "reset", "timeout", "not_http", "denied"];
+    pub const NAMES: &str = "ok status name refused reset timeout not_http denied";
+    /// How many they are.
+    pub const KINDS: usize = 8;
 }
 
 /// Why a connection was closed or refused, or a request not kept waiting: to make room.
@@ -94,11 +97,22 @@ pub enum TurnedAway {
 
 impl TurnedAway {
     /// Their names, in the order of their numbers.
-    pub const NAMES: [&str; 5] = ["full", "refused", "bytes", "files", "delay"];
+    pub const NAMES: &str = "full refused bytes files delay";
+    /// How many they are.
+    pub const KINDS: usize = 5;
 
     pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
+        text::word(Self::NAMES, self as usize)
     }
+}
+
+/// What some counts are now.
+fn loaded<const N: usize>(counts: &[AtomicU64; N]) -> [u64; N] {
+    let mut numbers = [0; N];
+    for (number, count) in numbers.iter_mut().zip(counts) {
+        *number = count.load(Ordering::Relaxed);
+    }
+    numbers
 }
 
 /// The counts of one server.
@@ -110,8 +124,8 @@ pub struct Counts {
     durations: [AtomicU64; BOUNDS.len() + 1],
     /// Nanoseconds.
     duration_sum: AtomicU64,
-    calls: [AtomicU64; Called::NAMES.len()],
-    turned_away: [AtomicU64; TurnedAway::NAMES.len()],
+    calls: [AtomicU64; Called::KINDS],
+    turned_away: [AtomicU64; TurnedAway::KINDS],
 }
 
 impl Counts {
@@ -141,7 +155,7 @@ impl Counts {
 
     /// Durations up to each of [`BOUNDS`] and beyond the last, each counted once; and the sum of all.
     pub fn durations(&self) -> ([u64; BOUNDS.len() + 1], Duration) {
-        let counts = self.durations.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let counts = loaded(&self.durations);
         (counts, Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
     }
 
@@ -151,8 +165,8 @@ impl Counts {
     }
 
     /// The calls that came to each of [`Called::NAMES`].
-    pub fn calls(&self) -> [u64; Called::NAMES.len()] {
-        self.calls.each_ref().map(|count| count.load(Ordering::Relaxed))
+    pub fn calls(&self) -> [u64; Called::KINDS] {
+        loaded(&self.calls)
     }
 
     pub fn turned_away(&self, why: TurnedAway) {
@@ -160,8 +174,8 @@ impl Counts {
     }
 
     /// How many were turned away for each of [`TurnedAway::NAMES`].
-    pub fn all_turned_away(&self) -> [u64; TurnedAway::NAMES.len()] {
-        self.turned_away.each_ref().map(|count| count.load(Ordering::Relaxed))
+    pub fn all_turned_away(&self) -> [u64; TurnedAway::KINDS] {
+        loaded(&self.turned_away)
     }
 
     /// Notes what a check answered, and says whether its last answer was another one, or none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::http::date;
 use crate::text;
+use crate::text::Value::Text;
 
 /// Container runtimes split lines of 16 KiB and more, and what comes of that is no log line any more.
 const MAX_LINE: usize = 16 * 1024 - 1;
@@ -40,15 +41,22 @@ impl Line {
         line.text("time", &time).text("event", event.as_bytes())
     }
 
-    /// Adds a value, unless the line has no room for it.
-    fn field(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    /// Begins a value: what stands before it. Where that begins is what [`Line::ended`] wants to know.
+    #[inline(never)]
+    fn begin(&mut self, name: &str) -> usize {
         let before = self.bytes.len();
-        let (start, separator, end) = match self.format {
-            Format::Text => ("", " ", "="),
-            Format::Json => ("{\"", ",\"", "\":"),
+        let text = match self.format {
+            Format::Text if before == 0 => "~=",
+            Format::Text => " ~=",
+            Format::Json if before == 0 => "{\"~\":",
+            Format::Json => ",\"~\":",
         };
-        text::put_all(&mut self.bytes, &[if before == 0 { start } else { separator }, name, end]);
-        write(&mut self.bytes);
+        text::fill(&mut self.bytes, text, &[Text(name)]);
+        before
+    }
+
+    /// Takes a value away again that the line has no room for.
+    fn ended(mut self, before: usize) -> Self {
         if self.bytes.len() > MAX_LINE - RESERVE {
             self.bytes.truncate(before);
             self.is_cut = true;
@@ -57,37 +65,44 @@ impl Line {
     }
 
     /// Adds a string; its bytes may be anything.
-    pub fn text(self, name: &str, value: &[u8]) -> Self {
+    #[inline(never)]
+    pub fn text(mut self, name: &str, value: &[u8]) -> Self {
+        let before = self.begin(name);
         let (value, dots) = cut(value);
         let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
-        if self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain) {
-            return self.field(name, |out| [value, dots].into_iter().for_each(|part| text::put(out, part)));
-        }
-        self.field(name, |out| {
-            out.push(b'"');
-            text::json_escaped(out, value);
-            text::put(out, dots);
-            out.push(b'"');
-        })
+        let is_bare = self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain);
+        let quote: &[u8] = if is_bare { b"" } else { b"\"" };
+        text::put(&mut self.bytes, quote);
+        text::json_escaped(&mut self.bytes, value);
+        text::put(&mut self.bytes, dots);
+        text::put(&mut self.bytes, quote);
+        self.ended(before)
     }
 
     /// Adds a whole number.
-    pub fn number(self, name: &str, value: u64) -> Self {
-        let format = self.format;
-        self.field(name, |out| match format {
-            Format::Text => text::decimal(out, value),
-            Format::Json => text::json_number(out, value),
-        })
+    #[inline(never)]
+    pub fn number(mut self, name: &str, value: u64) -> Self {
+        let before = self.begin(name);
+        match self.format {
+            Format::Text => text::decimal(&mut self.bytes, value),
+            Format::Json => text::json_number(&mut self.bytes, value),
+        }
+        self.ended(before)
     }
 
     /// Adds a number given in thousandths.
-    pub fn thousandths(self, name: &str, value: u64) -> Self {
-        self.field(name, |out| text::thousandths(out, value))
+    #[inline(never)]
+    pub fn thousandths(mut self, name: &str, value: u64) -> Self {
+        let before = self.begin(name);
+        text::thousandths(&mut self.bytes, value);
+        self.ended(before)
     }
 
     /// Adds true or false.
-    pub fn flag(self, name: &str, value: bool) -> Self {
-        self.field(name, |out| text::put(out, if value { b"true" } else { b"false" }))
+    pub fn flag(mut self, name: &str, value: bool) -> Self {
+        let before = self.begin(name);
+        text::put(&mut self.bytes, if value { b"true" } else { b"false" });
+        self.ended(before)
     }
 
     pub(super) fn finished(mut self) -> Vec<u8> {

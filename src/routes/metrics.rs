@@ -22,7 +22,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     page.family("probeserver_faults_total counter Hits of fault rules.");
     engine::each_hit(|target, effect, hits| page.sample("{target=~,effect=~}", &[Json(target), Json(effect)], hits));
     page.family("probeserver_connections gauge Open connections.");
-    page.samples("{state=~}", &STATES, &surroundings.connections);
+    page.samples("{state=~}", STATES, &surroundings.connections);
     page.family("probeserver_check gauge Last answer: 1 for 200 to 399, else 0.");
     for check in Check::ALL {
         if let Some(status) = state.counts.last_answer(check) {
@@ -30,11 +30,11 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
         }
     }
     page.family("probeserver_resolve_total counter Calls made for /resolve.");
-    page.samples("{result=~}", &Called::NAMES, &state.counts.calls());
+    page.samples("{result=~}", Called::NAMES, &state.counts.calls());
     page.family(
         "probeserver_turned_away_total counter Connections closed or refused, and requests not kept waiting, to make room.",
     );
-    page.samples("{why=~}", &TurnedAway::NAMES, &state.counts.all_turned_away());
+    page.samples("{why=~}", TurnedAway::NAMES, &state.counts.all_turned_away());
     let (lookups, abandoned) = lookup::counts();
     let status = sys::process_status();
     for (family, value) in [
@@ -61,7 +61,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     page.family("process_start_time_seconds gauge Start, in seconds since 1970.");
     page.seconds("", date::since_epoch(state.started_at));
     page.family("probeserver_build_info gauge What runs; always 1.");
-    page.sample("{version=~,app_version=~}", &[Json(OWN_VERSION), Json(&state.identity.version)], 1);
+    page.sample("{version=~,app_version=~}", &[Json(OWN_VERSION), Json(state.identity.version)], 1);
     Outcome::Respond(Response::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::Owned(page.out)))
 }
 
@@ -128,8 +128,8 @@ impl Page {
         self.out.push(b'\n');
     }
 
-    fn samples(&mut self, rest: &str, names: &[&str], values: &[u64]) {
-        for (name, value) in names.iter().zip(values) {
+    fn samples(&mut self, rest: &str, names: &str, values: &[u64]) {
+        for (name, value) in names.split(' ').zip(values) {
             self.sample(rest, &[Json(name)], *value);
         }
     }

@@ -193,7 +193,7 @@ fn handle(handler: Handler, request: &Request<'_>, state: &'static State) -> Out
         Handler::Resolve => resolve::answer(request, state),
         Handler::Ip => values::line(state.identity.ip()),
         Handler::Hostname => values::line(&state.identity.hostname),
-        Handler::Version => values::line(&state.identity.version),
+        Handler::Version => values::line(state.identity.version),
         Handler::Status => basics::status(request),
         Handler::Delay => basics::delay(request),
         Handler::Bytes => basics::bytes(request),

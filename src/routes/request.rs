@@ -45,7 +45,7 @@ pub struct Request<'r> {
 }
 
 /// What connections can be doing, as metrics name it.
-pub const STATES: [&str; 8] = ["idle", "head", "write", "linger", "hang", "delay", "calls", "active"];
+pub const STATES: &str = "idle head write linger hang delay calls active";
 
 /// The server around a request, for routes that look around.
 #[derive(Default)]
@@ -54,7 +54,7 @@ pub struct Surroundings {
     pub peer: Option<SocketAddr>,
     pub local: Option<SocketAddr>,
     /// How many connections there are in each of [`STATES`].
-    pub connections: [u64; STATES.len()],
+    pub connections: [u64; 8],
     /// Lines that the log has dropped.
     pub log_dropped: u64,
 }

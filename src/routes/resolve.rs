@@ -166,7 +166,7 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
                 Err(error) => return failed(&error),
             };
             summary.results().for_each(|(came, times)| count(came, times, state));
-            let zone = state.identity.zone.as_deref();
+            let zone = state.identity.zone;
             let mut body = Vec::new();
             if many.is_json {
                 summary.write_json(&mut body, zone);

@@ -11,7 +11,7 @@ const EPISODE: Duration = Duration::from_secs(10);
 
 /// When somebody was turned away last, for each reason.
 #[derive(Default)]
-pub(super) struct Episodes(Lock<[Option<Instant>; TurnedAway::NAMES.len()]>);
+pub(super) struct Episodes(Lock<[Option<Instant>; TurnedAway::KINDS]>);
 
 impl Episodes {
     /// Whether an episode begins with this one.

@@ -7,13 +7,14 @@ use crate::forecast::workload::{Controller, RestartPolicy, Share, Strategy, Work
 use crate::forecast::yaml::Node;
 
 /// Reads a workload of a kind.
-pub(super) fn workload(fields: &Fields<'_>, node: Node, kind: &str, name: String, namespace: String) -> Workload {
+#[inline(never)]
+pub(super) fn workload(fields: &Fields<'_>, node: Node, kind: &str, name: &str, namespace: &str) -> Workload {
     let spec = fields.need(node, "spec");
     let is_bare = kind == "Pod";
     let mut workload = Workload {
         controller: Controller::Pod,
-        name,
-        namespace,
+        name: String::from(name),
+        namespace: String::from(namespace),
         replicas: 1,
         min_ready: 0,
         pod: pod::pod(fields, if is_bare { node } else { fields.need(spec, "template") }),
@@ -41,11 +42,11 @@ fn check_template(fields: &Fields<'_>, spec: Node, workload: &Workload) {
     let at = fields.need(spec, "selector");
     let selector = Selector::read(fields, at);
     if selector.is_empty() {
-        fields.fail(at, &["got an empty selector, expected labels of the template"]);
+        fields.fail(at, "got an empty selector, expected labels of the template");
     }
     if !selector.matches(&workload.pod.labels) {
         let what = "got a selector that does not match spec.template.metadata.labels, expected one that does";
-        fields.fail(at, &[what]);
+        fields.fail(at, what);
     }
     let template = fields.get(fields.get(spec, "template"), "spec");
     if workload.pod.restart_policy != RestartPolicy::Always {
@@ -65,7 +66,7 @@ fn deployment(fields: &Fields<'_>, spec: Node, min_ready: u32) -> Controller {
     let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(quarter);
     let max_surge = fields.share(at, "maxSurge", u32::MAX).unwrap_or(quarter);
     if is_zero(max_unavailable) && is_zero(max_surge) {
-        fields.fail(at, &["got 0 for both maxUnavailable and maxSurge, expected more for one of them"]);
+        fields.fail(at, "got 0 for both maxUnavailable and maxSurge, expected more for one of them");
     }
     let strategy =
         if is_recreate { Strategy::Recreate } else { Strategy::RollingUpdate { max_unavailable, max_surge } };
@@ -94,7 +95,7 @@ fn updated_in_place(fields: &Fields<'_>, spec: Node, is_daemon: bool) -> Control
     let max_surge = fields.share(at, "maxSurge", 100).unwrap_or(Share::Pods(0));
     if is_zero(max_unavailable) == is_zero(max_surge) && !is_on_delete {
         let what = "got maxUnavailable (1 when not set) and maxSurge both 0 or both more, expected one of them to be 0";
-        fields.fail(at, &[what]);
+        fields.fail(at, what);
     }
     Controller::DaemonSet { is_on_delete, max_unavailable, max_surge }
 }
@@ -103,7 +104,7 @@ fn updated_in_place(fields: &Fields<'_>, spec: Node, is_daemon: bool) -> Control
 fn rolling(fields: &Fields<'_>, strategy: Node, is_other: bool) -> Node {
     let at = fields.get(strategy, "rollingUpdate");
     if is_other && !fields.is_nothing(at) {
-        fields.fail(at, &["got rollingUpdate beside another type, expected type: RollingUpdate"]);
+        fields.fail(at, "got rollingUpdate beside another type, expected type: RollingUpdate");
     }
     at
 }

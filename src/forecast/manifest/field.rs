@@ -9,6 +9,7 @@ use super::quantity;
 use crate::forecast::workload::Share;
 use crate::forecast::yaml::{Children, Document, Node, Value};
 use crate::text;
+use crate::text::Value::{Number, Text};
 
 /// The most that an `int32` can be.
 pub(super) const INT: i64 = i32::MAX as i64;
@@ -25,19 +26,19 @@ impl<'d> Fields<'d> {
         Self { document, fault: OnceCell::new() }
     }
 
-    /// A fault at a value, in pieces of text.
+    /// A fault at a value.
     #[cold]
     #[inline(never)]
-    pub(super) fn fail(&self, node: Node, message: &[&str]) {
+    pub(super) fn fail(&self, node: Node, message: &str) {
         // A later one does not matter.
-        let _ = self.fault.set((node, text::joined(message)));
+        let _ = self.fault.set((node, String::from(message)));
     }
 
     /// A fault at a value that is not as expected.
     #[cold]
     #[inline(never)]
     pub(super) fn unexpected(&self, node: Node, expected: &str) {
-        self.fail(node, &["got ", &self.document.shown(node), ", expected ", expected]);
+        self.fail(node, &text::filled("got ~, expected ~", &[Text(&self.document.shown(node)), Text(expected)]));
     }
 
     /// Whether a value is not there.
@@ -62,7 +63,7 @@ impl<'d> Fields<'d> {
     pub(super) fn need(&self, node: Node, name: &str) -> Node {
         let value = self.get(node, name);
         if self.is_nothing(value) {
-            self.fail(node, &["got no ", name, ", expected one"]);
+            self.fail(node, &text::filled("got no ~, expected one", &[Text(name)]));
         }
         value
     }
@@ -155,14 +156,8 @@ impl<'d> Fields<'d> {
         if let Some(number) = number.filter(|number| (least..=most).contains(number)) {
             return number;
         }
-        let mut expected = b"a whole number".to_vec();
-        if least >= 0 {
-            text::put(&mut expected, b" from ");
-            text::decimal(&mut expected, least as u64);
-            text::put(&mut expected, b" to ");
-            text::decimal(&mut expected, most as u64);
-        }
-        self.unexpected(node, &text::into_string(expected));
+        let text = if least < 0 { "a whole number" } else { "a whole number from ~ to ~" };
+        self.unexpected(node, &text::filled(text, &[Number(least as u64), Number(most as u64)]));
         default
     }
 

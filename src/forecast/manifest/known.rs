@@ -44,7 +44,7 @@ sleep seconds";
 
 /// Finds the fields of an object of a kind that nobody knows.
 pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<Node>) {
-    let Some(names) = FIELDS.lines().find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
+    let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
     if document.value(node) == Value::Sequence {
         for item in document.children(node) {
             search(document, item, kind, found);

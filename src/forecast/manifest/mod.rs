@@ -13,6 +13,7 @@ mod selector;
 use super::workload::{Budget, Service, Workload};
 use super::yaml::{self, Document, Documents, Fault, Node};
 use crate::text;
+use crate::text::Value::{self, Number, Text};
 use field::Fields;
 use selector::Selector;
 
@@ -52,11 +53,11 @@ pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
     let mut objects = Objects::default();
     for &(name, input) in inputs {
         if input.len() > MAX_INPUT {
-            return Err(text::joined(&[name, ": got more than 4 MiB, expected less"]));
+            return Err(text::filled("~: got more than 4 MiB, expected less", &[Text(name)]));
         }
         if let Err(Fault { mark, text }) = objects.add_input(input) {
-            let (line, column) = (text::to_decimal(mark.line.into()), text::to_decimal(mark.column.into()));
-            return Err(text::joined(&[name, ":", &line, ":", &column, ": ", &text]));
+            let (line, column) = (Number(mark.line.into()), Number(mark.column.into()));
+            return Err(text::filled("~:~:~: ~", &[Text(name), line, column, Text(&text)]));
         }
     }
     objects.join();
@@ -142,39 +143,38 @@ impl Objects {
         } else {
             fields.check_subdomain(at_name);
         }
+        let object = full_name(kind, name);
         if version != own {
             // What tutorials of years ago have. The fields are the same; a cluster of today refuses the version.
-            self.note(&[kind, "/", name, ": ", version, " is read as ", own]);
+            self.note("~: ~ is read as ~", &[Text(&object), Text(version), Text(own)]);
         }
         let mut unknown = Vec::new();
         known::search(fields.document, node, kind, &mut unknown);
         for at in unknown {
-            let line = text::to_decimal(fields.document.mark(at).line.into());
+            let line = Number(fields.document.mark(at).line.into());
             let path = fields.document.path(node, at);
-            self.note(&[kind, "/", name, ", line ", &line, ": Kubernetes has no field ", &path]);
+            self.note("~, line ~: Kubernetes has no field ~", &[Text(&object), line, Text(&path)]);
         }
-        let (name, namespace) = (String::from(name), String::from(namespace));
-        match kind {
+        let beside = match kind {
             "Service" => {
-                if let Some((selector, service)) = selector::service(fields, node, name) {
-                    self.beside.push((namespace, selector, Beside::Service(service)));
-                }
+                selector::service(fields, node, name).map(|(selector, service)| (selector, Beside::Service(service)))
             }
             "PodDisruptionBudget" => {
-                if let Some((selector, budget)) = selector::budget(fields, node, name) {
-                    self.beside.push((namespace, selector, Beside::Budget(budget)));
-                }
+                selector::budget(fields, node, name).map(|(selector, budget)| (selector, Beside::Budget(budget)))
             }
             _ => {
                 self.owners.push(owner(fields, metadata));
-                self.read.workloads.push(controller::workload(fields, node, kind, name, namespace));
+                return self.read.workloads.push(controller::workload(fields, node, kind, name, namespace));
             }
+        };
+        if let Some((selector, beside)) = beside {
+            self.beside.push((String::from(namespace), selector, beside));
         }
     }
 
     #[inline(never)]
-    fn note(&mut self, parts: &[&str]) {
-        self.read.notes.push(text::joined(parts));
+    fn note(&mut self, note: &str, values: &[Value<'_>]) {
+        self.read.notes.push(text::filled(note, values));
     }
 
     /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
@@ -208,11 +208,11 @@ impl Objects {
 }
 
 /// `Kind/name`, or the kind alone.
+#[inline(never)]
 fn full_name(kind: &str, name: &str) -> String {
     text::joined(&[kind, if name.is_empty() { "" } else { "/" }, name])
 }
 
-#[inline(never)]
 fn full_name_of(workload: &Workload) -> String {
     full_name(workload.controller.kind(), &workload.name)
 }

@@ -6,6 +6,7 @@ use crate::forecast::workload::{Container, Pod, RestartPolicy};
 use crate::forecast::yaml::Node;
 
 /// Reads a pod or a template of pods.
+#[inline(never)]
 pub(super) fn pod(fields: &Fields<'_>, node: Node) -> Pod {
     let spec = fields.need(node, "spec");
     let restart_policy = match fields.choice(spec, "restartPolicy", "Always OnFailure Never") {
@@ -37,7 +38,8 @@ pub(super) fn pod(fields: &Fields<'_>, node: Node) -> Pod {
             if pod.containers.iter().chain(&pod.init).any(|known| known.name == container.name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
             }
-            if is_init { &mut pod.init } else { &mut pod.containers }.push(container);
+            let list = if is_init { &mut pod.init } else { &mut pod.containers };
+            list.push(container);
         }
     }
     let at = fields.need(spec, "containers");
@@ -47,6 +49,7 @@ pub(super) fn pod(fields: &Fields<'_>, node: Node) -> Pod {
     pod
 }
 
+#[inline(never)]
 fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init: bool) -> Container {
     let name = fields.need_text(node, "name");
     fields.check_label(name, fields.get(node, "name"));
@@ -70,7 +73,7 @@ fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init
         for name in "livenessProbe readinessProbe startupProbe lifecycle".split(' ') {
             let at = fields.get(node, name);
             if !fields.is_nothing(at) {
-                fields.fail(at, &["got this in an init container, expected it only where restartPolicy is Always"]);
+                fields.fail(at, "got this in an init container, expected it only where restartPolicy is Always");
             }
         }
     }
@@ -94,6 +97,7 @@ fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init
     }
 }
 
+#[inline(never)]
 fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Option<String>)>) {
     const SOURCES: &str = "fieldRef resourceFieldRef configMapKeyRef secretKeyRef fileKeyRef";
     for variable in fields.list(node, "env") {
@@ -109,10 +113,10 @@ fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Opti
         }
         let is_plain = fields.is_nothing(from);
         if !is_plain && !value.is_empty() {
-            fields.fail(from, &["got valueFrom beside a value, expected one of them"]);
+            fields.fail(from, "got valueFrom beside a value, expected one of them");
         } else if !is_plain && known != 1 {
             let what = "got none or several, expected one of fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef";
-            fields.fail(from, &[what]);
+            fields.fail(from, what);
         }
         out.push((String::from(name), is_plain.then(|| String::from(value))));
     }

@@ -3,6 +3,8 @@
 use super::field::Fields;
 use crate::forecast::workload::{Handler, Probe};
 use crate::forecast::yaml::{Node, Value};
+use crate::text;
+use crate::text::Value::Text;
 
 /// A container's ports.
 pub(super) type Ports = Vec<(Option<String>, u16)>;
@@ -58,7 +60,7 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
     for kind in kinds.split(' ') {
         if !fields.is_nothing(fields.get(node, kind)) {
             if !found.is_empty() {
-                fields.fail(node, &["got ", found, " and ", kind, ", expected one handler"]);
+                fields.fail(node, &text::filled("got ~ and ~, expected one handler", &[Text(found), Text(kind)]));
             }
             found = kind;
         }
@@ -66,7 +68,7 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
     let at = fields.get(node, found);
     Some(match found {
         "" => {
-            fields.fail(node, &["got no handler, expected one of ", &kinds.replace(' ', ", ")]);
+            fields.fail(node, &text::filled("got no handler, expected one of ~", &[Text(&kinds.replace(' ', ", "))]));
             return None;
         }
         "httpGet" => {
@@ -84,7 +86,7 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
             let mut command = Vec::new();
             fields.texts(at, "command", &mut command);
             if command.is_empty() {
-                fields.fail(at, &["got no command, expected one"]);
+                fields.fail(at, "got no command, expected one");
             }
             Handler::Exec { command }
         }

@@ -43,7 +43,7 @@ impl Selector {
             fields.texts(expression, "values", &mut values);
             if values.is_empty() == (operator < 2) {
                 let what = "got values and an operator that do not fit, expected some for In and NotIn alone";
-                fields.fail(expression, &[what]);
+                fields.fail(expression, what);
             }
             let key = String::from(fields.need_text(expression, "key"));
             selector.requirements.push(Requirement { key, is_positive: matches!(operator, 0 | 2), values });
@@ -69,26 +69,33 @@ impl Selector {
 }
 
 /// A Service with its selector; `None` for one that selects no pods.
-pub(super) fn service(fields: &Fields<'_>, node: Node, name: String) -> Option<(Selector, Service)> {
+#[inline(never)]
+pub(super) fn service(fields: &Fields<'_>, node: Node, name: &str) -> Option<(Selector, Service)> {
     let spec = fields.need(node, "spec");
     let kind = fields.choice(spec, "type", "ClusterIP NodePort LoadBalancer ExternalName");
     let selector = Selector::of_labels(fields.labels(spec, "selector"));
     let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
     let is_headless = fields.text(fields.get(spec, "clusterIP")) == "None";
-    (kind < 3 && !selector.is_empty()).then_some((selector, Service { name, publishes_not_ready, is_headless }))
+    if kind == 3 || selector.is_empty() {
+        return None;
+    }
+    Some((selector, Service { name: String::from(name), publishes_not_ready, is_headless }))
 }
 
 /// A PodDisruptionBudget with its selector; `None` for one that selects no pods. An empty selector selects all.
-pub(super) fn budget(fields: &Fields<'_>, node: Node, name: String) -> Option<(Selector, Budget)> {
+#[inline(never)]
+pub(super) fn budget(fields: &Fields<'_>, node: Node, name: &str) -> Option<(Selector, Budget)> {
     let spec = fields.get(node, "spec");
     let min_available = fields.share(spec, "minAvailable", 100);
     let max_unavailable = fields.share(spec, "maxUnavailable", 100);
     if min_available.is_some() && max_unavailable.is_some() {
-        fields.fail(spec, &["got minAvailable and maxUnavailable, expected one of them"]);
+        fields.fail(spec, "got minAvailable and maxUnavailable, expected one of them");
     }
     let at = fields.get(spec, "selector");
-    let selector = Selector::read(fields, at);
-    (!fields.is_nothing(at)).then_some((selector, Budget { name, min_available, max_unavailable }))
+    if fields.is_nothing(at) {
+        return None;
+    }
+    Some((Selector::read(fields, at), Budget { name: String::from(name), min_available, max_unavailable }))
 }
 
 impl Fields<'_> {
