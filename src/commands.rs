@@ -116,7 +116,7 @@ fn help() -> String {
 
 fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
     let mut quoted = Vec::new();
-    text::json_string(&mut quoted, got.join(" ").as_bytes());
+    text::json_string(&mut quoted, text::list(got, " ").as_bytes());
     complain(&[name, ": got ", &text::into_string(quoted), ", expected ", expected, "\n"]);
     USAGE
 }
@@ -127,8 +127,8 @@ fn config(lookup: Lookup<'_>) -> Result<&'static mut Config, i32> {
     match Config::from_lookup(lookup) {
         Ok(config) => Ok(Box::leak(config)),
         Err(ConfigError(lines)) => {
-            complain(&[&lines.join("\n"), "\n"]);
-            ending::write_termination_message(&lines.join("; "));
+            complain(&[&text::list(&lines, "\n"), "\n"]);
+            ending::write_termination_message(&text::list(&lines, "; "));
             Err(USAGE)
         }
     }

@@ -67,6 +67,15 @@ pub fn filled(text: &str, values: &[Value<'_>]) -> String {
     into_string(out)
 }
 
+/// Texts with another between them.
+pub fn list<T: AsRef<str>>(items: &[T], between: &str) -> String {
+    let mut out = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        put_all(&mut out, &[if at == 0 { "" } else { between }, item.as_ref()]);
+    }
+    into_string(out)
+}
+
 /// Appends `number` in decimal.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0u8; 20];
@@ -357,6 +366,12 @@ mod tests {
             let address = SocketAddr::new(address, 80);
             assert_eq!(written(|out| socket_address(out, address)), address.to_string());
         }
+    }
+
+    #[test]
+    fn lists_have_something_between() {
+        assert_eq!((list(&["a"], ", "), list(&["a", "b"], ", ")), ("a".to_owned(), "a, b".to_owned()));
+        assert_eq!(list::<&str>(&[], ", "), "");
     }
 
     #[test]

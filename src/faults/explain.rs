@@ -55,7 +55,9 @@ fn explain_target(out: &mut Vec<u8>, target: &Target) {
         Target::Process => ("the process", b""),
         Target::Term => ("SIGTERM", b""),
     };
-    text::put_all(out, &[who, &text::lossy(path), " "]);
+    text::put(out, who.as_bytes());
+    text::put(out, path);
+    out.push(b' ');
 }
 
 /// What comes of it, as words around the effect's argument.

@@ -114,7 +114,7 @@ fn seconds(seconds: u32) -> Millis {
 /// How long a `sleep` in a command takes: `sleep 5`, or at the end of a shell's line.
 #[inline(never)]
 pub(super) fn sleep_in(command: &[String]) -> Option<Millis> {
-    let line = command.join(" ");
+    let line = text::list(command, " ");
     let mut words = line.split_ascii_whitespace();
     words.find(|word| *word == "sleep" || word.ends_with("/sleep"))?;
     match words.next()? {

@@ -63,16 +63,11 @@ pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
     objects.join();
     let read = objects.read;
     if read.workloads.is_empty() {
-        let mut line = Vec::new();
-        for (at, (name, _)) in inputs.iter().enumerate() {
-            text::put_all(&mut line, &[if at == 0 { "" } else { ", " }, name]);
-        }
-        text::put(&mut line, if read.passed_over.is_empty() { b": got nothing" } else { b": got " });
-        for (at, object) in read.passed_over.iter().take(5).enumerate() {
-            text::put_all(&mut line, &[if at == 0 { "" } else { ", " }, object]);
-        }
-        text::put(&mut line, b", expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod");
-        return Err(text::into_string(line));
+        let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
+        let kinds = text::list(&read.passed_over[..read.passed_over.len().min(5)], ", ");
+        let got = if kinds.is_empty() { "nothing" } else { &kinds };
+        let line = "~: got ~, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod";
+        return Err(text::filled(line, &[Text(&text::list(&names, ", ")), Text(got)]));
     }
     Ok(read)
 }

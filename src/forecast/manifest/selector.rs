@@ -11,6 +11,8 @@ pub(super) type Labels = Vec<(String, String)>;
 /// What labels have to be like.
 #[derive(Default)]
 pub(super) struct Selector {
+    /// All of these have to be among them.
+    labels: Labels,
     requirements: Vec<Requirement>,
 }
 
@@ -22,20 +24,10 @@ struct Requirement {
 }
 
 impl Selector {
-    /// Of `matchLabels` alone, as Services have it.
-    #[inline(never)]
-    fn of_labels(labels: Labels) -> Self {
-        let mut selector = Self::default();
-        for (key, value) in labels {
-            selector.requirements.push(Requirement { key, is_positive: true, values: vec![value] });
-        }
-        selector
-    }
-
     /// Reads a `LabelSelector`.
     #[inline(never)]
     pub(super) fn read(fields: &Fields<'_>, node: Node) -> Self {
-        let mut selector = Self::of_labels(fields.labels(node, "matchLabels"));
+        let mut selector = Self { labels: fields.labels(node, "matchLabels"), requirements: Vec::new() };
         for expression in fields.list(node, "matchExpressions") {
             fields.need_text(expression, "operator");
             let operator = fields.choice(expression, "operator", "In NotIn Exists DoesNotExist");
@@ -53,18 +45,18 @@ impl Selector {
 
     /// Whether it has no requirement at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.requirements.is_empty()
+        self.labels.is_empty() && self.requirements.is_empty()
     }
 
     /// Whether labels are like that.
     #[inline(never)]
     pub(super) fn matches(&self, labels: &Labels) -> bool {
-        self.requirements.iter().all(|requirement| {
-            let label = labels.iter().find(|(key, _)| *key == requirement.key);
-            let is_met =
-                label.is_some_and(|(_, value)| requirement.values.is_empty() || requirement.values.contains(value));
-            is_met == requirement.is_positive
-        })
+        let value_of = |key: &String| labels.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+        self.labels.iter().all(|(key, value)| value_of(key) == Some(value))
+            && self.requirements.iter().all(|Requirement { key, is_positive, values }| {
+                let is_met = value_of(key).is_some_and(|value| values.is_empty() || values.contains(value));
+                is_met == *is_positive
+            })
     }
 }
 
@@ -73,7 +65,7 @@ impl Selector {
 pub(super) fn service(fields: &Fields<'_>, node: Node, name: &str) -> Option<(Selector, Service)> {
     let spec = fields.need(node, "spec");
     let kind = fields.choice(spec, "type", "ClusterIP NodePort LoadBalancer ExternalName");
-    let selector = Selector::of_labels(fields.labels(spec, "selector"));
+    let selector = Selector { labels: fields.labels(spec, "selector"), ..Selector::default() };
     let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
     let is_headless = fields.text(fields.get(spec, "clusterIP")) == "None";
     if kind == 3 || selector.is_empty() {

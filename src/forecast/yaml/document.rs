@@ -86,6 +86,7 @@ impl Document {
     }
 
     /// What it is.
+    #[inline(never)]
     pub fn value(&self, node: Node) -> Value {
         self.item(node).value
     }

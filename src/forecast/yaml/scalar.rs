@@ -8,8 +8,27 @@ fn is_flow_indicator(byte: u8) -> bool {
     matches!(byte, b',' | b'[' | b']' | b'{' | b'}')
 }
 
-/// What escapes of one letter stand for, each behind its letter.
-const ESCAPES: &str = "0\0a\u{7}b\u{8}t\t\t\tn\nv\u{b}f\u{c}r\re\u{1b}  \"\"//\\\\N\u{85}_\u{a0}L\u{2028}P\u{2029}";
+/// What escapes of one letter stand for.
+const ESCAPES: [(u8, char); 18] = [
+    (b'0', '\0'),
+    (b'a', '\u{7}'),
+    (b'b', '\u{8}'),
+    (b't', '\t'),
+    (b'\t', '\t'),
+    (b'n', '\n'),
+    (b'v', '\u{b}'),
+    (b'f', '\u{c}'),
+    (b'r', '\r'),
+    (b'e', '\u{1b}'),
+    (b' ', ' '),
+    (b'"', '"'),
+    (b'/', '/'),
+    (b'\\', '\\'),
+    (b'N', '\u{85}'),
+    (b'_', '\u{a0}'),
+    (b'L', '\u{2028}'),
+    (b'P', '\u{2029}'),
+];
 
 impl Scanner<'_> {
     /// The plain or quoted scalar that begins here; further lines of a plain one stand right of the column `parent`.
@@ -179,18 +198,17 @@ impl Scanner<'_> {
     /// What stands for one character behind a backslash.
     fn escape(&mut self) -> Reading<char> {
         let letter = self.peek();
+        for (known, character) in ESCAPES {
+            if known == letter {
+                self.skip(1);
+                return Ok(character);
+            }
+        }
         let digits = match letter {
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
-            _ => {
-                let place = ESCAPES.chars().step_by(2).position(|known| known == char::from(letter));
-                let Some(character) = place.and_then(|at| ESCAPES.chars().nth(2 * at + 1)) else {
-                    return self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041");
-                };
-                self.skip(1);
-                return Ok(character);
-            }
+            _ => return self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041"),
         };
         let mut code = self.hexadecimal(digits)?;
         // JSON writes what is above U+FFFF as two halves.
