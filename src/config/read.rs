@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::control::{Control, MAX_TOKEN, is_token, shown};
 use super::{Lookup, Variable, variables};
-use crate::faults::plan::{self, MAX_PLAN, MAX_RULES};
+use crate::faults::plan::{self, MAX_PLAN};
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
 use crate::text::Value::{self, Json, Text};
@@ -98,13 +98,27 @@ impl<'a> Reader<'a> {
             text::put(&mut plan, b"app delay ");
             text::put(&mut plan, &self.value);
         }
-        // Cannot fail: every value has been parsed.
-        let mut rules = plan::parse(&plan).unwrap_or_default();
-        self.add_plan(&mut rules);
-        if rules.len() > MAX_RULES {
-            self.error("FAULTS: at most 64 rules, those of the other variables included", &[]);
+        let mut rules = Vec::new();
+        self.add_plan(&plan, &mut rules); // Cannot fail: every value has been parsed.
+        if self.read("FAULTS") {
+            let plan = std::mem::take(&mut self.value);
+            let before = rules.len();
+            self.add_plan(&plan, &mut rules);
+            if rules.len() == before {
+                self.warn("FAULTS: ~", &[Text(plan::NO_RULE)]);
+            }
         }
         rules
+    }
+
+    #[inline(never)]
+    fn add_plan(&mut self, plan: &[u8], rules: &mut Vec<Rule>) {
+        if plan.len() > MAX_PLAN {
+            return self.error("FAULTS: longer than 16 KiB", &[]);
+        }
+        if let Err(error) = plan::add(plan, rules) {
+            self.error("FAULTS: ~", &[Text(&error.line())]);
+        }
     }
 
     /// A rule with the chance that a variable gives: a number with an optional `%`; above 100 it counts as 100.
@@ -119,24 +133,6 @@ impl<'a> Reader<'a> {
         plan.push(b' ');
         percent.write(plan);
         plan.push(b'\n');
-    }
-
-    fn add_plan(&mut self, rules: &mut Vec<Rule>) {
-        if !self.read("FAULTS") {
-            return;
-        }
-        if self.value.len() > MAX_PLAN {
-            return self.error("FAULTS: longer than 16 KiB", &[]);
-        }
-        match plan::parse(&self.value) {
-            Ok(mut more) => {
-                if more.is_empty() {
-                    self.warn("FAULTS: ~", &[Text(plan::NO_RULE)]);
-                }
-                rules.append(&mut more);
-            }
-            Err(error) => self.error("FAULTS: ~", &[Text(&error.line())]),
-        }
     }
 
     /// CONTROL, and the file that can hold its token instead.

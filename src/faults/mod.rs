@@ -41,7 +41,12 @@ impl Check {
 
     /// The check that a path asks for, if any.
     pub fn of_path(path: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|check| check.paths().iter().any(|known| known.as_bytes() == path))
+        const PATHS: &str = "/healthz /livez /readyz /startupz /health /health/live /health/ready /health/alive";
+        const CHECKS: [Check; 8] = {
+            let [health, live, ready, startup] = Check::ALL;
+            [health, live, ready, startup, health, live, ready, live]
+        };
+        text::place(PATHS, path).map(|at| CHECKS[at])
     }
 
     /// Its name as a fault target and in JSON.
@@ -60,5 +65,21 @@ impl Check {
             Self::Health | Self::Live => 500,
             Self::Ready | Self::Startup => 503,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_found_by_each_of_its_paths() {
+        for check in Check::ALL {
+            for path in check.paths() {
+                assert_eq!(Check::of_path(path.as_bytes()), Some(check), "{path}");
+            }
+        }
+        assert_eq!(Check::ALL.map(|check| check.paths().len()).iter().sum::<usize>(), 8);
+        assert_eq!((Check::of_path(b"/"), Check::of_path(b""), Check::of_path(b"/health/")), (None, None, None));
     }
 }

@@ -48,8 +48,15 @@ pub const NO_RULE: &str = "no rule in it: a # drops the rest of its line (are it
 
 /// Reads a plan.
 pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
-    let mut reader = Reader { plan, at: 0, start: 0, expected: String::new() };
     let mut rules = Vec::new();
+    add(plan, &mut rules)?;
+    Ok(rules)
+}
+
+/// Reads a plan, whose rules come behind others.
+#[inline(never)]
+pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), PlanError> {
+    let mut reader = Reader { plan, at: 0, start: 0, expected: String::new() };
     while reader.is_at_rule() {
         let mut rule = Rule::new(Target::App, Effect::Hang);
         let read = if rules.len() == MAX_RULES {
@@ -63,7 +70,7 @@ pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
         }
         rules.push(rule);
     }
-    Ok(rules)
+    Ok(())
 }
 
 /// Whether one letter more, less, other or swapped with its neighbour turns one word into the other.

@@ -148,7 +148,7 @@ impl Asked {
             return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());
         }
         if !read.passed_over.is_empty() {
-            read.notes.push(text::joined(&["not read: ", &read.passed_over.join(", ")]));
+            read.notes.push(text::joined(&["not read: ", &text::list(&read.passed_over, ", ")]));
         }
         let (mut inquiries, mut names) = (Vec::new(), Vec::new());
         for workload in read.workloads {
@@ -176,7 +176,7 @@ impl Asked {
         }
         if inquiries.is_empty() {
             let only = self.only.as_deref().unwrap_or_default();
-            let values = [Value::Text(only), Value::Text(&names.join(", "))];
+            let values = [Value::Text(only), Value::Text(&text::list(&names, ", "))];
             return Err(text::filled("only: got \"~\", expected one of ~", &values));
         }
         Ok(inquiries)

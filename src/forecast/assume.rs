@@ -48,7 +48,7 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
     }
     for (name, _) in plans {
         if !name.is_empty() && !names.contains(name) {
-            let values = [Value::Text(name), Value::Text(&names.join(", "))];
+            let values = [Value::Text(name), Value::Text(&text::list(&names, ", "))];
             return Err(text::filled("--container: got \"~\", expected one of ~", &values));
         }
     }
@@ -133,5 +133,5 @@ fn environment(container: &Container) -> Result<Box<Config>, String> {
         value.filter(|_| is_read(name)).map(|value| value.as_bytes().to_vec())
     };
     Config::from_lookup(&lookup)
-        .map_err(|ConfigError(lines)| text::joined(&["container ", &container.name, ": ", &lines.join("; ")]))
+        .map_err(|ConfigError(lines)| text::joined(&["container ", &container.name, ": ", &text::list(&lines, "; ")]))
 }
