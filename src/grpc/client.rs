@@ -14,7 +14,7 @@ pub enum Answer {
     /// The number of a state; 1 is SERVING.
     State(u8),
     /// The call failed with that code of gRPC.
-    Failed(u32),
+    Failed(u16),
     /// There is none: it is not HTTP/2, not gRPC, or was broken off.
     None,
 }

@@ -5,7 +5,9 @@ use super::Method;
 use crate::text;
 
 /// The value of a field that makes a message malformed (RFC 9113 section 8.2.1).
-const BAD: u32 = u32::MAX;
+const BAD: u16 = u16::MAX;
+/// The largest number that a value comes to: more than any content that is taken, so that what is above it is as wrong as that.
+const MOST: u16 = BAD - 1;
 /// Longest content length that is looked at, in digits.
 const MAX_DIGITS: usize = 9;
 
@@ -70,7 +72,7 @@ const NAMES: [(&[u8], Kind); 17] = [
 pub(super) struct Field {
     pub(super) kind: Kind,
     /// What the value comes to; see [`Kind`].
-    pub(super) value: u32,
+    pub(super) value: u16,
     /// Octets of its name.
     pub(super) name_length: u16,
     /// Octets of name and value, and 32 (RFC 7541 section 4.1).
@@ -122,23 +124,27 @@ impl Text {
     }
 
     /// What it comes to as the value of a field.
-    pub(super) fn value(&self, kind: Kind) -> u32 {
+    pub(super) fn value(&self, kind: Kind) -> u16 {
         let start = self.start();
         let is_space = |byte: u8| matches!(byte, b' ' | b'\t');
         if self.is_no_value || start.first().is_some_and(|&first| is_space(first) || is_space(self.last)) {
             return BAD;
         }
-        let number = || text::parse_decimal(start).filter(|_| self.length <= MAX_DIGITS).map(|number| number as u32);
+        let number = || {
+            text::parse_decimal(start)
+                .filter(|_| self.length <= MAX_DIGITS)
+                .map(|number| number.min(MOST.into()) as u16)
+        };
         match kind {
-            Kind::Method => u32::from(start == b"POST"),
+            Kind::Method => u16::from(start == b"POST"),
             Kind::Path if start.is_empty() => BAD,
-            Kind::Path => Method::of_path(start).map_or(0, |method| method as u32),
+            Kind::Path => Method::of_path(start).map_or(0, |method| method as u16),
             Kind::Te if start != b"trailers" => BAD,
             Kind::ContentType => {
                 let rest = start.strip_prefix(b"application/grpc");
-                u32::from(rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';'))))
+                u16::from(rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';'))))
             }
-            Kind::Encoding => u32::from(start != b"identity"),
+            Kind::Encoding => u16::from(start != b"identity"),
             Kind::Length => number().unwrap_or(BAD),
             Kind::Status | Kind::GrpcStatus => number().unwrap_or(1000),
             _ => 0,
@@ -159,9 +165,9 @@ pub(super) struct Meaning {
     pub(super) is_encoded: bool,
     pub(super) has_probe: bool,
     pub(super) method: Option<Method>,
-    pub(super) length: Option<u32>,
+    pub(super) length: Option<u16>,
     /// The status of an answer, and the last `grpc-status`; only for whoever asks.
-    pub(super) grpc_status: Option<u32>,
+    pub(super) grpc_status: Option<u16>,
     /// The size of the list (RFC 9113 section 6.5.2).
     pub(super) size: usize,
 }

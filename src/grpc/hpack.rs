@@ -1,11 +1,11 @@
-//! HPACK (RFC 7541), decoding only, and to what fields mean rather than to their text: an entry of the table is 12 octets,
+//! HPACK (RFC 7541), decoding only, and to what fields mean rather than to their text: an entry of the table is 8 octets,
 //! and a reference to it costs no more than that.
 
 use super::field::{Field, Kind, Text};
 use super::huffman;
 
 /// The size of the table that a peer may use; we never allow another.
-const MAX_TABLE: usize = 4096;
+const MAX_TABLE: u16 = 4096;
 /// What an entry counts besides its octets (RFC 7541 section 4.1).
 const OVERHEAD: usize = 32;
 /// How much of a name for the log is kept.
@@ -46,46 +46,26 @@ fn static_entry(index: usize) -> Option<Field> {
     Some(Field { kind, value: value.value(kind), name_length, size })
 }
 
-/// A name for the log: the beginning of a value that was sent once and is only referred to from then on.
-#[derive(Clone, Copy)]
-struct Name {
-    length: u8,
-    text: [u8; KEPT],
-}
-
-impl Name {
-    const NONE: Self = Self { length: 0, text: [0; KEPT] };
-
-    fn set(&mut self, text: &[u8]) {
-        let length = text.len().min(KEPT);
-        self.length = length as u8;
-        self.text[..length].copy_from_slice(&text[..length]);
-    }
-
-    fn get(&self) -> &[u8] {
-        &self.text[..usize::from(self.length)]
-    }
-}
-
 /// What a peer's header blocks have left behind.
 pub(super) struct Decoder {
     /// The dynamic table, the newest entry last.
     entries: Vec<Field>,
-    size: usize,
+    size: u16,
     /// How large the peer lets it become.
-    max: usize,
-    agent: Name,
-    probe: Name,
+    max: u16,
+    /// Names for the log: the beginnings of values that were sent once and are only referred to from then on.
+    agent: Box<[u8]>,
+    probe: Box<[u8]>,
 }
 
 impl Decoder {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), size: 0, max: MAX_TABLE, agent: Name::NONE, probe: Name::NONE }
+        Self { entries: Vec::new(), size: 0, max: MAX_TABLE, agent: Box::default(), probe: Box::default() }
     }
 
     /// The last `user-agent` that was spelled out, or the last `x-probe`.
     pub(super) fn name(&self, is_probe: bool) -> &[u8] {
-        if is_probe { self.probe.get() } else { self.agent.get() }
+        if is_probe { &self.probe } else { &self.agent }
     }
 
     pub(super) fn shrink(&mut self) {
@@ -94,7 +74,7 @@ impl Decoder {
 
     /// Octets on the heap.
     pub(super) fn held(&self) -> usize {
-        self.entries.capacity() * size_of::<Field>()
+        self.entries.capacity() * size_of::<Field>() + self.agent.len() + self.probe.len()
     }
 
     /// Decodes a whole block, field by field.
@@ -104,10 +84,10 @@ impl Decoder {
         while let Some(&first) = input.first() {
             if first & 0xe0 == 0x20 {
                 let max = integer(input, 5)?;
-                if !may_resize || max > MAX_TABLE {
+                if !may_resize || max > usize::from(MAX_TABLE) {
                     return Err(Broken);
                 }
-                self.max = max;
+                self.max = max as u16;
                 self.make_room(0);
                 continue;
             }
@@ -141,8 +121,8 @@ impl Decoder {
         };
         let value = string(input)?;
         match kind {
-            Kind::Agent => self.agent.set(value.start()),
-            Kind::Probe => self.probe.set(value.start()),
+            Kind::Agent => self.agent = kept(&value),
+            Kind::Probe => self.probe = kept(&value),
             _ => {}
         }
         let size = name_length + value.length + OVERHEAD;
@@ -150,10 +130,10 @@ impl Decoder {
         let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
         let field = Field { kind, value: value.value(kind), name_length: short(name_length), size: short(size) };
         if is_kept {
-            self.make_room(size);
+            self.make_room(field.size);
             // One that is larger than the table leaves it empty, which is no error (RFC 7541 section 4.4).
-            if size <= self.max {
-                self.size += size;
+            if field.size <= self.max {
+                self.size += field.size;
                 self.entries.push(field);
             }
         }
@@ -161,14 +141,20 @@ impl Decoder {
     }
 
     /// Drops the oldest entries until there is room for one of that size.
-    fn make_room(&mut self, size: usize) {
+    fn make_room(&mut self, size: u16) {
         let mut gone = 0;
-        while gone < self.entries.len() && self.size + size > self.max {
-            self.size -= usize::from(self.entries[gone].size);
+        while gone < self.entries.len() && self.size.saturating_add(size) > self.max {
+            self.size -= self.entries[gone].size;
             gone += 1;
         }
         self.entries.drain(..gone);
     }
+}
+
+/// As much of a name as is kept for the log.
+fn kept(name: &Text) -> Box<[u8]> {
+    let start = name.start();
+    start[..start.len().min(KEPT)].into()
 }
 
 /// Takes an integer with a prefix of so many bits (RFC 7541 section 5.1); at most 4 octets follow the prefix.
@@ -239,14 +225,15 @@ mod tests {
         };
         let text = String::from_utf8_lossy(value);
         let number = (value.iter().all(u8::is_ascii_digit) && value.len() <= 9).then(|| text.parse().ok()).flatten();
+        let number = number.map(|number: u32| number.min(65534) as u16);
         let edges = [value.first(), value.last()];
         let is_bad = value.iter().any(|byte| b"\0\r\n".contains(byte))
             || edges.iter().any(|edge| matches!(edge, Some(b' ' | b'\t')));
         let value_means = match kind {
-            _ if is_bad => u32::MAX,
-            Kind::Method => u32::from(value == b"POST"),
+            _ if is_bad => u16::MAX,
+            Kind::Method => u16::from(value == b"POST"),
             Kind::Path => match value {
-                b"" => u32::MAX,
+                b"" => u16::MAX,
                 b"/grpc.health.v1.Health/Check" => 1,
                 b"/grpc.health.v1.Health/List" => 2,
                 b"/grpc.health.v1.Health/Watch" => 3,
@@ -256,15 +243,15 @@ mod tests {
                 if value == b"trailers" {
                     0
                 } else {
-                    u32::MAX
+                    u16::MAX
                 }
             }
-            Kind::ContentType => u32::from(
+            Kind::ContentType => u16::from(
                 value == b"application/grpc"
                     || ["application/grpc+", "application/grpc;"].iter().any(|start| text.starts_with(start)),
             ),
-            Kind::Encoding => u32::from(value != b"identity"),
-            Kind::Length => number.unwrap_or(u32::MAX),
+            Kind::Encoding => u16::from(value != b"identity"),
+            Kind::Length => number.unwrap_or(u16::MAX),
             Kind::Status | Kind::GrpcStatus => number.unwrap_or(1000),
             _ => 0,
         };
@@ -391,12 +378,12 @@ mod tests {
 
     #[test]
     fn references_are_cheap_and_the_table_small() {
-        assert_eq!(size_of::<Field>(), 12);
+        assert_eq!(size_of::<Field>(), 8);
         let mut decoder = Decoder::new();
         let block = [&b"\x40\0\0"[..]; 1000].concat();
         decoded(&mut decoder, &block).unwrap();
         assert_eq!((decoder.entries.len(), decoder.size), (128, 4096));
-        assert!(decoder.held() <= 128 * 2 * 12, "{}", decoder.held());
+        assert!(decoder.held() <= 128 * 2 * 8, "{}", decoder.held());
     }
 
     #[test]

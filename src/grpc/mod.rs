@@ -69,8 +69,8 @@ impl Method {
         Self::ALL.into_iter().find(|method| method.path().as_bytes() == path)
     }
 
-    fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|&method| method as u32 == number)
+    fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|&method| method as u16 == number)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Stream<D> {
     /// Whether the head of the answer has been sent.
     pub(super) has_head: bool,
     /// What the request says of the length of its content, and what of that has come.
-    pub(super) expected: Option<u32>,
+    pub(super) expected: Option<u16>,
     pub(super) received: u32,
     /// The state told last, and the one to tell; 0 for none.
     told: u8,
@@ -55,7 +55,7 @@ pub(super) struct Stream<D> {
 }
 
 impl<D> Stream<D> {
-    pub(super) fn new(id: u32, window: i32, method: Option<Method>, expected: Option<u32>, at: Instant) -> Self {
+    pub(super) fn new(id: u32, window: i32, method: Option<Method>, expected: Option<u16>, at: Instant) -> Self {
         Self {
             id,
             window,
@@ -90,7 +90,9 @@ impl<D> Stream<D> {
 
     /// Whether the length of the content is not what was said; `has_ended`: no more comes.
     pub(super) fn is_wrong_length(&self, has_ended: bool) -> bool {
-        self.expected.is_some_and(|expected| self.received > expected || has_ended && self.received != expected)
+        self.expected
+            .map(u32::from)
+            .is_some_and(|expected| self.received > expected || has_ended && self.received != expected)
     }
 
     /// The call that it is, now that it is all there; or now that a Watch looks again.

@@ -231,7 +231,7 @@ impl Visit<'_> {
 
     /// Waits, and keeps what has been received, in pieces, and what comes then.
     pub(super) fn pause(&self, reason: Reason, until: Until, received: &[&[u8]], then: Then) -> Step {
-        Step::Park(reason, until, Some(Box::new(Paused { input: received.concat(), since: self.since, then })))
+        Step::Park(reason, until, Some(Box::new(Paused { input: received.concat().into(), since: self.since, then })))
     }
 
     /// Goes on with the request at the start of the input, whose delay is over.
@@ -251,11 +251,13 @@ impl Visit<'_> {
 
     fn answer_delayed(&mut self, head: &Head<'_, '_>, bytes: &[u8], then: Then) -> Step {
         match then {
-            Then::Handle(decision, place) => {
+            Then::Handle(decided) => {
+                let (decision, place) = *decided;
                 drop(place);
                 self.request(head, bytes, Some(decision))
             }
-            Then::Answer(response, held, place) => {
+            Then::Answer(answer) => {
+                let (response, held, place) = *answer;
                 drop((held, place));
                 self.used = head.length;
                 self.answer(head, response, &bytes[head.length..])
@@ -265,7 +267,7 @@ impl Visit<'_> {
     }
 
     /// Goes on sending an answer that the client did not take at once.
-    fn send_rest(&mut self, input: &Input, mut output: Output) -> Step {
+    fn send_rest(&mut self, input: &Input, mut output: Box<Output>) -> Step {
         match output.send(self.stream) {
             Ok(true) => output.after.into(),
             Ok(false) => self.pause(Reason::Write, Until::AsBefore, &[input.unused()], Then::Send(output)),

@@ -53,7 +53,7 @@ impl Visit<'_> {
             Verdict::Delayed(delay, decision, place) => {
                 self.desk.body = body;
                 let until = Until::Deadline(self.since + delay);
-                return self.pause(Reason::Delay, until, &[bytes], Then::Handle(decision, place));
+                return self.pause(Reason::Delay, until, &[bytes], Then::Handle(Box::new((decision, place))));
             }
             Verdict::Refused(response) => (Decision::default(), Outcome::Respond(response)),
             Verdict::Decided(decision) => {
@@ -189,7 +189,7 @@ impl Visit<'_> {
             (Outcome::Wait(delay, response, held), Some(place)) => {
                 let until = Until::Deadline(Instant::now() + delay);
                 let received = [head_bytes, content.rest, self.desk.behind.unused()];
-                self.pause(Reason::Delay, until, &received, Then::Answer(closes(response), held, place))
+                self.pause(Reason::Delay, until, &received, Then::Answer(Box::new((closes(response), held, place))))
             }
             (Outcome::Hang, _) => Step::Park(Reason::Hang, Until::ItCloses, None),
             (Outcome::Drop, _) => Step::Linger,
@@ -221,7 +221,7 @@ impl Visit<'_> {
             Ok(None) => after.into(),
             Ok(Some(output)) => {
                 let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
-                self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(output))
+                self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(Box::new(output)))
             }
             Err(_) => Step::Close,
         }

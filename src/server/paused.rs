@@ -12,7 +12,7 @@ use crate::routes::load::Held;
 /// What a parked connection was doing.
 pub struct Paused {
     /// Bytes received and not used yet.
-    pub(super) input: Vec<u8>,
+    pub(super) input: Box<[u8]>,
     /// When the request was there.
     pub(super) since: Instant,
     pub(super) then: Then,
@@ -23,7 +23,7 @@ impl Paused {
     pub(super) fn held(&self) -> usize {
         self.input.len()
             + match &self.then {
-                Then::Answer(response, ..) => response.body.held(),
+                Then::Answer(answer) => answer.0.body.held(),
                 Then::Send(output) => output.held(),
                 Then::Talk(talk) => talk.held(),
                 Then::Read | Then::Handle(..) => 0,
@@ -31,16 +31,16 @@ impl Paused {
     }
 }
 
-/// How a parked connection goes on.
+/// How a parked connection goes on. What it takes for that is boxed, so that an idle connection of HTTP/2 is small.
 pub(super) enum Then {
     /// Reads the rest of the head.
     Read,
     /// Handles the request at the start of its input, for which the rules have decided.
-    Handle(Decision, Place),
+    Handle(Box<(Decision, Place)>),
     /// Sends the answer to that request, and lets go of what was held meanwhile.
-    Answer(Response, Option<Held>, Place),
+    Answer(Box<(Response, Option<Held>, Place)>),
     /// Sends the rest of an answer.
-    Send(Output),
+    Send(Box<Output>),
     /// Goes on speaking HTTP/2.
     Talk(Talk),
 }
