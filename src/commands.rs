@@ -199,7 +199,7 @@ fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
 
 /// Asks as a kubelet's grpc probe does, and prints one line.
 fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: Instant) -> i32 {
-    const STATES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+    const STATES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
     let request = client::request(service, concat!("probeserver-healthcheck/", env!("CARGO_PKG_VERSION")));
     let is_enough = |received: &[u8]| client::answer(received).is_some();
     let called =
@@ -207,7 +207,7 @@ fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: In
     let answer = called.map(|received| client::answer(&received).unwrap_or(client::Answer::None));
     let outcome = match &answer {
         Err(error) => error.line(),
-        Ok(client::Answer::State(state)) => STATES.get(usize::from(*state)).unwrap_or(&STATES[0]).to_string(),
+        Ok(client::Answer::State(state)) => text::word(STATES, if *state < 4 { (*state).into() } else { 0 }).to_owned(),
         Ok(client::Answer::Failed(number)) => text::filled("grpc-status ~", &[Number(u64::from(*number))]),
         Ok(client::Answer::None) => "no answer of gRPC".to_owned(),
     };

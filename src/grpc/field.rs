@@ -46,25 +46,23 @@ pub(super) enum Kind {
     Other,
 }
 
-/// The names that mean something, those with a colon first.
-const NAMES: [(&[u8], Kind); 17] = [
-    (b":method", Kind::Method),
-    (b":scheme", Kind::Scheme),
-    (b":authority", Kind::Authority),
-    (b":path", Kind::Path),
-    (b":status", Kind::Status),
-    (b"content-type", Kind::ContentType),
-    (b"te", Kind::Te),
-    (b"grpc-encoding", Kind::Encoding),
-    (b"content-length", Kind::Length),
-    (b"user-agent", Kind::Agent),
-    (b"x-probe", Kind::Probe),
-    (b"grpc-status", Kind::GrpcStatus),
-    (b"connection", Kind::Forbidden),
-    (b"keep-alive", Kind::Forbidden),
-    (b"proxy-connection", Kind::Forbidden),
-    (b"transfer-encoding", Kind::Forbidden),
-    (b"upgrade", Kind::Forbidden),
+/// The names that mean something.
+const NAMES: &str = ":method :scheme :authority :path :status content-type te grpc-encoding content-length user-agent x-probe \
+                     grpc-status connection keep-alive proxy-connection transfer-encoding upgrade";
+/// What they mean; those that follow are forbidden.
+const KINDS: [Kind; 12] = [
+    Kind::Method,
+    Kind::Scheme,
+    Kind::Authority,
+    Kind::Path,
+    Kind::Status,
+    Kind::ContentType,
+    Kind::Te,
+    Kind::Encoding,
+    Kind::Length,
+    Kind::Agent,
+    Kind::Probe,
+    Kind::GrpcStatus,
 ];
 
 /// A field, or an entry of the table.
@@ -119,8 +117,11 @@ impl Text {
         if self.is_no_name || start.is_empty() {
             return Kind::Bad;
         }
-        let known = NAMES.iter().find(|(name, _)| *name == start).map(|&(_, kind)| kind);
-        known.unwrap_or(if start[0] == b':' { Kind::Bad } else { Kind::Other })
+        match text::place(NAMES, start) {
+            Some(at) => KINDS.get(at).copied().unwrap_or(Kind::Forbidden),
+            None if start[0] == b':' => Kind::Bad,
+            None => Kind::Other,
+        }
     }
 
     /// What it comes to as the value of a field.

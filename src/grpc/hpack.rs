@@ -32,7 +32,7 @@ fn static_entry(index: usize) -> Option<Field> {
         5 => (Kind::Path, b"/index.html"),
         6 => (Kind::Scheme, b"http"),
         7 => (Kind::Scheme, b"https"),
-        8..=14 => (Kind::Status, [b"200", b"204", b"206", b"304", b"400", b"404", b"500"][index - 8]),
+        8..=14 => (Kind::Status, b"200204206304400404500".chunks(3).nth(index - 8).unwrap_or_default()),
         16 => (Kind::Other, b"gzip, deflate"),
         28 => (Kind::Length, b""),
         31 => (Kind::ContentType, b""),

@@ -22,6 +22,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::faults::Check;
+use crate::text;
 pub use session::{Next, Session};
 
 /// What a client of HTTP/2 sends first (RFC 9113 section 3.4).
@@ -57,12 +58,13 @@ impl Method {
     /// All, in the order of their numbers.
     pub const ALL: [Self; 3] = [Self::Check, Self::List, Self::Watch];
 
-    const PATHS: [&'static str; 3] =
-        ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"];
-
     /// Its path, as fault rules name it.
     pub const fn path(self) -> &'static str {
-        Self::PATHS[self as usize - 1]
+        match self {
+            Self::Check => "/grpc.health.v1.Health/Check",
+            Self::List => "/grpc.health.v1.Health/List",
+            Self::Watch => "/grpc.health.v1.Health/Watch",
+        }
     }
 
     fn of_path(path: &[u8]) -> Option<Self> {
@@ -76,17 +78,18 @@ impl Method {
 
 /// The check that a service name asks for. Names are those of the Kubernetes documentation and those of our fault targets.
 pub fn check_of(service: &[u8]) -> Option<Check> {
-    match service {
-        b"" | b"health" | b"grpc.health.v1.Health" => Some(Check::Health),
-        b"liveness" | b"live" => Some(Check::Live),
-        b"readiness" | b"ready" => Some(Check::Ready),
-        b"startup" => Some(Check::Startup),
-        _ => None,
+    const NAMES: &str = "health grpc.health.v1.Health liveness live readiness ready startup";
+    match text::place(NAMES, service) {
+        Some(0 | 1) => Some(Check::Health),
+        Some(2 | 3) => Some(Check::Live),
+        Some(4 | 5) => Some(Check::Ready),
+        Some(_) => Some(Check::Startup),
+        None => service.is_empty().then_some(Check::Health),
     }
 }
 
-/// The names that List shows, in the order of [`Check::ALL`].
-pub const LISTED: [&str; Check::ALL.len()] = ["", "liveness", "readiness", "startup"];
+/// The names that List shows, in the order of [`Check::ALL`]: the first is empty.
+pub const LISTED: &str = " liveness readiness startup";
 
 /// A state of a service, with its number in `HealthCheckResponse`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +147,7 @@ pub enum Verdict {
     /// The state of a service, for Check and Watch.
     State(State),
     /// The states of all, in the order of [`LISTED`].
-    List([State; LISTED.len()]),
+    List([State; Check::ALL.len()]),
     /// An error.
     Status(Status),
 }

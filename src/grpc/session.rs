@@ -203,7 +203,7 @@ impl<D> Session<D> {
             Verdict::Status(status) => return self.end_with(at, status),
             Verdict::State(state) => stream.tell(state),
             Verdict::List(states) => {
-                stream.bytes = message::list(super::LISTED.into_iter().zip(states.map(|state| state as u8)));
+                stream.bytes = message::list(super::LISTED.split(' ').zip(states.map(|state| state as u8)));
             }
         }
         if is_watch {

@@ -28,20 +28,24 @@ impl Came {
     }
 }
 
-/// What can be wrong with a call, as the tables name it, in their order.
-pub(super) const CLASSES: [(Came, &str); 14] = [
-    (Came::Failed(Cause::Denied), "denied"),
-    (Came::Failed(Cause::Busy), "busy"),
-    (Came::Failed(Cause::Name), "name"),
-    (Came::Failed(Cause::Refused), "refused"),
-    (Came::Failed(Cause::Reset), "reset"),
-    (Came::Failed(Cause::NotHttp), "not_http"),
-    (Came::Late(Phase::Resolve), "timeout_resolve"),
-    (Came::Late(Phase::Connect), "timeout_connect"),
-    (Came::Late(Phase::Send), "timeout_send"),
-    (Came::Late(Phase::Receive), "timeout_receive"),
-    (Came::Status(1), "status_1xx"),
-    (Came::Status(3), "status_3xx"),
-    (Came::Status(4), "status_4xx"),
-    (Came::Status(5), "status_5xx"),
+/// What can be wrong with a call, in the order of the tables.
+pub(super) const CLASSES: [Came; 14] = [
+    Came::Failed(Cause::Denied),
+    Came::Failed(Cause::Busy),
+    Came::Failed(Cause::Name),
+    Came::Failed(Cause::Refused),
+    Came::Failed(Cause::Reset),
+    Came::Failed(Cause::NotHttp),
+    Came::Late(Phase::Resolve),
+    Came::Late(Phase::Connect),
+    Came::Late(Phase::Send),
+    Came::Late(Phase::Receive),
+    Came::Status(1),
+    Came::Status(3),
+    Came::Status(4),
+    Came::Status(5),
 ];
+
+/// How the tables name them.
+pub(super) const NAMES: &str = "denied busy name refused reset not_http timeout_resolve timeout_connect timeout_send \
+                                timeout_receive status_1xx status_3xx status_4xx status_5xx";

@@ -1,6 +1,6 @@
 //! Who answered many calls, how fast, and what went wrong: in bounded memory, however many calls there were.
 
-use super::came::{CLASSES, Came};
+use super::came::{CLASSES, Came, NAMES};
 use super::error::CallError;
 use super::latencies::Latencies;
 use super::link::Answer;
@@ -92,7 +92,7 @@ impl Summary {
     pub fn add(&mut self, result: &Result<Answer, CallError>, micros: u64) {
         self.calls += 1;
         let came = Came::of(result);
-        if let Some(class) = CLASSES.iter().position(|(class, _)| *class == came) {
+        if let Some(class) = CLASSES.iter().position(|class| *class == came) {
             self.errors[class] += 1;
         }
         if let Ok(answer) = result {
@@ -105,7 +105,8 @@ impl Summary {
 
     /// What was wrong and how often, without what never was.
     fn errors(&self) -> impl Iterator<Item = (Came, &'static str, u64)> {
-        let all = CLASSES.iter().zip(self.errors).map(|((class, name), count)| (*class, *name, count));
+        let all = CLASSES.into_iter().zip(NAMES.split(' ')).zip(self.errors);
+        let all = all.map(|((class, name), count)| (class, name, count));
         all.filter(|(_, _, count)| *count > 0)
     }
 

@@ -17,7 +17,7 @@ use crate::text;
 /// Most outgoing calls at a time.
 const MAX_CALLS: usize = 8;
 /// Fields that trace a request through many services (W3C Trace Context, B3); nothing else is passed on.
-const PASSED_ON: [&str; 4] = ["traceparent", "tracestate", "b3", "x-request-id"];
+const PASSED_ON: &str = "traceparent tracestate b3 x-request-id";
 const PASSED_ON_PREFIX: &str = "x-b3-";
 
 /// Longest run of many calls.
@@ -65,10 +65,7 @@ impl Many {
             is_fresh: flag("fresh", true, "fresh: expected 0 or 1")?,
             is_json,
         };
-        Ok(["count", "keepalive", "fresh", "format"]
-            .iter()
-            .any(|name| target.parameter(name).is_some())
-            .then_some(many))
+        Ok("count keepalive fresh format".split(' ').any(|name| target.parameter(name).is_some()).then_some(many))
     }
 }
 
@@ -95,7 +92,7 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     for field in request.head.fields {
         let name = field.name.as_bytes();
         let prefix = name.get(..PASSED_ON_PREFIX.len());
-        let is_passed_on = PASSED_ON.iter().any(|known| text::is_same(name, known.as_bytes()))
+        let is_passed_on = PASSED_ON.split(' ').any(|known| text::is_same(name, known.as_bytes()))
             || prefix.is_some_and(|prefix| text::is_same(prefix, PASSED_ON_PREFIX.as_bytes()));
         if is_passed_on {
             for part in [field.name.as_bytes(), b": ", field.value, b"\r\n"] {
