@@ -27,7 +27,11 @@ pub fn joined(parts: &[&str]) -> String {
 /// What stands in a text that is [`fill`]ed.
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
+    Nothing,
     Text(&'a str),
+    /// Text of others, which may be no text.
+    Bytes(&'a [u8]),
+    Flag(bool),
     Number(u64),
     /// So many thousandths, with as many decimals as that needs.
     Thousandths(u64),
@@ -47,12 +51,14 @@ pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
         if at > 0 {
             match values.next() {
                 Some(Value::Text(text)) => put(out, text.as_bytes()),
+                Some(Value::Bytes(bytes)) => put(out, bytes),
+                Some(Value::Flag(flag)) => put(out, if *flag { b"true" } else { b"false" }),
                 Some(Value::Number(number)) => decimal(out, *number),
                 Some(Value::Thousandths(number)) => thousandths(out, *number),
                 Some(Value::Json(text)) => json_string(out, text.as_bytes()),
                 Some(Value::JsonOptional(text)) => json_optional(out, *text),
                 Some(Value::JsonNumber(number)) => json_number(out, *number),
-                None => {}
+                Some(Value::Nothing) | None => {}
             }
         }
         put(out, piece.as_bytes());

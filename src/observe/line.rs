@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use crate::http::date;
-use crate::text;
-use crate::text::Value::Text;
+use crate::text::{self, Value};
 
 /// Container runtimes split lines of 16 KiB and more, and what comes of that is no log line any more.
 const MAX_LINE: usize = 16 * 1024 - 1;
@@ -34,75 +33,54 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn new(format: Format, event: &str, since_epoch: Duration) -> Self {
-        let line = Self { bytes: Vec::with_capacity(256), format, is_cut: false };
+    /// A line with these values; `what` is the event, and their names.
+    pub(super) fn new(format: Format, since_epoch: Duration, what: &str, values: &[Value<'_>]) -> Self {
+        let mut line = Self { bytes: Vec::with_capacity(256), format, is_cut: false };
         let mut time = Vec::with_capacity(32);
         date::write_rfc3339(&mut time, since_epoch);
-        line.text("time", &time).text("event", event.as_bytes())
+        line.add("time", Value::Bytes(&time));
+        let mut names = what.split(' ');
+        line.add("event", Value::Text(names.next().unwrap_or_default()));
+        for (name, value) in names.zip(values) {
+            line.add(name, *value);
+        }
+        line
     }
 
-    /// Begins a value: what stands before it. Where that begins is what [`Line::ended`] wants to know.
-    #[inline(never)]
-    fn begin(&mut self, name: &str) -> usize {
+    /// Adds a value, unless it is nothing or the line has no room for it.
+    pub fn add(&mut self, name: &str, value: Value<'_>) {
         let before = self.bytes.len();
-        let text = match self.format {
-            Format::Text if before == 0 => "~=",
-            Format::Text => " ~=",
-            Format::Json if before == 0 => "{\"~\":",
-            Format::Json => ",\"~\":",
+        let (start, separator, end) = match self.format {
+            Format::Text => ("", " ", "="),
+            Format::Json => ("{\"", ",\"", "\":"),
         };
-        text::fill(&mut self.bytes, text, &[Text(name)]);
-        before
-    }
-
-    /// Takes a value away again that the line has no room for.
-    fn ended(mut self, before: usize) -> Self {
+        let value = match value {
+            Value::Nothing => return,
+            Value::Text(text) => Value::Bytes(text.as_bytes()),
+            Value::Number(number) if self.format == Format::Json => Value::JsonNumber(number),
+            value => value,
+        };
+        text::put_all(&mut self.bytes, &[if before == 0 { start } else { separator }, name, end]);
+        match value {
+            Value::Bytes(bytes) => self.put(bytes),
+            value => text::fill(&mut self.bytes, "~", &[value]),
+        }
         if self.bytes.len() > MAX_LINE - RESERVE {
             self.bytes.truncate(before);
             self.is_cut = true;
         }
-        self
     }
 
-    /// Adds a string; its bytes may be anything.
-    #[inline(never)]
-    pub fn text(mut self, name: &str, value: &[u8]) -> Self {
-        let before = self.begin(name);
-        let (value, dots) = cut(value);
+    /// A string, whose bytes may be anything.
+    fn put(&mut self, bytes: &[u8]) {
+        let (value, dots) = cut(bytes);
         let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'=' | b'\\');
-        let is_bare = self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain);
-        let quote: &[u8] = if is_bare { b"" } else { b"\"" };
+        let is_plain = self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain);
+        let quote: &[u8] = if is_plain { b"" } else { b"\"" };
         text::put(&mut self.bytes, quote);
         text::json_escaped(&mut self.bytes, value);
         text::put(&mut self.bytes, dots);
         text::put(&mut self.bytes, quote);
-        self.ended(before)
-    }
-
-    /// Adds a whole number.
-    #[inline(never)]
-    pub fn number(mut self, name: &str, value: u64) -> Self {
-        let before = self.begin(name);
-        match self.format {
-            Format::Text => text::decimal(&mut self.bytes, value),
-            Format::Json => text::json_number(&mut self.bytes, value),
-        }
-        self.ended(before)
-    }
-
-    /// Adds a number given in thousandths.
-    #[inline(never)]
-    pub fn thousandths(mut self, name: &str, value: u64) -> Self {
-        let before = self.begin(name);
-        text::thousandths(&mut self.bytes, value);
-        self.ended(before)
-    }
-
-    /// Adds true or false.
-    pub fn flag(mut self, name: &str, value: bool) -> Self {
-        let before = self.begin(name);
-        text::put(&mut self.bytes, if value { b"true" } else { b"false" });
-        self.ended(before)
     }
 
     pub(super) fn finished(mut self) -> Vec<u8> {
@@ -131,14 +109,18 @@ mod tests {
     use super::*;
 
     fn line(format: Format) -> String {
-        let line = Line::new(format, "request", Duration::from_millis(1500))
-            .text("agent", b"a\" event=x\n\x1b\xff")
-            .text("plain", b"/healthz?x")
-            .text("empty", b"")
-            .number("status", 200)
-            .number("seed", u64::MAX)
-            .thousandths("seconds", 1500)
-            .flag("hit", true);
+        let values = [
+            Value::Bytes(b"a\" event=x\n\x1b\xff"),
+            Value::Text("/healthz?x"),
+            Value::Text(""),
+            Value::Nothing,
+            Value::Number(200),
+            Value::Number(u64::MAX),
+            Value::Thousandths(1500),
+            Value::Flag(true),
+        ];
+        let what = "request agent plain empty nothing status seed seconds hit";
+        let line = Line::new(format, Duration::from_millis(1500), what, &values);
         text::into_string(line.finished())
     }
 
@@ -172,9 +154,10 @@ mod tests {
         for format in [Format::Text, Format::Json] {
             for filler in [&b"x"[..], b"\0", "\u{2028}".as_bytes(), b"\xff", b"\""] {
                 for count in [1, 40, 64, 300] {
-                    let line = Line::new(format, "config", Duration::ZERO);
-                    let line = (0..count).fold(line, |line, _| line.text("A_NAME_OF_A_VARIABLE", &filler.repeat(300)));
-                    let line = text::into_string(line.number("last", 7).finished());
+                    let mut line = Line::new(format, Duration::ZERO, "config", &[]);
+                    (0..count).for_each(|_| line.add("A_NAME_OF_A_VARIABLE", Value::Bytes(&filler.repeat(300))));
+                    line.add("last", Value::Number(7));
+                    let line = text::into_string(line.finished());
                     assert!(line.len() < 16 * 1024 && line.ends_with('\n'), "{} octets", line.len());
                     let is_whole = line.matches("VARIABLE").count() == count && line.contains("last");
                     assert_eq!(line.contains("cut"), !is_whole, "{count} of {filler:?}: what is missing is told");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use super::line::{Format, Line};
 use crate::http::date;
+use crate::text::Value;
 use crate::{sys, text};
 
 /// Most bytes that wait for stdout; 64 KiB is what a pipe holds as well.
@@ -103,9 +104,14 @@ impl Log {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a line.
-    pub fn line(&self, event: &str) -> Line {
-        Line::new(self.format, event, date::since_epoch(SystemTime::now()))
+    /// A line; `what` is the event, and the names of the values.
+    pub fn line(&self, what: &str, values: &[Value<'_>]) -> Line {
+        Line::new(self.format, date::since_epoch(SystemTime::now()), what, values)
+    }
+
+    /// Writes a line of which nothing is missing.
+    pub fn say(&self, what: &str, values: &[Value<'_>]) {
+        self.write(self.line(what, values));
     }
 
     /// Puts a line into the buffer; when that is full, waits for room as long as stdout is read.
@@ -176,7 +182,7 @@ impl Log {
         while buffer.waiting.is_empty() {
             if buffer.dropped > 0 && !is_failing {
                 let dropped = std::mem::take(&mut buffer.dropped);
-                buffer.waiting = self.line("log_dropped").number("lines", dropped).finished();
+                buffer.waiting = self.line("log_dropped lines", &[Value::Number(dropped)]).finished();
                 reported = Some(dropped);
                 break;
             }
@@ -258,7 +264,7 @@ mod tests {
     fn a_full_buffer_drops_and_counts() {
         let log = Log::new(Format::Text);
         for _ in 0..1000 {
-            log.write(log.line("x").text("filler", &[b'x'; 200]).text("more", &[b'x'; 200]));
+            log.say("x filler more", &[Value::Bytes(&[b'x'; 200]); 2]);
         }
         let kept = lines(&log.lock().waiting);
         assert!(log.lock().waiting.len() <= MAX_WAITING);
@@ -272,7 +278,7 @@ mod tests {
         log.lock().got_on = in_an_hour();
         std::thread::scope(|scope| {
             let writers =
-                [scope.spawn(|| log.write(log.line("x"))), scope.spawn(|| log.put(log.line("x"), in_an_hour()))];
+                [scope.spawn(|| log.say("x", &[])), scope.spawn(|| log.put(log.line("x", &[]), in_an_hour()))];
             while log.lock().waiters < 2 {
                 assert!(!writers.iter().any(|writer| writer.is_finished()), "one did not wait");
                 std::thread::yield_now();
@@ -289,10 +295,10 @@ mod tests {
     fn a_check_does_not_wait_and_a_request_not_for_long() {
         let log = full();
         log.lock().got_on = in_an_hour(); // So that nothing but their own patience ends their wait.
-        log.offer(log.line("check"), Duration::ZERO);
+        log.offer(log.line("check", &[]), Duration::ZERO);
         assert_eq!(log.dropped_total(), 1);
         let began = Instant::now();
-        log.offer(log.line("request"), REQUEST_PATIENCE);
+        log.offer(log.line("request", &[]), REQUEST_PATIENCE);
         assert!(began.elapsed() >= REQUEST_PATIENCE);
         assert_eq!(kept_and_dropped(&log), (0, 2));
     }
@@ -301,8 +307,8 @@ mod tests {
     fn nobody_waits_for_a_reader_that_has_stopped() {
         let log = full();
         log.lock().got_on = Instant::now().checked_sub(PATIENCE);
-        log.put(log.line("x"), in_an_hour());
-        log.write(log.line("x"));
+        log.put(log.line("x", &[]), in_an_hour());
+        log.say("x", &[]);
         assert_eq!(log.dropped_total(), 2);
     }
 }

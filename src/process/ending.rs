@@ -9,6 +9,7 @@ use crate::observe::log::Log;
 use crate::process::memory::Memory;
 use crate::sys::{self, Signal};
 use crate::text;
+use crate::text::Value::{Number, Text};
 
 /// Exit status of a failure at run time.
 pub const FAILED: i32 = 1;
@@ -35,12 +36,12 @@ pub enum Ending {
 pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
     match ending {
         Ending::Exit(code) => {
-            log.write(log.line("exit").number("status", u64::from(code)).text("reason", why.as_bytes()));
+            log.say("exit status reason", &[Number(code.into()), Text(why)]);
             last_words(log, &[why]);
             sys::exit_now(i32::from(code))
         }
         Ending::Crash(kind) => {
-            log.write(log.line("crash").text("kind", kind.name().as_bytes()).text("reason", why.as_bytes()));
+            log.say("crash kind reason", &[Text(kind.name()), Text(why)]);
             last_words(log, &[why, ": crash ", kind.name()]);
             match kind {
                 CrashKind::Abort => sys::abort(),
@@ -55,7 +56,7 @@ pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
 /// Ends at once because a second signal asked for it, with the status that a shell gives to its victims.
 pub fn end_by_signal(log: &'static Log, signal: Signal) -> ! {
     let (status, reason) = (128 + signal.number(), text::joined(&["second signal: ", signal.name()]));
-    log.write(log.line("exit").number("status", status as u64).text("reason", reason.as_bytes()));
+    log.say("exit status reason", &[Number(status as u64), Text(&reason)]);
     last_words(log, &[&reason]);
     sys::exit_now(status)
 }

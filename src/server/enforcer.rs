@@ -9,6 +9,7 @@ use crate::faults::engine::LiveRule;
 use crate::faults::rule::Effect;
 use crate::process::ending::{self, Ending};
 use crate::process::strain::Load;
+use crate::text::Value::{Nothing, Number, Text, Thousandths};
 use crate::{sys, text};
 
 /// The clock is not looked at more often than this, however small the windows of a rule.
@@ -31,16 +32,11 @@ impl Enforcer {
         let tick = server.state.engine.tick(now);
         server.listener.obey(server, tick.listening);
         for (live, result) in tick.opened.iter().filter(|(_, result)| result.is_hit) {
-            let line =
-                log.line("fault").number("number", live.number.into()).text("rule", live.rule.spelled().as_bytes());
-            log.write(match result.roll {
-                Some(roll) => line.thousandths("roll", roll.into()),
-                None => line,
-            });
+            let roll = result.roll.map_or(Nothing, |roll| Thousandths(roll.into()));
+            log.say("fault number rule roll", &[Number(live.number.into()), Text(&live.rule.spelled()), roll]);
         }
         self.put_to_work(&tick.loads, start, |live, error| {
-            let line = log.line("fault_failed").text("rule", live.rule.spelled().as_bytes());
-            log.write(line.text("error", sys::error_text(&error).as_bytes()));
+            log.say("fault_failed rule error", &[Text(&live.rule.spelled()), Text(&sys::error_text(&error))]);
         });
         if let Some(live) = tick.end {
             match live.rule.effect {

@@ -25,6 +25,7 @@ use crate::routes::State;
 use crate::routes::crash::NEEDS_MEMORY_LIMIT;
 use crate::sys::{self, Signal};
 use crate::text;
+use crate::text::Value::{Bytes, Flag, Nothing, Number, Text, Thousandths};
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
 const RESERVED_FILES: u64 = 48;
@@ -74,7 +75,7 @@ pub fn serve(config: &'static mut Config) -> i32 {
         enforcer.tick(server);
         server.listener.watch(server)?;
         if let Some(error) = server.crew.start(&|| worker::spawn(server))? {
-            log.write(log.line("thread_failed").text("error", sys::error_text(&error).as_bytes()));
+            log.say("thread_failed error", &[Text(&sys::error_text(&error))]);
         }
         // What the first answer need not wait for.
         log.start();
@@ -109,18 +110,18 @@ fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
 }
 
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
-    let mut line = log.line("config").text("version", OWN_VERSION.as_bytes());
+    let mut line = log.line("config version", &[Text(OWN_VERSION)]);
     for variable in variables() {
         let given = config.given.iter().find(|(name, _)| *name == variable.name);
-        line = given.into_iter().fold(line, |line, (name, value)| line.text(name, value.as_bytes()));
+        given.into_iter().for_each(|(name, value)| line.add(name, Text(value)));
     }
     log.write(line);
-    log.write(log.line("seed").number("seed", engine.seed()));
+    log.say("seed seed", &[Number(engine.seed())]);
     for live in engine.rules().iter().filter(|live| live.rule.pods.is_some()) {
-        log.write(log.line("pods").text("rule", live.rule.spelled().as_bytes()).flag("this_pod", live.is_here));
+        log.say("pods rule this_pod", &[Text(&live.rule.spelled()), Flag(live.is_here)]);
     }
     for warning in &config.warnings {
-        log.write(log.line("warning").text("message", warning.as_bytes()));
+        log.say("warning message", &[Text(warning)]);
     }
 }
 
@@ -135,7 +136,7 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
         }
         match live.rule.effect {
             Effect::Delay(..) => {
-                log.write(log.line("waiting").thousandths("seconds", result.delay.as_millis() as u64));
+                log.say("waiting seconds", &[Thousandths(result.delay.as_millis() as u64)]);
                 if let Some(status) = wait(result.delay, engine, log) {
                     return Some(status);
                 }
@@ -150,8 +151,7 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
 
 fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
     if let Some(roll) = roll {
-        let line = log.line("start_roll").text("rule", live.rule.spelled().as_bytes());
-        log.write(line.thousandths("roll", u64::from(roll)).flag("hit", is_hit));
+        log.say("start_roll rule roll hit", &[Text(&live.rule.spelled()), Thousandths(roll.into()), Flag(is_hit)]);
     }
 }
 
@@ -170,7 +170,7 @@ fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
                     continue;
                 }
                 let reason = text::joined(&[signal.name(), " while waiting"]);
-                log.write(log.line("stopped").text("reason", reason.as_bytes()));
+                log.say("stopped reason", &[Text(&reason)]);
                 stay(termination.delay, log);
                 return Some(end_status(&termination));
             }
@@ -184,7 +184,7 @@ fn is_ignored(termination: &Termination, signal: Signal) -> bool {
 }
 
 fn log_ignored(log: &Log, signal: Signal) {
-    log.write(log.line("signal").text("signal", signal.name().as_bytes()).flag("ignored", true));
+    log.say("signal signal ignored", &[Text(signal.name()), Flag(true)]);
 }
 
 /// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
@@ -247,9 +247,7 @@ pub(super) fn build(
 fn announce(server: &'static Server, is_fallback: bool) {
     let log = server.log;
     if is_fallback {
-        log.write(
-            log.line("warning").text("message", b"port 80 is forbidden here, listening on 8080; set PORT to choose"),
-        );
+        log.say("warning message", &[Text("port 80 is forbidden here, listening on 8080; set PORT to choose")]);
     }
     let mut address = Vec::new();
     if let Some(listening) = server.listener.address() {
@@ -257,7 +255,7 @@ fn announce(server: &'static Server, is_fallback: bool) {
     }
     let identity = server.state.identity;
     server.state.phase.set(Phase::Listening);
-    log.write(log.line("listening").text("address", &address).text("pod", identity.pod.as_bytes()));
+    log.say("listening address pod", &[Bytes(&address), Text(&identity.pod)]);
 }
 
 /// Watches signals and the clock until the server is done.
@@ -281,8 +279,8 @@ fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
                     let config = state.config;
                     state.phase.set(Phase::Draining);
                     draining = Some((Drain::new(Instant::now(), config.drain, config.shutdown, answer.delay), answer));
-                    let line = log.line("draining").text("signal", signal.name().as_bytes());
-                    log.write(line.thousandths("seconds", config.drain.as_millis() as u64));
+                    let drain = Thousandths(config.drain.as_millis() as u64);
+                    log.say("draining signal seconds", &[Text(signal.name()), drain]);
                 }
             }
         }
@@ -312,10 +310,7 @@ fn unfinished(server: &Server) -> u64 {
 
 fn stop(server: &Server, unfinished: u64) {
     let counts = &server.state.counts;
-    let mut line = server.log.line("stopped").number("requests", counts.requests());
-    line = line.number("requests_after_sigterm", counts.requests_after_term());
-    if unfinished > 0 {
-        line = line.number("unfinished", unfinished);
-    }
-    server.log.write(line);
+    let unfinished = if unfinished > 0 { Number(unfinished) } else { Nothing };
+    let values = [Number(counts.requests()), Number(counts.requests_after_term()), unfinished];
+    server.log.say("stopped requests requests_after_sigterm unfinished", &values);
 }

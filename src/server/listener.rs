@@ -13,6 +13,7 @@ use super::{Server, connection};
 use crate::faults::clock::Listening;
 use crate::observe::counts::TurnedAway;
 use crate::sys;
+use crate::text::Value;
 
 /// Connections that the kernel keeps ready for us; it cuts this to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
@@ -163,7 +164,7 @@ impl Listener {
     /// No descriptor or memory: closes somebody who waits, or leaves the queue to the kernel for a moment.
     fn starve(&self, socket: &mut Socket, error: &io::Error, server: &'static Server) {
         if !std::mem::replace(&mut socket.is_starved, true) {
-            server.log.write(server.log.line("accept_failed").text("error", sys::error_text(error).as_bytes()));
+            server.log.say("accept_failed error", &[Value::Text(&sys::error_text(error))]);
         }
         match (server.lot.evict(), &socket.listener) {
             (Some(gone), Some(fd)) => {
@@ -203,7 +204,7 @@ impl Listener {
         } else if before == Listening::Closed {
             // On the same socket, so the port needs no privilege and nobody else can have taken it.
             if let Err(error) = sys::listen_again(listener, BACKLOG) {
-                server.log.write(server.log.line("listen_failed").text("error", sys::error_text(&error).as_bytes()));
+                server.log.say("listen_failed error", &[Value::Text(&sys::error_text(&error))]);
                 socket.is_starved = true;
                 server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
                 return;

@@ -11,9 +11,10 @@ use crate::faults::rule::Effect;
 use crate::grpc::Method;
 use crate::http::head::Head;
 use crate::observe::counts;
-use crate::observe::log::{Line, REQUEST_PATIENCE, Requests};
+use crate::observe::log::{Line, Log, REQUEST_PATIENCE, Requests};
 use crate::routes::{Outcome, Route};
 use crate::text;
+use crate::text::Value::{Bytes, Nothing, Number, Text, Thousandths};
 
 /// A request and what it came to.
 pub(super) struct Done<'a> {
@@ -50,21 +51,23 @@ impl Done<'_> {
     #[inline(never)]
     fn log(&self, status: Option<u16>) {
         let log = self.server.log;
-        let line = log.line("request").text("method", self.head.method.name().as_bytes());
-        let line = line.text("path", self.head.target.path);
-        let line = match (status, self.outcome) {
-            (Some(status), _) => line.number("status", u64::from(status)),
-            (None, Outcome::Hang) => line.text("outcome", b"hang"),
-            (None, Outcome::Reset) => line.text("outcome", b"reset"),
-            (None, Outcome::End(_)) => line.text("outcome", b"end"),
-            (None, _) => line.text("outcome", b"drop"),
+        let (name, outcome) = match (status, self.outcome) {
+            (Some(status), _) => ("status", Number(status.into())),
+            (None, Outcome::Hang) => ("outcome", Text("hang")),
+            (None, Outcome::Reset) => ("outcome", Text("reset")),
+            (None, Outcome::End(_)) => ("outcome", Text("end")),
+            (None, _) => ("outcome", Text("drop")),
         };
-        let line = with_rules(line, self.decision);
+        let head = [Text(self.head.method.name()), Bytes(self.head.target.path)];
+        let mut line = log.line("request method path", &head);
+        line.add(name, outcome);
+        add_rules(&mut line, self.decision);
         // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
         let agent = self.head.field("x-probe").or_else(|| self.head.field("user-agent")).unwrap_or_default();
-        let line = line.text(if self.route.check().is_some() { "probe" } else { "agent" }, agent);
-        let patience = if self.route.check().is_some() { Duration::ZERO } else { REQUEST_PATIENCE };
-        log.offer(with_peer(line, self.stream), patience);
+        let (name, patience) =
+            if self.route.check().is_some() { ("probe", Duration::ZERO) } else { ("agent", REQUEST_PATIENCE) };
+        line.add(name, Bytes(agent));
+        offer(log, line, self.stream, patience);
     }
 }
 
@@ -104,36 +107,37 @@ impl Called<'_> {
     #[inline(never)]
     fn log(&self) {
         let log = self.server.log;
-        let line = log.line("request").text("method", b"POST").text("path", self.method.path().as_bytes());
-        let line = match self.check {
-            Some(check) => line.text("check", check.name().as_bytes()),
-            None => line,
+        let (name, outcome) = match (self.status, self.decision.deciding().map(|live| &live.rule.effect)) {
+            (Some(status), _) => ("status", Number(status.into())),
+            (None, Some(Effect::Hang)) => ("outcome", Text("hang")),
+            (None, Some(Effect::Reset)) => ("outcome", Text("reset")),
+            (None, Some(Effect::Exit(_) | Effect::Crash(_))) => ("outcome", Text("end")),
+            (None, _) => ("outcome", Text("drop")),
         };
-        let line = match (self.status, self.decision.deciding().map(|live| &live.rule.effect)) {
-            (Some(status), _) => line.number("status", status.into()),
-            (None, Some(Effect::Hang)) => line.text("outcome", b"hang"),
-            (None, Some(Effect::Reset)) => line.text("outcome", b"reset"),
-            (None, Some(Effect::Exit(_) | Effect::Crash(_))) => line.text("outcome", b"end"),
-            (None, _) => line.text("outcome", b"drop"),
-        };
-        let line = with_rules(line, self.decision).text("probe", self.agent);
-        log.offer(with_peer(line, self.stream), Duration::ZERO);
+        let check = self.check.map_or(Nothing, |check| Text(check.name()));
+        let mut line = log.line("request method path check", &[Text("POST"), Text(self.method.path()), check]);
+        line.add(name, outcome);
+        add_rules(&mut line, self.decision);
+        line.add("probe", Bytes(self.agent));
+        offer(log, line, self.stream, Duration::ZERO);
     }
 }
 
-fn with_peer(line: Line, stream: &TcpStream) -> Line {
-    let (Some(peer), _) = addresses(stream) else { return line };
-    let mut address = Vec::new();
-    text::socket_address(&mut address, peer);
-    line.text("peer", &address)
+/// Adds who has asked, and hands the line to the log.
+fn offer(log: &Log, mut line: Line, stream: &TcpStream, patience: Duration) {
+    if let (Some(peer), _) = addresses(stream) {
+        let mut address = Vec::new();
+        text::socket_address(&mut address, peer);
+        line.add("peer", Bytes(&address));
+    }
+    log.offer(line, patience);
 }
 
-fn with_rules(mut line: Line, decision: &Decision) -> Line {
+fn add_rules(line: &mut Line, decision: &Decision) {
     if !decision.delay.is_zero() {
-        line = line.thousandths("delay_ms", decision.delay.as_micros() as u64);
+        line.add("delay_ms", Thousandths(decision.delay.as_micros() as u64));
     }
     for live in &decision.hits {
-        line = line.text("rule", live.rule.spelled().as_bytes());
+        line.add("rule", Text(&live.rule.spelled()));
     }
-    line
 }

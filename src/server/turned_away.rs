@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Server;
 use crate::observe::counts::TurnedAway;
 use crate::sync::Lock;
+use crate::text::Value;
 
 /// An episode is over when nobody has been turned away for so long.
 const EPISODE: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ impl Server {
     pub(super) fn turned_away(&self, why: TurnedAway) {
         self.state.counts.turned_away(why);
         if self.episodes.begins(why, Instant::now()) {
-            self.log.offer(self.log.line("turned_away").text("why", why.name().as_bytes()), Duration::ZERO);
+            self.log.offer(self.log.line("turned_away why", &[Value::Text(why.name())]), Duration::ZERO);
         }
     }
 }
