@@ -54,7 +54,7 @@ struct Options<'w> {
 /// Runs the command.
 #[inline(never)]
 pub(super) fn run(words: &[&str]) -> i32 {
-    if words.iter().any(|word| matches!(*word, "--help" | "-h")) {
+    if words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some()) {
         print(&[HELP]);
         return 0;
     }

@@ -138,15 +138,15 @@ impl Asked {
         if self.delete_at < NEVER && self.delete_at > self.length {
             return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
         }
-        let mut read = Read::default();
-        if inputs.is_empty() {
-            read.notes.push("no manifest: one container with the probes given, grace period 30s".to_owned());
-            read.workloads.push(sketch::workload(std::mem::take(&mut self.probes)));
-        } else if self.probes.is_empty() {
-            read = manifest::read(inputs)?;
-        } else {
+        let mut read = if !inputs.is_empty() && !self.probes.is_empty() {
             return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());
-        }
+        } else if inputs.is_empty() {
+            let assumed = "no manifest: one container with the probes given, grace period 30s";
+            let workload = sketch::workload(std::mem::take(&mut self.probes));
+            Read { workloads: vec![workload], notes: vec![assumed.to_owned()], passed_over: Vec::new() }
+        } else {
+            manifest::read(inputs)?
+        };
         if !read.passed_over.is_empty() {
             read.notes.push(text::joined(&["not read: ", &text::list(&read.passed_over, ", ")]));
         }

@@ -33,7 +33,7 @@ fn is_read(name: &str) -> bool {
 fn is_own(container: &Container) -> bool {
     let before = |word: &'_ str, end: u8| word.bytes().position(|byte| byte == end).unwrap_or(word.len());
     let image = &container.image[..before(&container.image, b'@')];
-    let name = &image[image.rfind('/').map_or(0, |slash| slash + 1)..];
+    let name = &image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..];
     let name = &name[..before(name, b':')];
     name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
@@ -83,13 +83,13 @@ fn program(
     let out = &mut source;
     put_all(out, &["container ", &container.name, ": "]);
     if is_own && serves {
-        let config = environment(container)?;
+        let mut config = environment(container)?;
         program.drain = millis(config.drain);
         program.seed = config.seed;
         program.port = config.port.filter(|port| *port != 0);
         program.ignores_stop =
             !matches!(container.stop_signal.as_deref(), None | Some("SIGTERM" | "SIGINT" | "SIGQUIT"));
-        program.rules = config.rules;
+        program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command) {
         program.work = Work::End(length);
@@ -132,6 +132,8 @@ fn environment(container: &Container) -> Result<Box<Config>, String> {
         let value = found.and_then(|(_, value)| value.as_ref());
         value.filter(|_| is_read(name)).map(|value| value.as_bytes().to_vec())
     };
-    Config::from_lookup(&lookup)
-        .map_err(|ConfigError(lines)| text::joined(&["container ", &container.name, ": ", &text::list(&lines, "; ")]))
+    Config::from_lookup(&lookup).map_err(|ConfigError(lines)| {
+        let values = [Value::Text(&container.name), Value::Text(&text::list(&lines, "; "))];
+        text::filled("container ~: ~", &values)
+    })
 }

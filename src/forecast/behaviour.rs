@@ -109,12 +109,12 @@ pub(super) struct Question {
 impl Program {
     /// Which rules stand on the pod of that name, a bit for each.
     pub(super) fn rules_on(&self, pod: &str) -> u64 {
-        let is_here = |rule: &Rule| rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()));
-        self.bits(&is_here)
-    }
-
-    fn bits(&self, is_it: &dyn Fn(&Rule) -> bool) -> u64 {
-        self.rules.iter().enumerate().fold(0, |bits, (at, rule)| bits | u64::from(is_it(rule)) << (at & 63))
+        let mut here = 0;
+        for (at, rule) in self.rules.iter().enumerate() {
+            let is_here = rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()));
+            here |= u64::from(is_here) << (at & 63);
+        }
+        here
     }
 
     /// What a request for a path comes to.
@@ -132,7 +132,11 @@ impl Program {
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
         let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
-        Question { covered: self.bits(&|rule| subject.is_covered_by(&rule.target)), check, port }
+        let mut covered = 0;
+        for (at, rule) in self.rules.iter().enumerate() {
+            covered |= u64::from(subject.is_covered_by(&rule.target)) << (at & 63);
+        }
+        Question { covered, check, port }
     }
 
     /// Whether some rule touches the question at all.

@@ -57,12 +57,12 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         at += 1;
         to.say("", r#""$a","#, &[Fact::Word(&container.name)]);
     }
-    to.say("", r#"],"services":["#, &[]);
+    to.json(r#"],"services":["#);
     for service in &workload.services {
         to.say("", r#""$a","#, &[Fact::Word(&service.name)]);
     }
     if workload.services.is_empty() {
-        to.say("  no Service selects these pods: one is assumed, on the container that has a port\n", "", &[]);
+        to.text("  no Service selects these pods: one is assumed, on the container that has a port\n");
     }
     events(to, forecast);
     restarts(to, forecast);
@@ -77,7 +77,7 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     rollout(to, forecast);
     deletion(to, forecast);
     if !is_json {
-        to.say("\nlives\n", "", &[]);
+        to.text("\nlives\n");
         drawing::write(to.out, forecast);
     }
     to.say(if forecast.advice.is_empty() { "" } else { "\nwhat to change\n" }, r#""advice":["#, &[]);
@@ -131,7 +131,7 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 
 fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let (tally, pod) = (&forecast.tally, &forecast.play.inquiry.workload.pod);
-    to.say("", r#"],"restarts":["#, &[]);
+    to.json(r#"],"restarts":["#);
     for at in 0..forecast.play.plan.parts.len() {
         let Some(container) = pod.container(at) else { return };
         let mut n = 1;
@@ -151,7 +151,7 @@ fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             if n == 1 {
                 to.say("\nrestarts of $a", "", &facts);
                 let columns = "          at        after running for             pause                         because of   pods\n";
-                to.say(columns, "", &[]);
+                to.text(columns);
             }
             to.say(
                 "  $b  $D        $E        $e                 $F        $f                 $g $h, $i           $c\n",
@@ -205,7 +205,7 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         }
         to.say("\n", "},", &[]);
     }
-    to.say("", "],", &[]);
+    to.json("],");
 }
 
 fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -226,7 +226,7 @@ fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     );
     let how = " ($d find nobody, $e fail by a rule)";
     to.say(if unanswered + failing > 0 { how } else { "" }, "", &facts);
-    to.say("\n", "", &[]);
+    to.text("\n");
 }
 
 fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -314,9 +314,9 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
     }
     to.say("; $d $e now, $f then\n", r#"","now":{"#, &facts);
     outcome(to, &advice.now);
-    to.say("", r#"},"then":{"#, &[]);
+    to.json(r#"},"then":{"#);
     outcome(to, &advice.then);
-    to.say("", "}},", &[]);
+    to.json("}},");
 }
 
 fn outcome(to: &mut Printer<'_>, outcome: &Outcome) {

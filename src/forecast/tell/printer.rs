@@ -64,6 +64,18 @@ impl Printer<'_> {
         }
     }
 
+    /// Appends to text alone.
+    #[inline(never)]
+    pub(super) fn text(&mut self, text: &str) {
+        self.say(text, "", &[]);
+    }
+
+    /// Appends to JSON alone.
+    #[inline(never)]
+    pub(super) fn json(&mut self, json: &str) {
+        self.say("", json, &[]);
+    }
+
     fn fact(&mut self, fact: Fact<'_>, is_median: bool) {
         match fact {
             Fact::Word(word) if self.is_json => text::json_escaped(self.out, word.as_bytes()),
