@@ -128,7 +128,7 @@ impl<'w> Options<'w> {
         for inquiry in self.asked.inquiries(&inputs)? {
             let shared = played(inquiry);
             let play = Play::new(&shared.inquiry);
-            let forecast = play.told(std::mem::take(&mut shared.progress.lock().tally));
+            let forecast = play.told(std::mem::replace(&mut shared.progress.lock().tally, Tally::new(0, 0)));
             let mut out = Vec::new();
             tell::write(&mut out, &forecast, self.asked.is_json);
             sys::write_all(1, &out);

@@ -181,8 +181,8 @@ impl<'l, 'c> Rolling<'l, 'c> {
             let spare = (self.old + new).saturating_sub(least + (new - available));
             let spare = spare.min(self.old).min((self.old + available).saturating_sub(least));
             if room > 0 {
-                for life in &self.lives[new as usize..(new + room) as usize] {
-                    self.new.push(Made { life, at: self.now });
+                for at in new..new + room {
+                    self.new.push(Made { life: &self.lives[at as usize], at: self.now });
                 }
             } else if spare > 0 {
                 self.old -= spare;

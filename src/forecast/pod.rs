@@ -232,8 +232,10 @@ fn requested(
 }
 
 impl Aim {
-    fn new(probe: &Probe, program: &Program) -> Self {
-        Self {
+    #[inline(never)]
+    fn new(probe: &Option<Probe>, program: &Program) -> Option<Self> {
+        let probe = probe.as_ref()?;
+        Some(Self {
             asks: Asks::new(&probe.handler, program),
             delay: seconds(probe.initial_delay),
             period: seconds(probe.period),
@@ -241,7 +243,7 @@ impl Aim {
             failures: probe.failures,
             successes: probe.successes,
             grace: probe.grace.map(seconds),
-        }
+        })
     }
 
     /// Asks: how long it takes, what comes of it, and whether the process ends over it.
@@ -258,13 +260,13 @@ impl Aim {
 
 impl<'p> Part<'p> {
     fn new(container: &Container, program: &'p Program) -> Self {
-        let mut aims = [None; 3];
-        for (aim, probe) in aims.iter_mut().zip([&container.startup, &container.liveness, &container.readiness]) {
-            *aim = probe.as_ref().map(|probe| Aim::new(probe, program));
-        }
         let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, program));
         Self {
-            aims,
+            aims: [
+                Aim::new(&container.startup, program),
+                Aim::new(&container.liveness, program),
+                Aim::new(&container.readiness, program),
+            ],
             pre_stop: hook(&container.pre_stop),
             post_start: hook(&container.post_start),
             is_sidecar: container.is_sidecar,

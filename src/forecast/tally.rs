@@ -30,7 +30,7 @@ pub enum Figure {
 const FIGURES: usize = Figure::Fewest as usize + 1;
 
 /// All of a play.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
     /// Pods.
     pub pods: u64,
@@ -67,12 +67,26 @@ fn place(container: usize, n: usize) -> usize {
 
 impl Tally {
     /// Nothing yet, for so many containers and moments.
+    #[inline(never)]
     pub fn new(containers: usize, moments: usize) -> Self {
-        let mut tally = Self { words: vec![0; moments * Word::COUNT], ..Self::default() };
+        let mut spreads = Vec::new();
         for _ in 0..place(containers, 1) {
-            tally.spreads.push(Spread::default());
+            spreads.push(Spread::default());
         }
-        tally
+        Self {
+            pods: 0,
+            spreads,
+            ends: Vec::new(),
+            late_restarts: 0,
+            late_ready: 0,
+            service: [0; 3],
+            words: vec![0; moments * Word::COUNT],
+            served: 0,
+            rollouts: 0,
+            sample: Vec::new(),
+            cut: 0,
+            events: 0,
+        }
     }
 
     /// When something came first.
