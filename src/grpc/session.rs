@@ -240,8 +240,14 @@ impl<D> Session<D> {
 
     /// When [`Session::due`] has something, if nothing else happens before.
     pub fn next_time(&self) -> Option<Instant> {
-        let incomplete = self.since.map(|since| since + INPUT_TIMEOUT);
-        self.streams.iter().filter_map(Stream::due).chain(incomplete).min()
+        let mut next = self.since.map(|since| since + INPUT_TIMEOUT);
+        for stream in &self.streams {
+            let due = stream.due();
+            if due.is_some() && (next.is_none() || due < next) {
+                next = due;
+            }
+        }
+        next
     }
 
     /// What is due at `now`; to be asked until it says [`Next::More`].

@@ -77,9 +77,11 @@ fn is_unspecified(v4: Ipv4Addr) -> bool {
     v4.octets()[0] == 0
 }
 
+/// The places of the four octets of an IPv4 address at the end of an IPv6 one.
+const LOW: [usize; 4] = [12, 13, 14, 15];
 /// Where a translator with the prefix 64:ff9b:1::/48, or a longer one within it, may find the IPv4 address (RFC 6052
-/// section 2.2, for the lengths 48, 56, 64 and 96): the places of its four octets.
-const LOCAL_NAT64: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]];
+/// section 2.2, for the lengths 48, 56, 64 and 96).
+const LOCAL_NAT64: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], LOW];
 
 /// The addresses that a packet to `address` may come to: itself, or the IPv4 address inside it.
 ///
@@ -90,7 +92,7 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else { return vec![address] };
     let octets = v6.octets();
     let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
-    let low = at([12, 13, 14, 15]);
+    let low = at(LOW);
     let inside = match v6.segments() {
         [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => low,
         [0, 0, 0, 0, 0, 0, ..] if !is_unspecified(low) => low, // `::` and `::1` are themselves
@@ -105,10 +107,10 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
                     possible.push(at(places).into());
                 }
             }
-            if possible.is_empty() {
-                possible.push(low.into());
+            if !possible.is_empty() {
+                return possible;
             }
-            return possible;
+            low
         }
         _ => return vec![address],
     };
