@@ -155,20 +155,22 @@ impl<'i> Play<'i> {
 
     /// What a pod of that number may be called.
     fn name(&self, number: u64) -> String {
-        let base = &self.inquiry.workload.name;
-        match self.controller {
-            Controller::Pod => base.clone(),
-            Controller::StatefulSet { .. } => text::joined(&[base, "-", &text::to_decimal(number % self.size())]),
+        let mut end = String::new();
+        let dash = match self.controller {
+            Controller::Pod => "",
+            Controller::StatefulSet { .. } => {
+                end = text::to_decimal(number % self.size());
+                "-"
+            }
             _ => {
                 let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
-                let is_deployment = matches!(self.controller, Controller::Deployment { .. });
-                let mut name = text::joined(&[base, if is_deployment { "-7d4b9c6f58-" } else { "-" }]);
                 for _ in 0..5 {
-                    name.push(char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]));
+                    end.push(char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]));
                 }
-                name
+                if matches!(self.controller, Controller::Deployment { .. }) { "-7d4b9c6f58-" } else { "-" }
             }
-        }
+        };
+        text::joined(&[&self.inquiry.workload.name, dash, &end])
     }
 }
 

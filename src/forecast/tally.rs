@@ -248,7 +248,9 @@ impl Tally {
         for &end in &other.ends {
             self.count_end(end);
         }
-        self.sample.extend(&other.sample);
+        for &pod in &other.sample {
+            self.sample.push(pod);
+        }
     }
 }
 

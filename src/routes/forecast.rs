@@ -33,7 +33,10 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
     asked.is_json = wants_json(request);
     for pair in request.head.target.query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
         // As forms are sent, where a space is a plus.
-        let spaced: Vec<u8> = pair.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        let mut spaced = pair.to_vec();
+        for byte in &mut spaced {
+            *byte = if *byte == b'+' { b' ' } else { *byte };
+        }
         let Some(pair) = target::decode(&spaced).and_then(|pair| String::from_utf8(pair).ok()) else {
             return Err("query: expected UTF-8".to_owned());
         };

@@ -152,6 +152,12 @@ impl Pod<'_> {
         }
     }
 
+    /// Whether a regular container has run.
+    #[inline(never)]
+    pub(super) fn is_initialized(&self) -> bool {
+        self.bodies[self.plan.inits..].iter().any(|body| body.run > 0)
+    }
+
     /// STATUS as kubectl prints it.
     pub(super) fn read_word(&self) -> Word {
         if self.is_deleted && self.ends_well.is_none() {
@@ -163,7 +169,7 @@ impl Pod<'_> {
             _ => Word::Error,
         };
         let inits = self.plan.inits;
-        let is_initialized = self.bodies[inits..].iter().any(|body| body.run > 0);
+        let is_initialized = self.is_initialized();
         for body in self.bodies[..inits].iter().filter(|_| !is_initialized) {
             match body.seen {
                 seen if seen.is_running && body.part.is_sidecar && seen.is_started => continue,

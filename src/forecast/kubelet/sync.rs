@@ -65,13 +65,16 @@ impl Pod<'_> {
     /// Puts the steps in order. True: nothing is to be kept and nothing to be started.
     fn decide(&mut self) -> bool {
         let (plan, policy) = (self.plan, self.plan.policy);
-        let is_initialized = self.bodies[plan.inits..].iter().any(|body| body.run > 0);
+        let is_initialized = self.is_initialized();
         for at in 0..plan.inits {
             let body = &self.bodies[at];
             let (is_sidecar, seen) = (body.part.is_sidecar, body.seen);
             let is_done = seen.run > 0 && !seen.is_running;
             match self.kill_reason(at) {
-                Some(by) => self.steps.extend([Step::Kill(at, by), Step::Start(at)]),
+                Some(by) => {
+                    self.steps.push(Step::Kill(at, by));
+                    self.steps.push(Step::Start(at));
+                }
                 None if seen.is_running && is_sidecar && (seen.is_started || is_initialized) => continue,
                 None if seen.is_running => {}
                 None if !is_sidecar && is_done && (body.exit.code == 0 || is_initialized) => continue,
@@ -127,10 +130,12 @@ impl Pod<'_> {
             Step::Add => {
                 self.see(life);
                 let takes = self.chance.lognormal(FIRST_START);
-                self.steps = vec![Step::Done];
-                let first = if self.plan.inits > 0 { 0..1 } else { 0..self.bodies.len() };
-                self.steps.extend(first.rev().map(Step::Start));
-                self.steps.pop();
+                // The first of them comes with the sandbox.
+                let starts = if self.plan.inits > 0 { 1 } else { self.bodies.len() };
+                self.steps.push(Step::Done);
+                for at in (1..starts).rev() {
+                    self.steps.push(Step::Start(at));
+                }
                 self.steps.push(Step::Sandbox(takes * (100 - SANDBOX) / 100));
                 self.step_at = self.now + takes * SANDBOX / 100;
             }
