@@ -60,7 +60,7 @@ pub struct Config {
     pub resolve_max_hops: u32,
     pub log_format: Format,
     pub log_requests: Requests,
-    /// Every variable that was set, for the log.
+    /// Every variable that was set, in the order of the table, for the log.
     pub given: Vec<(&'static str, String)>,
     /// What is odd but no error, for the log.
     pub warnings: Vec<String>,
@@ -97,39 +97,38 @@ impl Config {
         let mut reader = Reader::new(lookup);
         let read = &mut reader;
         let mut config = Box::<Self>::default();
-        let mut content_type = None;
-        config.crash_exit_code = read.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
-        config.rules = read.rules(config.crash_exit_code);
-        config.control = read.control();
-        let mut own = Vec::new();
-        for name in ["POD_IP", "IP_ADDRESS"] {
-            let mut address = None;
-            read.text(name, &mut address);
-            if let Some(address) = address {
-                own.extend(text::parse_ip(address.as_bytes()));
-                config.ip_address = Some(address);
-            }
-        }
+        // In the order of the table.
+        let port = read.number("PORT", 0, 65535);
+        config.port = port.filter(|_| read.is_set).map(|port| port as u16);
+        // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
+        config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
         // CONTENT alone tells empty from unset: its content is then one newline.
         if let Some(mut content) = lookup("CONTENT") {
             read.given.push(("CONTENT", text::lossy(&content)));
             content.push(b'\n');
             config.content = Some(content);
         }
-        let port = read.number("PORT", 0, 65535);
-        config.port = port.filter(|_| read.is_set).map(|port| port as u16);
-        // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
-        config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
-        read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.
+        let mut content_type = None;
         read.field_value("CONTENT_TYPE", &mut content_type);
         config.content_type = content_type.unwrap_or_default();
         read.text("HOSTNAME", &mut config.hostname);
+        let (mut pod_ip, mut own) = (None, Vec::new());
+        read.text("IP_ADDRESS", &mut config.ip_address);
+        read.text("POD_IP", &mut pod_ip);
+        for address in [&config.ip_address, &pod_ip].into_iter().flatten() {
+            own.extend(text::parse_ip(address.as_bytes()));
+        }
+        if config.ip_address.is_none() {
+            config.ip_address = pod_ip;
+        }
         read.field_value("POD_NAME", &mut config.pod_name);
         read.text("POD_NAMESPACE", &mut config.pod_namespace);
         read.field_value("NODE_NAME", &mut config.node_name);
         read.field_value("ZONE", &mut config.zone);
         read.field_value("APP_VERSION", &mut config.app_version);
+        config.rules = read.rules(&mut config.crash_exit_code);
         config.seed = read.number("SEED", 0, u64::MAX);
+        config.control = read.control();
         config.drain = read.seconds("DRAIN_SECS");
         config.shutdown = read.seconds("SHUTDOWN_SECS");
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
@@ -140,6 +139,7 @@ impl Config {
         config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_default().with_own(own);
         config.resolve_timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
         config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or_default() as u32;
+        read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.
         config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json")];
         let requests = [Requests::None, Requests::Faults, Requests::All];
         config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all")];

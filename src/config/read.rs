@@ -4,21 +4,23 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::control::{Control, MAX_TOKEN, is_token, shown};
-use super::{Lookup, Variable, variables};
+use super::table::TABLE;
+use super::{Lookup, Variable};
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
 use crate::text::Value::{self, Json, Text};
 use crate::{sys, text};
 
-/// Reads variables one by one and collects what is wrong with them.
+/// Reads variables one by one, in the order of the table, and collects what is wrong with them.
 pub(super) struct Reader<'a> {
     lookup: Lookup<'a>,
+    /// The rows of the table that are still to come: a start goes over them once.
+    rows: &'static str,
     /// The variable that was read last.
     variable: Variable,
-    /// Its value: what is set, or else the default, which may be empty.
+    /// Its value, if it is set.
     value: Vec<u8>,
-    /// Whether it is set.
     pub(super) is_set: bool,
     pub(super) errors: Vec<String>,
     pub(super) warnings: Vec<String>,
@@ -27,28 +29,36 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(lookup: Lookup<'a>) -> Self {
-        let variable = Variable { name: "", form: "", default: "", meaning: "" };
+        let (variable, value, is_set) = (Variable::of(""), Vec::new(), false);
         let (errors, warnings, given) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lookup, variable, value: Vec::new(), is_set: false, errors, warnings, given }
+        Self { lookup, rows: TABLE, variable, value, is_set, errors, warnings, given }
     }
 
-    /// Reads a variable of the table; an empty value counts as unset. Whether there is a value, by default at least.
+    /// Reads a variable, whose row comes behind that of the last one; an empty value counts as unset. Whether there is a
+    /// value, by default at least.
     #[inline(never)]
     fn read(&mut self, name: &str) -> bool {
-        for variable in variables() {
-            if variable.name == name {
-                self.variable = variable;
+        let row = loop {
+            let end = text::position(self.rows.as_bytes(), b'\n').unwrap_or(self.rows.len());
+            let row = &self.rows[..end];
+            self.rows = self.rows.get(end + 1..).unwrap_or_default();
+            let is_found = row.strip_prefix(name).is_some_and(|rest| rest.starts_with('|'));
+            if is_found || self.rows.is_empty() {
+                break row;
             }
-        }
-        let value = (self.lookup)(name).unwrap_or_default();
-        self.is_set = !value.is_empty();
+        };
+        self.variable = Variable::of(row);
+        self.value = (self.lookup)(name).unwrap_or_default();
+        self.is_set = !self.value.is_empty();
         if self.is_set {
-            self.given.push((self.variable.name, shown(name, &value)));
-            self.value = value;
-        } else {
-            self.value = self.variable.default.as_bytes().to_vec();
+            self.given.push((self.variable.name, shown(name, &self.value)));
         }
-        !self.value.is_empty()
+        !self.value().is_empty()
+    }
+
+    /// The value of the variable that was read last: what is set, or else the default, which may be empty.
+    fn value(&self) -> &[u8] {
+        if self.is_set { &self.value } else { self.variable.default.as_bytes() }
     }
 
     /// The value as `parse` reads it; what it refuses is an error.
@@ -56,7 +66,7 @@ impl<'a> Reader<'a> {
         if !self.read(name) {
             return None;
         }
-        let parsed = parse(&self.value);
+        let parsed = parse(self.value());
         if parsed.is_none() {
             self.refuse();
         }
@@ -66,8 +76,8 @@ impl<'a> Reader<'a> {
     /// Refuses the value that was read last, names its form, and shows it as far as it may be shown.
     #[inline(never)]
     fn refuse(&mut self) {
-        let value = shown(self.variable.name, &self.value);
         let Variable { name, form, .. } = self.variable;
+        let value = shown(name, self.value());
         self.error("~: got ~, expected ~", &[Text(name), Json(&value), Text(form)]);
     }
 
@@ -83,20 +93,23 @@ impl<'a> Reader<'a> {
 
     /// The rules that the shorthand variables stand for, in their order, and then those of FAULTS. A shorthand is a rule in
     /// the same language.
-    pub(super) fn rules(&mut self, crash_exit_code: u8) -> Vec<Rule> {
+    pub(super) fn rules(&mut self, crash_exit_code: &mut u8) -> Vec<Rule> {
         let mut plan = Vec::new();
-        let long = self.seconds("START_WAIT_SECONDS");
         let short = self.seconds("START_WAIT_SECS");
-        add_wait(&mut plan, "start delay ", if self.is_set { short } else { long });
-        self.add_chance(&mut plan, "CRASH_FACTOR", &["start exit ", &text::to_decimal(crash_exit_code.into())]);
-        self.add_chance(&mut plan, "HEALTH_STATUS_FACTOR", &["health fail"]);
+        let has_short = self.is_set;
+        let long = self.seconds("START_WAIT_SECONDS");
+        add_wait(&mut plan, "start delay ", if has_short { short } else { long });
+        let crash = self.factor("CRASH_FACTOR");
+        *crash_exit_code = self.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
+        add_chance(&mut plan, &["start exit ", &text::to_decimal((*crash_exit_code).into())], crash);
+        add_chance(&mut plan, &["health fail"], self.factor("HEALTH_STATUS_FACTOR"));
         add_wait(&mut plan, "startup fail for ", self.seconds("STARTUP_WAIT_SECS"));
         add_wait(&mut plan, "ready fail for ", self.seconds("READY_WAIT_SECS"));
-        self.add_chance(&mut plan, "ERROR_FACTOR", &["app fail"]);
+        add_chance(&mut plan, &["app fail"], self.factor("ERROR_FACTOR"));
         let delay = self.parsed("RESPONSE_DELAY", plan::range);
         if delay.is_some_and(|(_, longest)| !longest.is_zero()) {
             text::put(&mut plan, b"app delay ");
-            text::put(&mut plan, &self.value);
+            text::put(&mut plan, self.value());
         }
         let mut rules = Vec::new();
         self.add_plan(&plan, &mut rules); // Cannot fail: every value has been parsed.
@@ -121,24 +134,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A rule with the chance that a variable gives: a number with an optional `%`; above 100 it counts as 100.
+    /// A chance: a number with an optional `%`; above 100 it counts as 100.
     #[inline(never)]
-    fn add_chance(&mut self, plan: &mut Vec<u8>, name: &str, rule: &[&str]) {
+    fn factor(&mut self, name: &str) -> Option<Percent> {
         let parse = |value: &[u8]| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value));
-        let (Some((percent, is_capped)), true) = (self.parsed(name, parse), self.is_set) else { return };
+        let (percent, is_capped) = self.parsed(name, parse).filter(|_| self.is_set)?;
         if is_capped {
             self.warn("~: above 100, counts as 100", &[Text(name)]);
         }
-        text::put_all(plan, rule);
-        plan.push(b' ');
-        percent.write(plan);
-        plan.push(b'\n');
+        Some(percent)
     }
 
     /// CONTROL, and the file that can hold its token instead.
     pub(super) fn control(&mut self) -> Control {
         self.read("CONTROL");
-        let control = Control::parse(&self.value).unwrap_or_else(|problem| {
+        let control = Control::parse(self.value()).unwrap_or_else(|problem| {
             self.error("CONTROL: expected open, off or token:SECRET (the value is not shown): ~", &[Text(problem)]);
             Control::Open
         });
@@ -189,6 +199,17 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, name: &str, range: RangeInclusive<Duration>) -> Duration {
         let parse = |value: &[u8]| quantity::parse_duration(value).filter(|duration| range.contains(duration));
         self.parsed(name, parse).unwrap_or_default()
+    }
+}
+
+/// A rule with a chance, if there is one.
+#[inline(never)]
+fn add_chance(plan: &mut Vec<u8>, rule: &[&str], chance: Option<Percent>) {
+    if let Some(percent) = chance {
+        text::put_all(plan, rule);
+        plan.push(b' ');
+        percent.write(plan);
+        plan.push(b'\n');
     }
 }
 

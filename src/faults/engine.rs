@@ -142,6 +142,7 @@ pub struct Decision {
 
 impl Decision {
     /// The rule whose effect ended the walk, if one did.
+    #[inline(never)]
     pub fn deciding(&self) -> Option<&LiveRule> {
         self.hits.last().map(Arc::as_ref).filter(|live| !matches!(live.rule.effect, Effect::Delay(..)))
     }
@@ -171,12 +172,9 @@ pub struct TooMany;
 impl Engine {
     /// An engine with these rules on the pod of that name; their time runs from `now`.
     pub fn new(seed: u64, pod: &str, rules: Vec<Rule>, now: Instant) -> Self {
-        let plan = Plan { rules: Arc::default(), next: 1 };
-        let pod = pod.to_owned();
-        let engine = Self { seed, pod, start: now, watches_requests: AtomicBool::new(false), plan: Mutex::new(plan) };
-        let mut plan = engine.lock();
-        engine.append(&mut plan, Vec::new(), rules, now);
-        drop(plan);
+        let plan = Mutex::new(Plan { rules: Arc::default(), next: 1 });
+        let engine = Self { seed, pod: pod.to_owned(), start: now, watches_requests: AtomicBool::new(false), plan };
+        engine.replace(rules, now);
         engine
     }
 
@@ -193,15 +191,28 @@ impl Engine {
         Arc::clone(&self.lock().rules)
     }
 
-    /// Lets rules stand: those that are kept, and behind them new ones whose time runs from `now`.
-    fn append(&self, plan: &mut Plan, mut kept: Vec<Arc<LiveRule>>, rules: Vec<Rule>, now: Instant) {
+    /// Takes away the rules that `goes` picks, and lets new ones stand behind the others, their time running from `now`.
+    /// Whether any went.
+    fn change(&self, goes: &dyn Fn(&LiveRule) -> bool, rules: Vec<Rule>, now: Instant) -> Result<bool, TooMany> {
+        let since = nanoseconds(self.since_start(now));
+        let mut plan = self.lock();
+        let mut kept = Vec::new();
+        for live in plan.rules.iter() {
+            if !goes(live) {
+                kept.push(Arc::clone(live));
+            }
+        }
+        if kept.len() + rules.len() > MAX_RULES {
+            return Err(TooMany);
+        }
+        let is_any = kept.len() < plan.rules.len();
         for rule in rules {
             let is_here = rule.pods.as_ref().is_none_or(|pods| pods.include(self.pod.as_bytes()));
             kept.push(Arc::new(LiveRule {
                 number: plan.next,
                 rule,
                 is_here,
-                since: AtomicU64::new(nanoseconds(self.since_start(now))),
+                since: AtomicU64::new(since),
                 tried: AtomicU64::new(0),
                 hits: AtomicU64::new(0),
                 window: AtomicU64::new(0),
@@ -213,38 +224,23 @@ impl Engine {
             |live: &Arc<LiveRule>| matches!(live.rule.target, Target::Check(_) | Target::App | Target::Path(..));
         self.watches_requests.store(kept.iter().any(is_watching), Ordering::Release);
         plan.rules = Arc::new(kept);
+        Ok(is_any)
     }
 
     /// Replaces the plan; numbers begin at 1 again.
     pub fn replace(&self, rules: Vec<Rule>, now: Instant) {
-        let mut plan = self.lock();
-        plan.next = 1;
-        self.append(&mut plan, Vec::new(), rules, now);
+        self.lock().next = 1;
+        let _ = self.change(&|_| true, rules, now); // Cannot fail: no plan has too many.
     }
 
     /// Adds rules behind those that stand.
     pub fn add(&self, rules: Vec<Rule>, now: Instant) -> Result<(), TooMany> {
-        let mut plan = self.lock();
-        if plan.rules.len() + rules.len() > MAX_RULES {
-            return Err(TooMany);
-        }
-        let kept = plan.rules.to_vec();
-        self.append(&mut plan, kept, rules, now);
-        Ok(())
+        self.change(&|_| false, rules, now).map(|_| ())
     }
 
     /// Removes the rules that `goes` picks, and says whether there were any. What stays keeps its counts.
     pub fn remove(&self, goes: &dyn Fn(&LiveRule) -> bool) -> bool {
-        let mut plan = self.lock();
-        let mut kept = Vec::new();
-        for live in plan.rules.iter() {
-            if !goes(live) {
-                kept.push(Arc::clone(live));
-            }
-        }
-        let is_any = kept.len() < plan.rules.len();
-        self.append(&mut plan, kept, Vec::new(), Instant::now());
-        is_any
+        self.change(goes, Vec::new(), self.start).unwrap_or(false)
     }
 
     /// Lets the time of all rules run from `now`: listening has begun.

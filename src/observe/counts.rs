@@ -106,13 +106,12 @@ impl TurnedAway {
     }
 }
 
-/// What some counts are now.
-fn loaded<const N: usize>(counts: &[AtomicU64; N]) -> [u64; N] {
-    let mut numbers = [0; N];
+/// Reads what some counts are now.
+#[inline(never)]
+fn load(counts: &[AtomicU64], numbers: &mut [u64]) {
     for (number, count) in numbers.iter_mut().zip(counts) {
         *number = count.load(Ordering::Relaxed);
     }
-    numbers
 }
 
 /// The counts of one server.
@@ -155,7 +154,8 @@ impl Counts {
 
     /// Durations up to each of [`BOUNDS`] and beyond the last, each counted once; and the sum of all.
     pub fn durations(&self) -> ([u64; BOUNDS.len() + 1], Duration) {
-        let counts = loaded(&self.durations);
+        let mut counts = [0; BOUNDS.len() + 1];
+        load(&self.durations, &mut counts);
         (counts, Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
     }
 
@@ -166,7 +166,9 @@ impl Counts {
 
     /// The calls that came to each of [`Called::NAMES`].
     pub fn calls(&self) -> [u64; Called::KINDS] {
-        loaded(&self.calls)
+        let mut numbers = [0; Called::KINDS];
+        load(&self.calls, &mut numbers);
+        numbers
     }
 
     pub fn turned_away(&self, why: TurnedAway) {
@@ -175,7 +177,9 @@ impl Counts {
 
     /// How many were turned away for each of [`TurnedAway::NAMES`].
     pub fn all_turned_away(&self) -> [u64; TurnedAway::KINDS] {
-        loaded(&self.turned_away)
+        let mut numbers = [0; TurnedAway::KINDS];
+        load(&self.turned_away, &mut numbers);
+        numbers
     }
 
     /// Notes what a check answered, and says whether its last answer was another one, or none.

@@ -12,7 +12,7 @@ use super::places::Places;
 use super::reason::Reason;
 use super::turned_away::Episodes;
 use super::{Server, worker};
-use crate::config::{Config, variables};
+use crate::config::Config;
 use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
@@ -111,9 +111,8 @@ fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
 
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     let mut line = log.line("config version", &[Text(OWN_VERSION)]);
-    for variable in variables() {
-        let given = config.given.iter().find(|(name, _)| *name == variable.name);
-        given.into_iter().for_each(|(name, value)| line.add(name, Text(value)));
+    for (name, value) in &config.given {
+        line.add(name, Text(value));
     }
     log.write(line);
     log.say("seed seed", &[Number(engine.seed())]);
