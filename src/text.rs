@@ -46,23 +46,24 @@ pub enum Value<'a> {
 /// Appends a text with a value in place of each `~`.
 #[inline(never)]
 pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
-    let mut values = values.iter();
-    for (at, piece) in text.split('~').enumerate() {
-        if at > 0 {
-            match values.next() {
-                Some(Value::Text(text)) => put(out, text.as_bytes()),
-                Some(Value::Bytes(bytes)) => put(out, bytes),
-                Some(Value::Flag(flag)) => put(out, if *flag { b"true" } else { b"false" }),
-                Some(Value::Number(number)) => decimal(out, *number),
-                Some(Value::Thousandths(number)) => thousandths(out, *number),
-                Some(Value::Json(text)) => json_string(out, text.as_bytes()),
-                Some(Value::JsonOptional(text)) => json_optional(out, *text),
-                Some(Value::JsonNumber(number)) => json_number(out, *number),
-                Some(Value::Nothing) | None => {}
-            }
+    let mut rest = text.as_bytes();
+    for value in values {
+        let hole = position(rest, b'~').unwrap_or(rest.len());
+        put(out, &rest[..hole]);
+        rest = rest.get(hole + 1..).unwrap_or_default();
+        match *value {
+            Value::Text(text) => put(out, text.as_bytes()),
+            Value::Bytes(bytes) => put(out, bytes),
+            Value::Flag(flag) => put(out, if flag { b"true" } else { b"false" }),
+            Value::Number(number) => decimal(out, number),
+            Value::Thousandths(number) => thousandths(out, number),
+            Value::Json(text) => json_string(out, text.as_bytes()),
+            Value::JsonOptional(text) => json_optional(out, text),
+            Value::JsonNumber(number) => json_number(out, number),
+            Value::Nothing => {}
         }
-        put(out, piece.as_bytes());
     }
+    put(out, rest);
 }
 
 /// The same as a string.
@@ -272,7 +273,14 @@ pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
 /// a cell, for the place that each is loaded at.)
 #[inline(never)]
 pub fn place(words: &str, word: &[u8]) -> Option<usize> {
-    words.split(' ').position(|known| known.as_bytes() == word)
+    let (mut at, mut rest) = (0, words.as_bytes());
+    loop {
+        if rest.starts_with(word) && matches!(rest.get(word.len()), None | Some(b' ')) {
+            return Some(at);
+        }
+        rest = &rest[position(rest, b' ')? + 1..];
+        at += 1;
+    }
 }
 
 /// The word at a place in such a list.

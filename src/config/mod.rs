@@ -97,9 +97,8 @@ impl Config {
         let mut reader = Reader::new(lookup);
         let read = &mut reader;
         let mut config = Box::<Self>::default();
-        // In the order of the table.
-        let port = read.number("PORT", 0, 65535);
-        config.port = port.filter(|_| read.is_set).map(|port| port as u16);
+        // In the order of the table, as the log tells it.
+        config.port = read.number("PORT", 0, 65535).map(|port| port as u16);
         // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
         config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
         // CONTENT alone tells empty from unset: its content is then one newline.
@@ -110,7 +109,7 @@ impl Config {
         }
         let mut content_type = None;
         read.field_value("CONTENT_TYPE", &mut content_type);
-        config.content_type = content_type.unwrap_or_default();
+        config.content_type = content_type.unwrap_or_else(|| crate::http::response::TEXT.to_owned());
         read.text("HOSTNAME", &mut config.hostname);
         let (mut pod_ip, mut own) = (None, Vec::new());
         read.text("IP_ADDRESS", &mut config.ip_address);
@@ -129,20 +128,21 @@ impl Config {
         config.rules = read.rules(&mut config.crash_exit_code);
         config.seed = read.number("SEED", 0, u64::MAX);
         config.control = read.control();
-        config.drain = read.seconds("DRAIN_SECS");
-        config.shutdown = read.seconds("SHUTDOWN_SECS");
+        config.drain = read.seconds("DRAIN_SECS").unwrap_or_default();
+        config.shutdown = read.seconds("SHUTDOWN_SECS").unwrap_or(Duration::from_secs(20));
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        config.idle_timeout = read.duration("IDLE_TIMEOUT", second..=hour);
-        config.max_connections = read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or_default() as usize;
-        config.max_workers = read.number("MAX_WORKERS", 2, 1024).unwrap_or_default() as usize;
-        config.mem_max = read.parsed("MEM_MAX", quantity::parse_size).unwrap_or_default();
-        config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_default().with_own(own);
-        config.resolve_timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
-        config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or_default() as u32;
+        config.idle_timeout = read.duration("IDLE_TIMEOUT", second..=hour).unwrap_or(Duration::from_secs(75));
+        config.max_connections = read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize;
+        config.max_workers = read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize;
+        config.mem_max = read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20);
+        config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name).with_own(own);
+        let timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
+        config.resolve_timeout = timeout.unwrap_or(Duration::from_secs(5));
+        config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32;
         read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.
-        config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json")];
+        config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json").unwrap_or(0)];
         let requests = [Requests::None, Requests::Faults, Requests::All];
-        config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all")];
+        config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all").unwrap_or(1)];
         if config.seed.is_some() && has_seeded_start(&config.rules) {
             read.warn(SEEDED_START, &[]);
         }

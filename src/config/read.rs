@@ -3,25 +3,22 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::Lookup;
 use super::control::{Control, MAX_TOKEN, is_token, shown};
-use super::table::TABLE;
-use super::{Lookup, Variable};
+use super::table::variables;
 use crate::faults::plan::{self, MAX_PLAN};
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
 use crate::text::Value::{self, Json, Text};
 use crate::{sys, text};
 
-/// Reads variables one by one, in the order of the table, and collects what is wrong with them.
+/// Reads variables one by one and collects what is wrong with them.
 pub(super) struct Reader<'a> {
     lookup: Lookup<'a>,
-    /// The rows of the table that are still to come: a start goes over them once.
-    rows: &'static str,
     /// The variable that was read last.
-    variable: Variable,
-    /// Its value, if it is set.
+    name: &'static str,
+    /// Its value; empty when it is not set.
     value: Vec<u8>,
-    pub(super) is_set: bool,
     pub(super) errors: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) given: Vec<(&'static str, String)>,
@@ -29,56 +26,41 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(lookup: Lookup<'a>) -> Self {
-        let (variable, value, is_set) = (Variable::of(""), Vec::new(), false);
         let (errors, warnings, given) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lookup, rows: TABLE, variable, value, is_set, errors, warnings, given }
+        Self { lookup, name: "", value: Vec::new(), errors, warnings, given }
     }
 
-    /// Reads a variable, whose row comes behind that of the last one; an empty value counts as unset. Whether there is a
-    /// value, by default at least.
+    /// Reads a variable; an empty value counts as unset. Whether it is set.
     #[inline(never)]
-    fn read(&mut self, name: &str) -> bool {
-        let row = loop {
-            let end = text::position(self.rows.as_bytes(), b'\n').unwrap_or(self.rows.len());
-            let row = &self.rows[..end];
-            self.rows = self.rows.get(end + 1..).unwrap_or_default();
-            let is_found = row.strip_prefix(name).is_some_and(|rest| rest.starts_with('|'));
-            if is_found || self.rows.is_empty() {
-                break row;
-            }
-        };
-        self.variable = Variable::of(row);
+    fn read(&mut self, name: &'static str) -> bool {
+        self.name = name;
         self.value = (self.lookup)(name).unwrap_or_default();
-        self.is_set = !self.value.is_empty();
-        if self.is_set {
-            self.given.push((self.variable.name, shown(name, &self.value)));
+        if self.value.is_empty() {
+            return false;
         }
-        !self.value().is_empty()
-    }
-
-    /// The value of the variable that was read last: what is set, or else the default, which may be empty.
-    fn value(&self) -> &[u8] {
-        if self.is_set { &self.value } else { self.variable.default.as_bytes() }
+        self.given.push((name, shown(name, &self.value)));
+        true
     }
 
     /// The value as `parse` reads it; what it refuses is an error.
-    pub(super) fn parsed<T>(&mut self, name: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    pub(super) fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         if !self.read(name) {
             return None;
         }
-        let parsed = parse(self.value());
+        let parsed = parse(&self.value);
         if parsed.is_none() {
             self.refuse();
         }
         parsed
     }
 
-    /// Refuses the value that was read last, names its form, and shows it as far as it may be shown.
+    /// Refuses the value that was read last, names its form, and shows it as far as it may be shown. (Only here the table is
+    /// searched: a start that finds nothing wrong does not even look at it.)
     #[inline(never)]
     fn refuse(&mut self) {
-        let Variable { name, form, .. } = self.variable;
-        let value = shown(name, self.value());
-        self.error("~: got ~, expected ~", &[Text(name), Json(&value), Text(form)]);
+        let form = variables().find(|variable| variable.name == self.name).map_or("", |variable| variable.form);
+        let value = shown(self.name, &self.value);
+        self.error("~: got ~, expected ~", &[Text(self.name), Json(&value), Text(form)]);
     }
 
     #[inline(never)]
@@ -96,9 +78,8 @@ impl<'a> Reader<'a> {
     pub(super) fn rules(&mut self, crash_exit_code: &mut u8) -> Vec<Rule> {
         let mut plan = Vec::new();
         let short = self.seconds("START_WAIT_SECS");
-        let has_short = self.is_set;
         let long = self.seconds("START_WAIT_SECONDS");
-        add_wait(&mut plan, "start delay ", if has_short { short } else { long });
+        add_wait(&mut plan, "start delay ", short.or(long));
         let crash = self.factor("CRASH_FACTOR");
         *crash_exit_code = self.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
         add_chance(&mut plan, &["start exit ", &text::to_decimal((*crash_exit_code).into())], crash);
@@ -109,7 +90,7 @@ impl<'a> Reader<'a> {
         let delay = self.parsed("RESPONSE_DELAY", plan::range);
         if delay.is_some_and(|(_, longest)| !longest.is_zero()) {
             text::put(&mut plan, b"app delay ");
-            text::put(&mut plan, self.value());
+            text::put(&mut plan, &self.value);
         }
         let mut rules = Vec::new();
         self.add_plan(&plan, &mut rules); // Cannot fail: every value has been parsed.
@@ -136,9 +117,9 @@ impl<'a> Reader<'a> {
 
     /// A chance: a number with an optional `%`; above 100 it counts as 100.
     #[inline(never)]
-    fn factor(&mut self, name: &str) -> Option<Percent> {
+    fn factor(&mut self, name: &'static str) -> Option<Percent> {
         let parse = |value: &[u8]| Percent::parse_capped(value.strip_suffix(b"%").unwrap_or(value));
-        let (percent, is_capped) = self.parsed(name, parse).filter(|_| self.is_set)?;
+        let (percent, is_capped) = self.parsed(name, parse)?;
         if is_capped {
             self.warn("~: above 100, counts as 100", &[Text(name)]);
         }
@@ -147,11 +128,16 @@ impl<'a> Reader<'a> {
 
     /// CONTROL, and the file that can hold its token instead.
     pub(super) fn control(&mut self) -> Control {
-        self.read("CONTROL");
-        let control = Control::parse(self.value()).unwrap_or_else(|problem| {
-            self.error("CONTROL: expected open, off or token:SECRET (the value is not shown): ~", &[Text(problem)]);
-            Control::Open
-        });
+        let mut control = Control::Open;
+        if self.read("CONTROL") {
+            match Control::parse(&self.value) {
+                Ok(parsed) => control = parsed,
+                Err(problem) => {
+                    let expected = "CONTROL: expected open, off or token:SECRET (the value is not shown): ~";
+                    self.error(expected, &[Text(problem)]);
+                }
+            }
+        }
         if !self.read("CONTROL_TOKEN_FILE") {
             return control;
         }
@@ -165,13 +151,13 @@ impl<'a> Reader<'a> {
 
     /// Reads a text into its place.
     #[inline(never)]
-    pub(super) fn text(&mut self, name: &str, place: &mut Option<String>) {
+    pub(super) fn text(&mut self, name: &'static str, place: &mut Option<String>) {
         *place = self.parsed(name, |value| str::from_utf8(value).ok().map(str::to_owned));
     }
 
     /// Reads a value that may become a header field.
     #[inline(never)]
-    pub(super) fn field_value(&mut self, name: &str, place: &mut Option<String>) {
+    pub(super) fn field_value(&mut self, name: &'static str, place: &mut Option<String>) {
         self.text(name, place);
         if place.as_ref().is_some_and(|value| !is_field_value(value.as_bytes())) {
             self.refuse();
@@ -179,26 +165,26 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn number(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn number(&mut self, name: &'static str, least: u64, most: u64) -> Option<u64> {
         self.parsed(name, |value| text::parse_decimal(value).filter(|number| (least..=most).contains(number)))
     }
 
     /// One of some words, by its place.
     #[inline(never)]
-    pub(super) fn choice(&mut self, name: &str, words: &str) -> usize {
-        self.parsed(name, |value| text::place(words, value)).unwrap_or_default()
+    pub(super) fn choice(&mut self, name: &'static str, words: &str) -> Option<usize> {
+        self.parsed(name, |value| text::place(words, value))
     }
 
     #[inline(never)]
-    pub(super) fn seconds(&mut self, name: &str) -> Duration {
-        self.parsed(name, quantity::parse_seconds).unwrap_or_default()
+    pub(super) fn seconds(&mut self, name: &'static str) -> Option<Duration> {
+        self.parsed(name, quantity::parse_seconds)
     }
 
     /// A duration with its unit, in a range.
     #[inline(never)]
-    pub(super) fn duration(&mut self, name: &str, range: RangeInclusive<Duration>) -> Duration {
+    pub(super) fn duration(&mut self, name: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
         let parse = |value: &[u8]| quantity::parse_duration(value).filter(|duration| range.contains(duration));
-        self.parsed(name, parse).unwrap_or_default()
+        self.parsed(name, parse)
     }
 }
 
@@ -215,8 +201,8 @@ fn add_chance(plan: &mut Vec<u8>, rule: &[&str], chance: Option<Percent>) {
 
 /// A rule that takes some time, unless that is none.
 #[inline(never)]
-fn add_wait(plan: &mut Vec<u8>, rule: &str, wait: Duration) {
-    if !wait.is_zero() {
+fn add_wait(plan: &mut Vec<u8>, rule: &str, wait: Option<Duration>) {
+    if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
         text::put(plan, rule.as_bytes());
         quantity::write_duration(plan, wait);
         plan.push(b'\n');

@@ -2,7 +2,7 @@
 //! reference's test share. (One text: a table of texts costs 40 bytes a cell, for the place that each is loaded at.)
 
 /// All of them, in the order of `--help`: name, form, default and meaning.
-pub(super) const TABLE: &str = "\
+const TABLE: &str = "\
 PORT|a port, 0 to 65535|80|port to listen on; 0: any free one; unset and 80 forbidden: 8080\n\
 BIND|an IP address||address to listen on; unset: every address, IPv6 and IPv4\n\
 CONTENT|text||content of /, a newline is added; unset: host name and IP address\n\
@@ -53,16 +53,11 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-impl Variable {
-    /// Of a row of the table.
-    pub(super) fn of(row: &'static str) -> Self {
-        let mut cells = row.split('|');
-        let mut next = || cells.next().unwrap_or_default();
-        Self { name: next(), form: next(), default: next(), meaning: next() }
-    }
-}
-
 /// Every variable.
 pub fn variables() -> impl Iterator<Item = Variable> {
-    TABLE.split('\n').map(Variable::of)
+    TABLE.split('\n').map(|row| {
+        let mut cells = row.split('|');
+        let mut next = || cells.next().unwrap_or_default();
+        Variable { name: next(), form: next(), default: next(), meaning: next() }
+    })
 }

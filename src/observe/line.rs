@@ -78,7 +78,9 @@ impl Line {
         let is_plain = self.format == Format::Text && !value.is_empty() && value.iter().all(is_plain);
         let quote: &[u8] = if is_plain { b"" } else { b"\"" };
         text::put(&mut self.bytes, quote);
-        text::json_escaped(&mut self.bytes, value);
+        // What needs no escapes is not looked at character by character: most of a start's lines.
+        let write = if is_plain { text::put } else { text::json_escaped };
+        write(&mut self.bytes, value);
         text::put(&mut self.bytes, dots);
         text::put(&mut self.bytes, quote);
     }
