@@ -67,7 +67,8 @@ impl Identity {
             config,
             located: OnceLock::new(),
         };
-        let mut lines = b"Server: probeserver\r\n".to_vec();
+        let mut lines = Vec::with_capacity(256);
+        text::put(&mut lines, b"Server: probeserver\r\n");
         add_field(&mut lines, "Pod", Some(&identity.pod));
         add_field(&mut lines, "Node", identity.node);
         add_field(&mut lines, "Zone", identity.zone);

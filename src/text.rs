@@ -16,10 +16,16 @@ pub fn put_all(out: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
+/// Nothing yet, with room for a line: growing step by step costs a thousand instructions.
+#[inline(never)]
+fn begun() -> Vec<u8> {
+    Vec::with_capacity(120)
+}
+
 /// Strings, put together.
 #[inline(never)]
 pub fn joined(parts: &[&str]) -> String {
-    let mut out = Vec::new();
+    let mut out = begun();
     put_all(&mut out, parts);
     into_string(out)
 }
@@ -69,7 +75,7 @@ pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
 /// The same as a string.
 #[inline(never)]
 pub fn filled(text: &str, values: &[Value<'_>]) -> String {
-    let mut out = Vec::new();
+    let mut out = begun();
     fill(&mut out, text, values);
     into_string(out)
 }
@@ -137,7 +143,7 @@ pub fn nth(list: &str, at: usize) -> &str {
 
 /// What `write` appends to nothing, as a string.
 pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
+    let mut out = begun();
     write(&mut out);
     into_string(out)
 }
