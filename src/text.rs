@@ -49,14 +49,14 @@ pub enum Value<'a> {
     JsonNumber(u64),
 }
 
-/// Appends a text with a value in place of each `~`.
+/// Appends a text with a value in place of each `~`; what values are left then are not told.
 #[inline(never)]
 pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
     let mut rest = text.as_bytes();
     for value in values {
-        let hole = position(rest, b'~').unwrap_or(rest.len());
+        let Some(hole) = position(rest, b'~') else { break };
         put(out, &rest[..hole]);
-        rest = rest.get(hole + 1..).unwrap_or_default();
+        rest = &rest[hole + 1..];
         match *value {
             Value::Text(text) => put(out, text.as_bytes()),
             Value::Bytes(bytes) => put(out, bytes),
@@ -386,6 +386,13 @@ mod tests {
             let address = SocketAddr::new(address, 80);
             assert_eq!(written(|out| socket_address(out, address)), address.to_string());
         }
+    }
+
+    #[test]
+    fn values_stand_in_their_holes() {
+        let values = [Value::Text("a~"), Value::Number(7)];
+        assert_eq!(filled("~: got ~", &values), "a~: got 7");
+        assert_eq!((filled("~!", &values), filled("", &values)), ("a~!".to_owned(), String::new()));
     }
 
     #[test]
