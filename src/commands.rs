@@ -101,6 +101,7 @@ const PROGRESS: Duration = Duration::from_millis(200);
 const GAP: &str = "                       ";
 
 /// `--help`, made from the table that the parser reads.
+#[inline(never)]
 fn help() -> String {
     let mut out = USAGE_TEXT.as_bytes().to_vec();
     for variable in variables() {
@@ -174,17 +175,17 @@ fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(Asked<'a>, Duratio
 fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
     let port = listener::probable_port(config.port);
     let named = config.bind.filter(|address| !address.is_unspecified());
-    let loopback = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let addresses = named.map_or(loopback, |address| vec![address]);
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let addresses = named.as_ref().map_or(&loopback[..], std::slice::from_ref);
     let deadline = Instant::now() + timeout;
     let path = match asked {
         Asked::Path(path) => path,
-        Asked::Grpc(service) => return grpc_healthcheck(&addresses, port, service, deadline),
+        Asked::Grpc(service) => return grpc_healthcheck(addresses, port, service, deadline),
     };
     const HEAD: &str =
         "GET ~ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/~\r\nConnection: close\r\n\r\n";
     let head = text::filled(HEAD, &[Text(path), Text(OWN_VERSION)]);
-    match call::fetch(&addresses, port, head.as_bytes(), deadline) {
+    match call::fetch(addresses, port, head.as_bytes(), deadline) {
         Ok(answer) => {
             let (status, phrase) = (Number(answer.status.into()), Text(reason(answer.status)));
             print(&[&text::filled("~: ~ ~\n", &[Text(path), status, phrase])]);
@@ -198,12 +199,13 @@ fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
 }
 
 /// Asks as a kubelet's grpc probe does, and prints one line.
+#[inline(never)]
 fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: Instant) -> i32 {
     const STATES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
     let request = client::request(service, concat!("probeserver-healthcheck/", env!("CARGO_PKG_VERSION")));
     let is_enough = |received: &[u8]| client::answer(received).is_some();
     let called =
-        Link::connect(addresses, port, deadline).and_then(|link| link.converse(&request, deadline, &is_enough));
+        Link::connect(addresses, 0, port, deadline).and_then(|link| link.converse(&request, deadline, &is_enough));
     let answer = called.map(|received| client::answer(&received).unwrap_or(client::Answer::None));
     let outcome = match &answer {
         Err(error) => error.line(),

@@ -78,6 +78,7 @@ impl LiveRule {
 
 impl Engine {
     /// What the clock rules come to at `now`. Called by one thread.
+    #[inline(never)]
     pub fn tick(&self, now: Instant) -> Tick {
         let mut tick =
             Tick { listening: Listening::Open, loads: Vec::new(), end: None, opened: Vec::new(), next: None };

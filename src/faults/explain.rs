@@ -6,6 +6,7 @@ use super::rule::{CrashKind, Effect, Pods, Rule, Target, write_time};
 use crate::text;
 
 /// Explains a plan on the pod of that name.
+#[inline(never)]
 pub fn explain(rules: &[Rule], pod: &str) -> String {
     let mut out = Vec::new();
     if rules.is_empty() {

@@ -4,6 +4,7 @@ use super::field::Meaning;
 use super::frame::{self, END_HEADERS, END_STREAM, Frame};
 use super::hpack::Decoder;
 use super::{Method, PREFACE};
+use crate::text;
 
 /// Longest name of a service that is asked for, so that one octet holds each length.
 pub const MAX_SERVICE: usize = 100;
@@ -23,20 +24,20 @@ pub enum Answer {
 pub fn request(service: &str, agent: &str) -> Vec<u8> {
     let path = Method::Check.path();
     let mut block = b"\x83\x86".to_vec(); // POST, http
-    for (name, value) in [
-        (&b"\x04"[..], path),
-        (b"\x01", "localhost"),
-        (b"\x0f\x10", "application/grpc"),
-        (b"\0\x02te", "trailers"),
-        (b"\x0f\x2b", agent),
-    ] {
-        block.extend_from_slice(name);
+    let mut field = |name: &[u8], value: &str| {
+        text::put(&mut block, name);
         // Cannot fail: all are shorter than 127 octets.
         block.push(value.len() as u8);
-        block.extend_from_slice(value.as_bytes());
-    }
+        text::put(&mut block, value.as_bytes());
+    };
+    field(b"\x04", path);
+    field(b"\x01", "localhost");
+    field(b"\x0f\x10", "application/grpc");
+    field(b"\0\x02te", "trailers");
+    field(b"\x0f\x2b", agent);
     let length = service.len() as u8;
-    let message = [&[0, 0, 0, 0, length + 2, 0x0a, length], service.as_bytes()].concat();
+    let mut message = vec![0, 0, 0, 0, length + 2, 0x0a, length];
+    text::put(&mut message, service.as_bytes());
     let mut out = PREFACE.to_vec();
     frame::put(&mut out, frame::SETTINGS, 0, 0, b"");
     frame::put(&mut out, frame::HEADERS, END_HEADERS, 1, &block);

@@ -6,6 +6,7 @@ use super::session::{PRICE_OF_ERROR, Session};
 
 impl<D> Session<D> {
     /// Frames that carry no part of a message.
+    #[inline(never)]
     pub(super) fn control(&mut self, frame: &Frame<'_>) -> Result<(), Code> {
         let (stream, payload) = (frame.stream, frame.payload);
         let is_of_connection = matches!(frame.kind, frame::SETTINGS | frame::PING | frame::GOAWAY);

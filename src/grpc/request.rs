@@ -16,6 +16,7 @@ pub(super) type Outcome<D> = Result<Option<Next<D>>, Code>;
 
 impl<D> Session<D> {
     /// A piece of a header block; at its end, what it means.
+    #[inline(never)]
     pub(super) fn headers(&mut self, frame: &Frame<'_>, now: Instant) -> Outcome<D> {
         let (piece, block) = match self.open_block {
             Some(block) if block.stream == frame.stream => (frame.payload, block),
@@ -63,6 +64,7 @@ impl<D> Session<D> {
         }
     }
 
+    #[inline(never)]
     fn request(&mut self, block: Block, meaning: &Meaning, now: Instant) -> Outcome<D> {
         let id = block.stream;
         if self.is_ignored(id) {
@@ -102,6 +104,7 @@ impl<D> Session<D> {
         self.stream_error(block.stream, code).map(|()| None)
     }
 
+    #[inline(never)]
     pub(super) fn data(&mut self, frame: &Frame<'_>, now: Instant) -> Outcome<D> {
         let content = frame.unpadded()?;
         self.is_known(frame.stream)?;

@@ -16,7 +16,7 @@ const REMEMBERED: usize = 8;
 
 /// What a client may do that makes work and leads to no answer: at first and at most, and what it gains.
 const CREDIT: i32 = 2000;
-const CREDIT_PER_SECOND: u128 = 100;
+const CREDIT_PER_SECOND: u64 = 100;
 const CREDIT_FOR_ANSWER: i32 = 12;
 /// What it pays for a frame that carries nothing, for a stream that it resets, and for one that we have to.
 pub(super) const PRICE_OF_FRAME: i32 = 1;
@@ -97,11 +97,12 @@ impl<D> Session<D> {
     }
 
     /// Takes whole frames from the start of `input` until something is to be told; returns how many octets it took.
+    #[inline(never)]
     pub fn receive(&mut self, input: &[u8], now: Instant) -> (usize, Next<D>) {
-        let gained = now.saturating_duration_since(self.credited).as_millis() * CREDIT_PER_SECOND / 1000;
+        let gained = now.saturating_duration_since(self.credited).as_millis() as u64 * CREDIT_PER_SECOND / 1000;
         if gained > 0 {
             self.credited = now;
-            self.earn(gained.min(CREDIT as u128) as i32);
+            self.earn(gained.min(CREDIT as u64) as i32);
         }
         let mut used = 0;
         loop {
@@ -193,6 +194,7 @@ impl<D> Session<D> {
     }
 
     /// Answers a call.
+    #[inline(never)]
     pub fn answer(&mut self, id: u32, verdict: Verdict, now: Instant) {
         let Some(at) = self.find(id) else { return };
         let stream = &mut self.streams[at];

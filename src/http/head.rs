@@ -135,12 +135,12 @@ fn refuse_endless_line(rest: &[u8]) -> Result<(), RequestError> {
 
 /// httparse says "version" of every line whose third word is not one it knows, so `GET /a b HTTP/1.1`
 /// too. Only a well-formed version that is not ours is 505 (RFC 9110 section 15.6.6).
+#[inline(never)] // Seldom.
 fn refused_version(line: &[u8]) -> RequestError {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut words = line.split(|&byte| byte == b' ');
-    let (third, more) = (words.nth(2), words.next());
-    match third {
-        Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) if more.is_none() => {
+    let spaces = line.iter().filter(|&&byte| byte == b' ').count();
+    match line {
+        [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] if spaces == 2 => {
             RequestError::VersionNotSupported
         }
         _ => RequestError::Malformed,

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::faults::rule::CrashKind;
+use crate::faults::rule::{CrashKind, Effect};
 use crate::observe::log::Log;
 use crate::process::memory::Memory;
 use crate::sys::{self, Signal};
@@ -30,6 +30,17 @@ pub enum Ending {
     Exit(u8),
     /// The hard way.
     Crash(CrashKind),
+}
+
+impl Ending {
+    /// The end that a rule with this effect comes to, if it is one that ends the process.
+    pub fn of(effect: &Effect) -> Option<Self> {
+        match *effect {
+            Effect::Exit(code) => Some(Self::Exit(code)),
+            Effect::Crash(kind) => Some(Self::Crash(kind)),
+            _ => None,
+        }
+    }
 }
 
 /// Ends the process on purpose. `why` is what asked for it: `GET /crash`, a rule, a signal.

@@ -40,7 +40,7 @@ pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result
 
 /// Sends a request to the first of some addresses that takes a connection, and receives the answer.
 pub fn fetch(addresses: &[IpAddr], port: u16, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
-    Link::connect(addresses, port, deadline)?.exchange(request, deadline)
+    Link::connect(addresses, 0, port, deadline)?.exchange(request, deadline)
 }
 
 /// The addresses of a service that may be called.

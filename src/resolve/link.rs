@@ -48,13 +48,14 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects to the first address that takes it; each gets an even share of the time that is left.
-    pub fn connect(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<Self, CallError> {
+    /// Connects to the first address that takes it, beginning at the place `first`; each gets an even share of the time that
+    /// is left.
+    pub fn connect(addresses: &[IpAddr], first: usize, port: u16, deadline: Instant) -> Result<Self, CallError> {
         let no_addresses =
             || CallError { phase: Phase::Connect, cause: Cause::Name, detail: "no addresses".to_owned() };
         let mut failure = None;
-        for (index, &ip) in addresses.iter().enumerate() {
-            let address = SocketAddr::new(ip, port);
+        for index in 0..addresses.len() {
+            let address = SocketAddr::new(addresses[(first + index) % addresses.len()], port);
             // A share that is rounded down to nothing would be an error of its own.
             let share = |left: Duration| (left / (addresses.len() - index) as u32).max(Duration::from_millis(1));
             match left(deadline).and_then(|left| TcpStream::connect_timeout(&address, share(left))) {

@@ -106,6 +106,7 @@ impl Shared {
     }
 
     /// One call, over the connection of the one before where there is one.
+    #[inline(never)]
     fn call(&self, number: u64, link: &mut Option<Link>, deadline: Instant) -> Result<Answer, CallError> {
         let Run { service, rules, passed_on, keeps_alive, .. } = &self.run;
         let request = call::request_head(service, passed_on, *keeps_alive);
@@ -120,13 +121,15 @@ impl Shared {
         let (used, result) = match result {
             Some(result) => result,
             None => {
-                let mut addresses = match &self.addresses {
-                    Some(addresses) => addresses.clone(),
-                    None => call::permitted_addresses(service, *rules, deadline)?,
+                let found;
+                let addresses = match &self.addresses {
+                    Some(addresses) => addresses,
+                    None => {
+                        found = call::permitted_addresses(service, *rules, deadline)?;
+                        &found
+                    }
                 };
-                let count = addresses.len() as u64;
-                addresses.rotate_left((number % count) as usize);
-                let new = Link::connect(&addresses, service.port, deadline)?;
+                let new = Link::connect(addresses, number as usize, service.port, deadline)?;
                 let result = new.exchange(&request, deadline);
                 (new, result)
             }

@@ -10,6 +10,7 @@ use crate::{sys, text};
 pub const NEEDS_MEMORY_LIMIT: &str = "needs a memory limit on the container, or it would hurt the whole machine";
 
 /// `GET /crash[?code=N or kind=KIND]`.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let target = &request.head.target;
     let refuse = |status, line: &str| Outcome::Respond(Response::error(status, line));

@@ -13,8 +13,9 @@ use crate::text::Value::{Json, JsonNumber, Number, Text};
 use crate::{sys, text};
 
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
-    let engine = &state.engine;
+    let engine = state.engine;
     let refused = match request.head.method {
         Method::Put | Method::Post => change(request, engine),
         Method::Delete => {
@@ -54,14 +55,13 @@ fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
 pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
     let number = text::parse_decimal(super::argument(request));
     match number {
-        Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => {
-            changed(request, &state.engine)
-        }
+        Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => changed(request, state.engine),
         _ => Outcome::Respond(Response::error(404, "no rule has this number")),
     }
 }
 
 /// `POST /infect`: unhealthy in the two ways that a kubelet asks, unless it is already.
+#[inline(never)]
 pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     let standing = state.engine.rules();
     let mut missing = Vec::new();
@@ -72,7 +72,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
         }
     }
     match state.engine.add(missing, Instant::now()) {
-        Ok(()) => changed(request, &state.engine),
+        Ok(()) => changed(request, state.engine),
         Err(_) => Outcome::Respond(Response::error(400, "rules: at most 64, those that stand included")),
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
 /// `POST /cure`: no rule stands any more.
 pub(super) fn cure(request: &Request<'_>, state: &'static State) -> Outcome {
     state.engine.remove(&|_| true);
-    changed(request, &state.engine)
+    changed(request, state.engine)
 }
 
 /// The list, once whoever goes by the clock has been told.

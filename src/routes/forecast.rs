@@ -21,6 +21,7 @@ pub struct Forecast {
 }
 
 /// Checks what is asked; the play itself is work.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>) -> Outcome {
     match asked(request) {
         Ok(forecast) => Outcome::Work(Work::Forecast(Box::new(forecast))),

@@ -17,6 +17,7 @@ use crate::text;
 
 /// Lets a request for a control route pass (`None`), or says why not. `is_list` is a look at `/faults`, which needs no
 /// token.
+#[inline(never)]
 pub(super) fn refuse(head: &Head<'_, '_>, is_list: bool, state: &State) -> Option<Response> {
     let control = &state.config.control;
     if *control == Control::Off {

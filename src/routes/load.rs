@@ -59,6 +59,7 @@ pub(super) fn burn(duration: Duration) -> Outcome {
 }
 
 /// `GET or POST /mem?size=64Mi&for=10s`.
+#[inline(never)]
 pub(super) fn memory(request: &Request<'_>) -> Outcome {
     let size = match request.head.target.parameter("size") {
         None => Some(64 << 20),

@@ -14,7 +14,19 @@ use crate::resolve::lookup;
 use crate::text::Value::{self, Json, Number, Text};
 use crate::{sys, text};
 
+/// The families that have one sample without labels, in the order of their values.
+const SINGLE: &str = "\
+probeserver_lookups gauge Lookups of names under way, abandoned ones included; at most 8.
+probeserver_lookups_abandoned_total counter Lookups that went on when their call did not wait for them any more.
+probeserver_log_dropped_total counter Log lines that found no room or could not be written.
+process_open_fds gauge Open file descriptors.
+process_max_fds gauge Most open file descriptors.
+process_virtual_memory_bytes gauge Virtual memory.
+process_resident_memory_bytes gauge Resident memory.
+process_threads gauge Threads.";
+
 /// The page that Prometheus scrapes.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let surroundings = request.surroundings;
     let mut page = Page { out: Vec::with_capacity(4096), name: "" };
@@ -37,22 +49,17 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     page.samples("{why=~}", TurnedAway::NAMES, &state.counts.all_turned_away());
     let (lookups, abandoned) = lookup::counts();
     let status = sys::process_status();
-    for (family, value) in [
-        ("probeserver_lookups gauge Lookups of names under way, abandoned ones included; at most 8.", lookups),
-        (
-            "probeserver_lookups_abandoned_total counter Lookups that went on when their call did not wait for them any more.",
-            abandoned,
-        ),
-        (
-            "probeserver_log_dropped_total counter Log lines that found no room or could not be written.",
-            surroundings.log_dropped,
-        ),
-        ("process_open_fds gauge Open file descriptors.", status.open_files),
-        ("process_max_fds gauge Most open file descriptors.", status.max_files),
-        ("process_virtual_memory_bytes gauge Virtual memory.", status.virtual_bytes),
-        ("process_resident_memory_bytes gauge Resident memory.", status.resident_bytes),
-        ("process_threads gauge Threads.", status.threads),
-    ] {
+    let values = [
+        lookups,
+        abandoned,
+        surroundings.log_dropped,
+        status.open_files,
+        status.max_files,
+        status.virtual_bytes,
+        status.resident_bytes,
+        status.threads,
+    ];
+    for (family, value) in SINGLE.split('\n').zip(values) {
         page.family(family);
         page.sample("", &[], value);
     }

@@ -1,6 +1,7 @@
 //! The whole API as one table: routing, methods, guard, protection, limits and the names in metrics all read it.
 //!
-//! Handlers know no connections: they return an [`Outcome`], and the connection carries it out.
+//! Handlers know no connections: they return an [`Outcome`], and the connection carries it out. The large ones are not inlined:
+//! one frame for all of them would be 1.5 KB of stack, and each access to it twice as long.
 
 pub mod basics;
 pub mod checks;

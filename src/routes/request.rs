@@ -18,7 +18,7 @@ use crate::process::phase::PhaseCell;
 pub struct State {
     pub config: &'static Config,
     pub identity: &'static Identity,
-    pub engine: Engine,
+    pub engine: &'static Engine,
     pub phase: PhaseCell,
     pub counts: Counts,
     /// When the process started, on the clock that only goes forward.
@@ -90,7 +90,8 @@ pub enum Work {
 }
 
 impl Work {
-    /// Does it. Blocks.
+    /// Does it. Blocks. (Not inlined, so that no request but this one pays for its frame.)
+    #[inline(never)]
     pub fn run(self, state: &'static State) -> Outcome {
         match self {
             Self::Cpu(duration) => load::burn(duration),

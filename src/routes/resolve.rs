@@ -70,6 +70,7 @@ impl Many {
 }
 
 /// Checks the request; the call itself is work.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     let refuse = |status, line| Outcome::Respond(Response::error(status, line));
     let service = request.head.target.parameter("service").and_then(target::decode);
@@ -124,6 +125,7 @@ impl Drop for Permit<'_> {
 }
 
 /// Makes the call and prints the block, or the line that says what failed; or makes many and prints who answered.
+#[inline(never)]
 pub(super) fn run(call: Call, state: &'static State) -> Response {
     let at_once = match &call.many {
         Some(Many { count: 2.., keeps_alive: false, .. }) => many::AT_ONCE,
@@ -162,7 +164,9 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
                 Ok(summary) => summary,
                 Err(error) => return failed(&error),
             };
-            summary.results().for_each(|(came, times)| count(came, times, state));
+            for (came, times) in summary.results() {
+                count(came, times, state);
+            }
             let zone = state.identity.zone;
             let mut body = Vec::new();
             if many.is_json {

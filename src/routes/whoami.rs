@@ -9,6 +9,7 @@ use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
 use crate::text::{fill, into_string, socket_address, written};
 
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let identity = state.identity;
     let mut out = Vec::new();

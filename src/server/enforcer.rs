@@ -39,10 +39,9 @@ impl Enforcer {
             log.say("fault_failed rule error", &[Text(&live.rule.spelled()), Text(&sys::error_text(&error))]);
         });
         if let Some(live) = tick.end {
-            match live.rule.effect {
-                Effect::Exit(code) => ending::end(log, Ending::Exit(code), &named(&live)),
-                Effect::Crash(kind) => ending::end(log, Ending::Crash(kind), &named(&live)),
-                _ => {} // Cannot fail: no other effect ends the process.
+            // Cannot fail: no other effect ends the process.
+            if let Some(ending) = Ending::of(&live.rule.effect) {
+                ending::end(log, ending, &named(&live));
             }
         }
         tick.next.map(|next| next.max(now + SHORTEST))
@@ -55,7 +54,11 @@ impl Enforcer {
         start: impl Fn(&LiveRule) -> io::Result<Load>,
         failed: impl Fn(&LiveRule, io::Error),
     ) {
-        self.0.retain(|(live, _)| wanted.iter().any(|at_work| Arc::ptr_eq(live, at_work)));
+        for at in (0..self.0.len()).rev() {
+            if !wanted.iter().any(|at_work| Arc::ptr_eq(&self.0[at].0, at_work)) {
+                self.0.swap_remove(at);
+            }
+        }
         for live in wanted {
             if !self.0.iter().any(|(known, _)| Arc::ptr_eq(known, live)) {
                 let load = start(live).map_err(|error| failed(live, error)).ok();
@@ -65,6 +68,7 @@ impl Enforcer {
     }
 }
 
+#[inline(never)]
 fn start(live: &LiveRule) -> io::Result<Load> {
     match live.rule.effect {
         Effect::Mem(bytes) => Load::hold(bytes),

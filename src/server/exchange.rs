@@ -108,13 +108,13 @@ impl Visit<'_> {
         let state = self.server.state;
         let surroundings = if route.looks_around() { self.look_around() } else { Surroundings::default() };
         let request = |body| Request { head, head_bytes, body, decision, surroundings: &surroundings };
-        let outcome = match decision.deciding().map(|live| &live.rule.effect) {
-            Some(Effect::Fail(status)) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
-            Some(Effect::Hang) => Outcome::Hang,
-            Some(Effect::Drop) => Outcome::Drop,
-            Some(Effect::Reset) => Outcome::Reset,
-            Some(Effect::Exit(code)) => Outcome::End(Ending::Exit(*code)),
-            Some(Effect::Crash(kind)) => Outcome::End(Ending::Crash(*kind)),
+        let effect = decision.deciding().map(|live| &live.rule.effect);
+        let outcome = match (effect, effect.and_then(Ending::of)) {
+            (_, Some(ending)) => Outcome::End(ending),
+            (Some(Effect::Fail(status)), _) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
+            (Some(Effect::Hang), _) => Outcome::Hang,
+            (Some(Effect::Drop), _) => Outcome::Drop,
+            (Some(Effect::Reset), _) => Outcome::Reset,
             _ => match route.refuses(head.method) {
                 Some(refusal) => Outcome::Respond(refusal),
                 None => match self.read(content, body) {
@@ -143,6 +143,7 @@ impl Visit<'_> {
     }
 
     /// Reads all of the content, waiting for the client where needed; otherwise what comes of it instead.
+    #[inline(never)]
     fn read(&mut self, content: &mut Content<'_>, body: &mut Vec<u8>) -> Option<Outcome> {
         let refused = |error: RequestError| Some(Outcome::Respond(Response::status_page(error.status())));
         if let Err(error) = content.take_received(body) {

@@ -134,6 +134,7 @@ impl Visit<'_> {
     }
 
     /// Does with a call what the rules say. A step: it takes the connection along.
+    #[inline(never)]
     fn call(&mut self, talk: &mut Talk, call: Call<Held>, now: Instant) -> Option<Step> {
         let Call { stream, method, check, is_look, held } = call;
         let state = self.server.state;
@@ -172,9 +173,10 @@ impl Visit<'_> {
                 None
             }
             (None, Some(Effect::Reset)) => Some(Step::Reset),
-            (None, Some(&Effect::Exit(code))) => self.end_with(talk, Ending::Exit(code), &decision),
-            (None, Some(&Effect::Crash(kind))) => self.end_with(talk, Ending::Crash(kind), &decision),
-            (None, _) => Some(Step::Linger),
+            (None, _) => match effect.and_then(Ending::of) {
+                Some(ending) => self.end_with(talk, ending, &decision),
+                None => Some(Step::Linger),
+            },
         }
     }
 
@@ -217,6 +219,7 @@ impl Visit<'_> {
         self.park_with(input, talk, Reason::Write, until)
     }
 
+    #[inline(never)]
     fn park_talk(&self, input: &Input, talk: Talk, was_idle: bool) -> Step {
         let (reason, until) = match talk.next_time() {
             // Frames that ask for nothing do not keep an idle connection.

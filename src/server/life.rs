@@ -33,6 +33,7 @@ const RESERVED_FILES: u64 = 48;
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until a signal or a rule ends it; returns the exit status.
+#[inline(never)]
 pub fn serve(config: &'static mut Config) -> i32 {
     let (started, started_at) = (Instant::now(), SystemTime::now());
     let rules = std::mem::take(&mut config.rules);
@@ -50,8 +51,9 @@ pub fn serve(config: &'static mut Config) -> i32 {
     }
     let pod = identity::pod_name(config);
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &pod, rules, started);
-    log_configuration(config, &engine, log);
-    if let Some(status) = start_rules(&engine, log) {
+    let engine: &'static Engine = Box::leak(Box::new(engine));
+    log_configuration(config, engine, log);
+    if let Some(status) = start_rules(engine, log) {
         return finish(log, status);
     }
     let opened = match opened_early.unwrap_or_else(|| open(config)) {
@@ -109,6 +111,7 @@ fn fail(log: &'static Log, status: i32, message: &[&str]) -> i32 {
     finish(log, status)
 }
 
+#[inline(never)]
 fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     let mut line = log.line("config version", &[Text(OWN_VERSION)]);
     for (name, value) in &config.given {
@@ -125,6 +128,7 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
 }
 
 /// Walks the rules for the moment before listening. An exit status means that the process ends here.
+#[inline(never)]
 fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
     for live in engine.rules().iter().filter(|live| live.is_here && live.rule.target == Target::Start) {
         log.start(); // This may take its time. Otherwise listening comes first.
@@ -140,9 +144,12 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
                     return Some(status);
                 }
             }
-            Effect::Exit(code) => ending::end(log, Ending::Exit(code), &named(live)),
-            Effect::Crash(kind) => ending::end(log, Ending::Crash(kind), &named(live)),
-            _ => {} // Cannot fail: the parser lets no other effect stand on start.
+            // Cannot fail: the parser lets no other effect stand on start.
+            ref effect => {
+                if let Some(ending) = Ending::of(effect) {
+                    ending::end(log, ending, &named(live));
+                }
+            }
         }
     }
     None
@@ -155,6 +162,7 @@ fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
 }
 
 /// Waits before listening; a signal ends the wait and the process, under the rules for SIGTERM.
+#[inline(never)]
 fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
     let deadline = Instant::now() + duration;
     loop {
@@ -214,10 +222,11 @@ fn may_be_delayed(connections: usize) -> usize {
     (connections - connections.div_ceil(8)).max(1)
 }
 
+#[inline(never)]
 pub(super) fn build(
     config: &'static Config,
     log: &'static Log,
-    engine: Engine,
+    engine: &'static Engine,
     listener: Listener,
     started: Instant,
     started_at: SystemTime,
@@ -243,6 +252,7 @@ pub(super) fn build(
     Ok(Box::leak(Box::new(Server { state, log, lot, listener, crew, delays, episodes })))
 }
 
+#[inline(never)]
 fn announce(server: &'static Server, is_fallback: bool) {
     let log = server.log;
     if is_fallback {
@@ -258,6 +268,7 @@ fn announce(server: &'static Server, is_fallback: bool) {
 }
 
 /// Watches signals and the clock until the server is done.
+#[inline(never)]
 fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
     let (state, log) = (server.state, server.log);
     let mut draining: Option<(Drain, Termination)> = None;
@@ -307,6 +318,7 @@ fn unfinished(server: &Server) -> u64 {
     census.iter().sum::<u64>() - census[Reason::Linger as usize]
 }
 
+#[inline(never)]
 fn stop(server: &Server, unfinished: u64) {
     let counts = &server.state.counts;
     let unfinished = if unfinished > 0 { Number(unfinished) } else { Nothing };

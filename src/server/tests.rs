@@ -45,7 +45,7 @@ fn server() -> &'static Server {
     let address = Some("127.0.0.1".parse().unwrap());
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
-    let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
+    let engine = Box::leak(Box::new(Engine::new(1, "web-0", Vec::new(), Instant::now())));
     life::build(Box::leak(config), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 

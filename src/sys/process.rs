@@ -54,13 +54,19 @@ pub fn process_status() -> ProcessStatus {
         word.and_then(text::parse_decimal).unwrap_or_default()
     };
     ProcessStatus {
-        // The folder itself is open while it is read.
-        open_files: std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1) as u64),
+        open_files: open_files(field(b"FDSize:")),
         max_files: file_limit().rlim_cur,
         virtual_bytes: field(b"VmSize:") * 1024,
         resident_bytes: field(b"VmRSS:") * 1024,
         threads: field(b"Threads:"),
     }
+}
+
+/// How many descriptors are open, of so many that there is room for. (std's walk of a folder, /proc/self/fd, is 1.5 KB.)
+fn open_files(room: u64) -> u64 {
+    // SAFETY: F_GETFD takes a number only, and changes nothing.
+    let is_open = |fd: &libc::c_int| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
+    (0..room as libc::c_int).filter(is_open).count() as u64
 }
 
 /// The number of CPUs this process may keep busy, by its affinity and by its cgroup's quota. (As std's, which is 5 KB more.)

@@ -550,18 +550,25 @@ fn answers_wait_for_a_client_that_does_not_read_them() {
 
 #[test]
 fn calls_that_wait_make_room_for_others() {
-    let server = Server::start(&[("MAX_CONNECTIONS", "3"), ("FAULTS", "live hang")]);
+    let server = Server::start(&[("MAX_CONNECTIONS", "4"), ("FAULTS", "live hang")]);
+    let mut observer = server.connect();
+    let mut wait_for = |calls: &str| {
+        let line = format!("probeserver_connections{{state=\"calls\"}} {calls}\n");
+        eventually(&line, &server, || observer.ask(get("/metrics")).text().contains(&line));
+    };
     let mut first = Peer::connect(&server);
     first.send(&call(1, "Watch", ""));
     first.expect(&[Said::Head(1), Said::State(1, SERVING)]);
+    wait_for("1");
     let mut others: Vec<Peer<'_>> = (0..2).map(|_| Peer::connect(&server)).collect();
     for peer in &mut others {
         peer.send(&check(1, "live"));
     }
-    eventually("all wait", &server, || {
-        // This connection itself takes the place of the oldest.
-        server.get("/version").status == 200
-    });
+    wait_for("3");
+    // A connection that a worker has in hand stays, as one that is idle would not.
+    observer.send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    assert!(observer.has_news_within(Duration::from_secs(10)), "100 Continue");
+    assert_eq!(server.get("/version").status, 200, "it takes the place of the oldest");
     let ended = first.next();
     assert!(matches!(ended, Said::Fin | Said::Broken), "the oldest went: {ended:?}");
 }
