@@ -177,7 +177,7 @@ fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
     let named = config.bind.filter(|address| !address.is_unspecified());
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let addresses = named.as_ref().map_or(&loopback[..], std::slice::from_ref);
-    let deadline = Instant::now() + timeout;
+    let deadline = quantity::deadline_in(timeout);
     let path = match asked {
         Asked::Path(path) => path,
         Asked::Grpc(service) => return grpc_healthcheck(addresses, port, service, deadline),

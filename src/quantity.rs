@@ -1,11 +1,23 @@
 //! Quantities with units, as variables and fault rules write them: durations, sizes, chances.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::text;
 
 /// The longest duration anything takes: 30 days.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// When a time that begins now is over.
+#[inline(never)] // Two calls and the places between them, in thirty places.
+pub fn deadline_in(timeout: Duration) -> Instant {
+    Instant::now() + timeout
+}
+
+/// The time that is left until a deadline; past it none.
+#[inline(never)]
+pub fn left_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
 
 /// Units of time, and how long they are in microseconds.
 const TIME_UNITS: &str = "h m s ms";

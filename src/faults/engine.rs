@@ -41,6 +41,8 @@ pub struct LiveRule {
     pub number: u32,
     /// What it says.
     pub rule: Rule,
+    /// The same in its canonical spelling.
+    pub spelled: String,
     /// Whether it stands on this pod.
     pub is_here: bool,
     /// When it began to count, in nanoseconds after the engine was made.
@@ -210,6 +212,7 @@ impl Engine {
             let is_here = rule.pods.as_ref().is_none_or(|pods| pods.include(self.pod.as_bytes()));
             kept.push(Arc::new(LiveRule {
                 number: plan.next,
+                spelled: rule.spelled(),
                 rule,
                 is_here,
                 since: AtomicU64::new(since),

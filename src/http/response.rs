@@ -56,16 +56,19 @@ pub struct Response {
 
 impl Response {
     /// An answer with that content.
+    #[inline(never)]
     pub fn new(status: u16, content_type: &'static str, body: Body) -> Self {
         Self { status, content_type, body, fields: "", allow: Methods::NONE, close: false }
     }
 
     /// 200 with text.
+    #[inline(never)]
     pub fn text(body: Vec<u8>) -> Self {
         Self::new(200, TEXT, Body::Owned(body))
     }
 
     /// 200 with JSON.
+    #[inline(never)]
     pub fn json(body: Vec<u8>) -> Self {
         Self::new(200, JSON, Body::Owned(body))
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub use super::line::{Format, Line};
 use crate::http::date;
 use crate::text::Value;
-use crate::{sys, text};
+use crate::{quantity, sys, text};
 
 /// Most bytes that wait for stdout; 64 KiB is what a pipe holds as well.
 const MAX_WAITING: usize = 64 * 1024;
@@ -121,7 +121,7 @@ impl Log {
 
     /// The same, but waits at most so long: for whoever has something better to do.
     pub fn offer(&self, line: Line, patience: Duration) {
-        self.put(line, Some(Instant::now() + patience));
+        self.put(line, Some(quantity::deadline_in(patience)));
     }
 
     fn put(&self, line: Line, deadline: Option<Instant>) {
@@ -218,13 +218,13 @@ impl Log {
     /// Waits until everything is written, at most `timeout`: before the process ends.
     pub fn flush(&'static self, timeout: Duration) {
         self.start();
-        let deadline = Instant::now() + timeout;
+        let deadline = quantity::deadline_in(timeout);
         let mut buffer = self.lock();
         if !self.has_writer.load(Ordering::Relaxed) {
             return sys::write_all(1, &std::mem::take(&mut buffer.waiting));
         }
         while !buffer.waiting.is_empty() || buffer.in_writing > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = quantity::left_until(deadline);
             if left.is_zero() {
                 return;
             }

@@ -83,6 +83,15 @@ const LOW: [usize; 4] = [12, 13, 14, 15];
 /// section 2.2, for the lengths 48, 56, 64 and 96).
 const LOCAL_NAT64: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], LOW];
 
+#[inline(never)]
+fn inside_at(octets: &[u8; 16], places: [usize; 4]) -> Ipv4Addr {
+    let mut v4 = 0;
+    for place in places {
+        v4 = v4 << 8 | u32::from(octets[place]);
+    }
+    v4.into()
+}
+
 /// The addresses that a packet to `address` may come to: itself, or the IPv4 address inside it.
 ///
 /// Inside are: mapped and compatible (RFC 4291 section 2.5.5), translated (RFC 2765), NAT64 (RFC 6052, RFC 8215), 6to4
@@ -91,7 +100,7 @@ const LOCAL_NAT64: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11,
 pub fn readings(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else { return vec![address] };
     let octets = v6.octets();
-    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
+    let at = |places| inside_at(&octets, places);
     let low = at(LOW);
     let inside = match v6.segments() {
         [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => low,

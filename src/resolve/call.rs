@@ -9,7 +9,7 @@ use super::link::{Answer, Link};
 use super::lookup::{self, LookupError};
 use super::policy::Allow;
 use crate::text::Value::{Number, Text};
-use crate::{sys, text};
+use crate::{quantity, sys, text};
 
 /// What a call may do.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub struct PassedOn {
 
 /// Makes one call to a service.
 pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result<Answer, CallError> {
-    let deadline = Instant::now() + rules.timeout;
+    let deadline = quantity::deadline_in(rules.timeout);
     let addresses = permitted_addresses(service, rules, deadline)?;
     fetch(&addresses, service.port, &request_head(service, passed_on, false), deadline)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{CallError, Cause, Phase};
 use crate::http::upstream;
-use crate::text;
+use crate::{quantity, text};
 
 /// Most content of an answer that is kept.
 pub const MAX_CONTENT: usize = 1024 * 1024;
@@ -162,6 +162,6 @@ impl Link {
 
 /// Time until a deadline; past it an error.
 fn left(deadline: Instant) -> std::io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
+    let left = quantity::left_until(deadline);
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::sys;
+use crate::{quantity, sys};
 
 /// Most lookups at a time, those that were left behind included.
 pub const MOST: usize = 8;
@@ -58,7 +58,7 @@ pub fn addresses(host: &str, deadline: Instant, waits: bool) -> Result<Vec<IpAdd
     if !lookup.ask(Family::Any) {
         return Err(LookupError::NoThread);
     }
-    if !lookup.is_answered(deadline.min(Instant::now() + PATIENCE)) && Instant::now() < deadline {
+    if !lookup.is_answered(deadline.min(quantity::deadline_in(PATIENCE))) && Instant::now() < deadline {
         lookup.ask(Family::Ipv4); // Without a thread for it, the first one may still succeed.
         lookup.is_answered(deadline);
     }
@@ -124,7 +124,7 @@ impl Lookup {
 
     /// Waits for addresses, or until nobody can bring any, or it is that late. Whether there are addresses.
     fn is_answered(&self, until: Instant) -> bool {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = quantity::left_until(until);
         let is_open = |progress: &mut Progress| progress.addresses.is_empty() && progress.running > 0;
         let waited = self.news.wait_timeout_while(lock(&self.progress), left, is_open);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +159,7 @@ struct Place;
 impl Places {
     /// Takes a place; waits for one until then, if at all.
     fn take(&'static self, until: Option<Instant>) -> Result<Place, LookupError> {
-        let left = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        let left = until.map_or(Duration::ZERO, quantity::left_until);
         let waited = self.freed.wait_timeout_while(lock(&self.taken), left, |taken| *taken >= MOST);
         let (mut taken, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *taken >= MOST {

@@ -10,7 +10,7 @@ use super::call::{self, PassedOn, Rules};
 use super::error::{CallError, Cause};
 use super::link::{Answer, Link};
 use super::summary::Summary;
-use crate::sys;
+use crate::{quantity, sys};
 
 /// Most calls at a time.
 pub const AT_ONCE: usize = 4;
@@ -53,7 +53,7 @@ struct Progress {
 /// Makes the calls, at most `at_once` at a time, and shows each of the figures so far to `report`. Fails as a whole where the
 /// name is to be looked up once and that fails.
 pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result<Summary, CallError> {
-    let first = || call::permitted_addresses(&run.service, run.rules, Instant::now() + run.rules.timeout);
+    let first = || call::permitted_addresses(&run.service, run.rules, quantity::deadline_in(run.rules.timeout));
     let addresses = if run.is_fresh { None } else { Some(first()?) };
     let at_once = if run.keeps_alive { 1 } else { at_once.min(usize::try_from(run.count).unwrap_or(at_once)) };
     let progress = Progress { summary: Summary::new(run.count), helpers: at_once - 1 };

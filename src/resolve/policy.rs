@@ -6,11 +6,12 @@
 use std::net::IpAddr;
 
 use super::address::{Network, is_special, readings};
+use crate::text;
 
 /// `RESOLVE_ALLOW`, parsed; by default nothing.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Allow {
-    /// `*`, names in lower case, and `.suffix` for `*.suffix`.
+    /// `*`, names, and `.suffix` for `*.suffix`.
     names: Vec<Vec<u8>>,
     networks: Vec<Network>,
     /// What this pod was told are its own addresses.
@@ -39,7 +40,7 @@ impl Allow {
             if name.is_some_and(|name| !super::is_dns_name(name)) {
                 return None;
             }
-            allow.names.push(normal(kept));
+            allow.names.push(undotted(kept).to_vec());
         }
         Some(allow)
     }
@@ -63,18 +64,18 @@ impl Allow {
     }
 
     fn names(&self, host: &str) -> bool {
-        let host = normal(host.as_bytes());
+        let host = undotted(host.as_bytes());
         self.names.iter().any(|name| match name.as_slice() {
             b"*" => true,
-            [b'.', ..] => host.len() > name.len() && host.ends_with(name),
-            name => name == host,
+            [b'.', ..] => host.len() > name.len() && text::is_same(&host[host.len() - name.len()..], name),
+            name => text::is_same(host, name),
         })
     }
 }
 
-/// A name as it is compared: lower case, without the final dot.
-fn normal(name: &[u8]) -> Vec<u8> {
-    name.strip_suffix(b".").unwrap_or(name).to_ascii_lowercase()
+/// A name without its final dot.
+fn undotted(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
 }
 
 #[cfg(test)]

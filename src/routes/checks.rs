@@ -24,8 +24,7 @@ pub fn status(check: Check, state: &State) -> u16 {
 
 /// What a check answers when a rule says `fail`.
 pub(super) fn with_status(status: u16, request: &Request<'_>) -> Response {
-    let rule = request.decision.deciding().map(|live| live.rule.spelled());
-    respond(status, request, rule.as_deref())
+    respond(status, request, request.decision.deciding().map(|live| live.spelled.as_str()))
 }
 
 /// The body for a status; with `?verbose` also what decided.

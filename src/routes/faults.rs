@@ -101,8 +101,8 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
     let mut comma = "";
     for live in rules.iter() {
         let (tried, hits) = live.counts();
-        let (number, rule) = (JsonNumber(live.number.into()), live.rule.spelled());
-        let values = [Text(comma), number, Json(&rule), JsonNumber(tried), JsonNumber(hits)];
+        let number = JsonNumber(live.number.into());
+        let values = [Text(comma), number, Json(&live.spelled), JsonNumber(tried), JsonNumber(hits)];
         text::fill(&mut out, "~{\"number\":~,\"rule\":~,\"tried\":~,\"hit\":~}", &values);
         comma = ",";
     }
@@ -113,7 +113,7 @@ fn list(request: &Request<'_>, engine: &Engine) -> Outcome {
 /// `health fail 40%  # 1: tried 12, hit 5`
 fn write_line(out: &mut Vec<u8>, live: &LiveRule) {
     let (tried, hits) = live.counts();
-    live.rule.write(out);
-    text::fill(out, "  # ~: tried ~, hit ~", &[live.number.into(), tried, hits].map(Number));
+    let values = [Text(&live.spelled), Number(live.number.into()), Number(tried), Number(hits)];
+    text::fill(out, "~  # ~: tried ~, hit ~", &values);
     text::put(out, if live.is_here { b"\n" } else { b", not on this pod\n" });
 }

@@ -44,7 +44,7 @@ pub(super) fn cpu(request: &Request<'_>) -> Outcome {
 
 /// Burns one core and answers the count of rounds.
 pub(super) fn burn(duration: Duration) -> Outcome {
-    let end = Instant::now() + duration;
+    let end = quantity::deadline_in(duration);
     let mut rounds = 0u64;
     while Instant::now() < end {
         for round in 0..1000 {

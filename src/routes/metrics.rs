@@ -9,10 +9,13 @@ use crate::faults::{Check, engine};
 use crate::http::date;
 use crate::http::response::{Body, Response};
 use crate::identity::OWN_VERSION;
-use crate::observe::counts::{self, BOUNDS, Called, TurnedAway};
+use crate::observe::counts::{self, Called, TurnedAway};
 use crate::resolve::lookup;
 use crate::text::Value::{self, Json, Number, Text};
 use crate::{sys, text};
+
+/// The bounds of durations, in seconds.
+const BOUND_NAMES: &str = "0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 1.0 5.0 30.0 +Inf";
 
 /// The families that have one sample without labels, in the order of their values.
 const SINGLE: &str = "\
@@ -75,16 +78,15 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
 fn requests(page: &mut Page, state: &State) {
     page.family("probeserver_requests_total counter Requests; code 000: no answer.");
     counts::each_answer(|route, status, count| {
-        let code = text::written(|out| text::padded(out, status, 3));
-        page.sample("{route=~,code=~}", &[Json(Route::numbered(route).name()), Json(&code)], count);
+        let code = if status == 0 { Text("000") } else { Number(status) };
+        page.sample("{route=~,code=\"~\"}", &[Json(Route::numbered(route).name()), code], count);
     });
     page.family("probeserver_request_duration_seconds histogram Time from the end of the head to the answer.");
     let (counts, sum) = state.counts.durations();
     let mut so_far = 0;
-    for (at, count) in counts.into_iter().enumerate() {
+    for (bound, count) in BOUND_NAMES.split(' ').zip(&counts) {
         so_far += count;
-        let bound = BOUNDS.get(at).map_or_else(|| "+Inf".to_owned(), |bound| text::written(|out| seconds(out, *bound)));
-        page.sample("_bucket{le=~}", &[Json(&bound)], so_far);
+        page.sample("_bucket{le=~}", &[Json(bound)], so_far);
     }
     page.seconds("_sum", sum);
     page.sample("_count", &[], so_far);
@@ -145,6 +147,14 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::counts::BOUNDS;
+
+    #[test]
+    fn bounds_have_their_names() {
+        let mut names: Vec<String> = BOUNDS.iter().map(|bound| text::written(|out| seconds(out, *bound))).collect();
+        names.push("+Inf".to_owned());
+        assert_eq!(names.join(" "), BOUND_NAMES);
+    }
 
     #[test]
     fn seconds_are_short_and_exact() {

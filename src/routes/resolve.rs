@@ -1,7 +1,7 @@
 //! `GET /resolve?service=...`: who really answers at a service's name.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Outcome, Request, State, Work};
 use crate::http::response::{Body, JSON, Response, TEXT};
@@ -12,7 +12,8 @@ use crate::resolve::call::{self, PassedOn, Rules};
 use crate::resolve::came::Came;
 use crate::resolve::error::{CallError, Cause};
 use crate::resolve::{Service, many};
-use crate::text;
+use crate::text::Value::{Bytes, Text};
+use crate::{quantity, text};
 
 /// Most outgoing calls at a time.
 const MAX_CALLS: usize = 8;
@@ -43,27 +44,21 @@ struct Many {
 impl Many {
     /// Reads the parameters of a run; `Ok(None)`: it is one call. The error says what was expected.
     fn of(target: &Target<'_>) -> Result<Option<Self>, &'static str> {
-        let flag = |name, default, line| match target.parameter(name) {
-            None => Ok(default),
-            Some(b"0") => Ok(false),
-            Some(b"1") => Ok(true),
-            Some(_) => Err(line),
+        let count = match target.parameter("count").map(text::parse_decimal) {
+            None => 1,
+            Some(Some(count @ 1..=MAX_COUNT)) => count,
+            Some(_) => return Err("count: expected 1 to 1000"),
         };
-        let count = target.parameter("count").map(|count| {
-            text::parse_decimal(count)
-                .filter(|count| (1..=MAX_COUNT).contains(count))
-                .ok_or("count: expected 1 to 1000")
-        });
-        let is_json = match target.parameter("format") {
-            None | Some(b"text") => false,
-            Some(b"json") => true,
-            Some(_) => return Err("format: expected text or json"),
+        // Whether it is the second of two words.
+        let is_second = |name, words, default, line| match target.parameter(name) {
+            None => Ok(default),
+            Some(word) => text::place(words, word).map(|place| place == 1).ok_or(line),
         };
         let many = Self {
-            count: count.unwrap_or(Ok(1))?,
-            keeps_alive: flag("keepalive", false, "keepalive: expected 0 or 1")?,
-            is_fresh: flag("fresh", true, "fresh: expected 0 or 1")?,
-            is_json,
+            count,
+            is_json: is_second("format", "text json", false, "format: expected text or json")?,
+            keeps_alive: is_second("keepalive", "0 1", false, "keepalive: expected 0 or 1")?,
+            is_fresh: is_second("fresh", "0 1", true, "fresh: expected 0 or 1")?,
         };
         Ok("count keepalive fresh format".split(' ').any(|name| target.parameter(name).is_some()).then_some(many))
     }
@@ -91,14 +86,9 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     }
     let mut fields = Vec::new();
     for field in request.head.fields {
-        let name = field.name.as_bytes();
-        let prefix = name.get(..PASSED_ON_PREFIX.len());
-        let is_passed_on = PASSED_ON.split(' ').any(|known| text::is_same(name, known.as_bytes()))
-            || prefix.is_some_and(|prefix| text::is_same(prefix, PASSED_ON_PREFIX.as_bytes()));
-        if is_passed_on {
-            for part in [field.name.as_bytes(), b": ", field.value, b"\r\n"] {
-                text::put(&mut fields, part);
-            }
+        let name = field.name.to_ascii_lowercase();
+        if text::place(PASSED_ON, name.as_bytes()).is_some() || name.starts_with(PASSED_ON_PREFIX) {
+            text::fill(&mut fields, "~: ~\r\n", &[Text(field.name), Bytes(field.value)]);
         }
     }
     let passed_on = PassedOn { hops: hops as u32, fields };
@@ -157,7 +147,7 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
                 count: many.count,
                 keeps_alive: many.keeps_alive,
                 is_fresh: many.is_fresh,
-                deadline: Some(Instant::now() + MAX_RUN),
+                deadline: Some(quantity::deadline_in(MAX_RUN)),
                 is_over: Box::new(|| state.phase.get() >= Phase::Draining),
             };
             let summary = match many::run(run, permit.1, &mut |_| {}) {

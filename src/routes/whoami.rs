@@ -7,7 +7,7 @@ use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
-use crate::text::{fill, into_string, socket_address, written};
+use crate::text::{fill, socket_address, written};
 
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
@@ -15,11 +15,10 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let mut out = Vec::new();
     let started = written(|out| date::write_rfc3339(out, date::since_epoch(state.started_at)));
     let &Surroundings { peer, local, .. } = request.surroundings;
-    let [peer, local] = [peer, local].map(|address| address.map(spelled));
     fill(
         &mut out,
         "{\"pod\":~,\"namespace\":~,\"node\":~,\"zone\":~,\"ip\":~,\"version\":~,\"started\":~,\"uptime_seconds\":~,\
-         \"requests\":~,\"connection\":{\"peer\":~,\"local\":~},\"checks\":{",
+         \"requests\":~,\"connection\":{\"peer\":",
         &[
             Json(&identity.pod),
             JsonOptional(identity.namespace),
@@ -30,10 +29,12 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
             Json(&started),
             Thousandths(state.started.elapsed().as_millis() as u64),
             JsonNumber(state.counts.requests()),
-            JsonOptional(peer.as_deref()),
-            JsonOptional(local.as_deref()),
         ],
     );
+    write_address(&mut out, peer);
+    fill(&mut out, ",\"local\":", &[]);
+    write_address(&mut out, local);
+    fill(&mut out, "},\"checks\":{", &[]);
     let mut comma = "";
     for check in Check::ALL {
         let status = state.counts.last_answer(check).map_or(JsonOptional(None), |status| Number(status.into()));
@@ -43,15 +44,16 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     fill(&mut out, "},\"faults\":[", &[]);
     comma = "";
     for live in state.engine.rules().iter() {
-        fill(&mut out, "~~", &[Text(comma), Json(&live.rule.spelled())]);
+        fill(&mut out, "~~", &[Text(comma), Json(&live.spelled)]);
         comma = ",";
     }
     fill(&mut out, "]}\n", &[]);
     Outcome::Respond(Response::json(out))
 }
 
-fn spelled(address: SocketAddr) -> String {
-    let mut out = Vec::new();
-    socket_address(&mut out, address);
-    into_string(out)
+fn write_address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
+    let Some(address) = address else { return fill(out, "null", &[]) };
+    out.push(b'"');
+    socket_address(out, address);
+    out.push(b'"');
 }

@@ -19,7 +19,7 @@ use crate::http::head::{self, FieldSlots, Head};
 use crate::http::{MAX_FIELDS, RequestError};
 use crate::observe::counts::TurnedAway;
 use crate::process::phase::Phase;
-use crate::sys;
+use crate::{quantity, sys};
 
 /// How long a head may take, from its first octet to its last.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
     let mut step = visit.go_on(&mut input, reason, is_due, payload);
     if matches!(step, Step::Linger) {
         finish_sending(&connection.socket);
-        step = visit.discard(Until::Deadline(Instant::now() + LINGER_TIMEOUT));
+        step = visit.discard(Until::Deadline(quantity::deadline_in(LINGER_TIMEOUT)));
     }
     desk.input = input;
     match step {
@@ -225,7 +225,8 @@ impl Visit<'_> {
             let since = self.idle_since.unwrap_or_else(Instant::now);
             return Step::Park(Reason::Idle, Until::IdleSince(since), None);
         }
-        let until = if self.is_same_head { Until::AsBefore } else { Until::Deadline(Instant::now() + HEAD_TIMEOUT) };
+        let until =
+            if self.is_same_head { Until::AsBefore } else { Until::Deadline(quantity::deadline_in(HEAD_TIMEOUT)) };
         self.pause(Reason::Head, until, &[input.unused()], Then::Read)
     }
 

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::input::Input;
 use crate::http::RequestError;
 use crate::http::body::BodyReader;
 use crate::http::head::Head;
+use crate::quantity;
 
 /// How long content may take, from the end of the head to its last octet.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,10 +75,10 @@ impl<'b> Content<'b> {
     }
 
     fn receive_all(&mut self, stream: &TcpStream, behind: &mut Input, body: &mut Vec<u8>) -> Result<(), Unread> {
-        let deadline = Instant::now() + BODY_TIMEOUT;
+        let deadline = quantity::deadline_in(BODY_TIMEOUT);
         behind.make_room(PIECE);
         while !self.reader.is_done() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = quantity::left_until(deadline);
             // The kernel's timeout bounds one read, and the deadline is for all of them.
             if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
                 return Err(Unread::Refused(RequestError::Timeout));

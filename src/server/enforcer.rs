@@ -22,7 +22,7 @@ pub(super) struct Enforcer(Vec<(Arc<LiveRule>, Option<Load>)>);
 
 /// How a rule is named where it ends something: `rule 1: process exit 3`.
 pub(super) fn named(live: &LiveRule) -> String {
-    text::joined(&["rule ", &text::to_decimal(live.number.into()), ": ", &live.rule.spelled()])
+    text::joined(&["rule ", &text::to_decimal(live.number.into()), ": ", &live.spelled])
 }
 
 impl Enforcer {
@@ -33,10 +33,10 @@ impl Enforcer {
         server.listener.obey(server, tick.listening);
         for (live, result) in tick.opened.iter().filter(|(_, result)| result.is_hit) {
             let roll = result.roll.map_or(Nothing, |roll| Thousandths(roll.into()));
-            log.say("fault number rule roll", &[Number(live.number.into()), Text(&live.rule.spelled()), roll]);
+            log.say("fault number rule roll", &[Number(live.number.into()), Text(&live.spelled), roll]);
         }
         self.put_to_work(&tick.loads, start, |live, error| {
-            log.say("fault_failed rule error", &[Text(&live.rule.spelled()), Text(&sys::error_text(&error))]);
+            log.say("fault_failed rule error", &[Text(&live.spelled), Text(&sys::error_text(&error))]);
         });
         if let Some(live) = tick.end {
             // Cannot fail: no other effect ends the process.

@@ -23,7 +23,7 @@ use crate::observe::counts::{self, TurnedAway};
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::{self, Outcome, Request, Route, Surroundings};
-use crate::text;
+use crate::{quantity, text};
 
 /// How long a client may take to take an answer.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -188,7 +188,7 @@ impl Visit<'_> {
             (Outcome::Respond(response), _) => self.answer(head, closes(response), content.rest),
             // The head is met again when the wait is over; its content has been read.
             (Outcome::Wait(delay, response, held), Some(place)) => {
-                let until = Until::Deadline(Instant::now() + delay);
+                let until = Until::Deadline(quantity::deadline_in(delay));
                 let received = [head_bytes, content.rest, self.desk.behind.unused()];
                 self.pause(Reason::Delay, until, &received, Then::Answer(Box::new((closes(response), held, place))))
             }
@@ -221,7 +221,7 @@ impl Visit<'_> {
         match sent {
             Ok(None) => after.into(),
             Ok(Some(output)) => {
-                let until = Until::Deadline(Instant::now() + WRITE_TIMEOUT);
+                let until = Until::Deadline(quantity::deadline_in(WRITE_TIMEOUT));
                 self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(Box::new(output)))
             }
             Err(_) => Step::Close,

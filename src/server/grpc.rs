@@ -22,7 +22,7 @@ use crate::observe::counts;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::{Route, checks};
-use crate::sys;
+use crate::{quantity, sys};
 
 /// A call that is delayed: what was decided, and when it came.
 pub(super) struct Held {
@@ -215,7 +215,7 @@ impl Visit<'_> {
     }
 
     fn park_write(&self, input: &Input, talk: Talk, is_same: bool) -> Step {
-        let until = if is_same { Until::AsBefore } else { Until::Deadline(Instant::now() + WRITE_TIMEOUT) };
+        let until = if is_same { Until::AsBefore } else { Until::Deadline(quantity::deadline_in(WRITE_TIMEOUT)) };
         self.park_with(input, talk, Reason::Write, until)
     }
 

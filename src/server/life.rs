@@ -24,8 +24,8 @@ use crate::process::phase::{Phase, PhaseCell};
 use crate::routes::State;
 use crate::routes::crash::NEEDS_MEMORY_LIMIT;
 use crate::sys::{self, Signal};
-use crate::text;
 use crate::text::Value::{Bytes, Flag, Nothing, Number, Text, Thousandths};
+use crate::{quantity, text};
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
 const RESERVED_FILES: u64 = 48;
@@ -120,7 +120,7 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
     log.write(line);
     log.say("seed seed", &[Number(engine.seed())]);
     for live in engine.rules().iter().filter(|live| live.rule.pods.is_some()) {
-        log.say("pods rule this_pod", &[Text(&live.rule.spelled()), Flag(live.is_here)]);
+        log.say("pods rule this_pod", &[Text(&live.spelled), Flag(live.is_here)]);
     }
     for warning in &config.warnings {
         log.say("warning message", &[Text(warning)]);
@@ -157,16 +157,16 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
 
 fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
     if let Some(roll) = roll {
-        log.say("start_roll rule roll hit", &[Text(&live.rule.spelled()), Thousandths(roll.into()), Flag(is_hit)]);
+        log.say("start_roll rule roll hit", &[Text(&live.spelled), Thousandths(roll.into()), Flag(is_hit)]);
     }
 }
 
 /// Waits before listening; a signal ends the wait and the process, under the rules for SIGTERM.
 #[inline(never)]
 fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
-    let deadline = Instant::now() + duration;
+    let deadline = quantity::deadline_in(duration);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = quantity::left_until(deadline);
         match sys::wait_signal(Some(left)) {
             Some(Signal::Wake) | None if left.is_zero() => return None,
             Some(Signal::Wake) | None => {}
@@ -196,9 +196,9 @@ fn log_ignored(log: &Log, signal: Signal) {
 
 /// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
 fn stay(delay: Duration, log: &'static Log) {
-    let deadline = Instant::now() + delay;
+    let deadline = quantity::deadline_in(delay);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = quantity::left_until(deadline);
         match sys::wait_signal(Some(left)) {
             Some(Signal::Wake) | None if left.is_zero() => return,
             Some(Signal::Wake) | None => {}
@@ -276,7 +276,7 @@ fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
         let next = enforcer.tick(server);
         let deadline = draining.as_ref().map(|(drain, _)| drain.deadline());
         let until = [deadline, next].into_iter().flatten().min();
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = until.map(quantity::left_until);
         match sys::wait_signal(left) {
             Some(Signal::Wake) | None => {}
             Some(signal) => {

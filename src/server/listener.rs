@@ -5,15 +5,15 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::paused::Paused;
 use super::queues::{Admitted, Connection};
 use super::{Server, connection};
 use crate::faults::clock::Listening;
 use crate::observe::counts::TurnedAway;
-use crate::sys;
 use crate::text::Value;
+use crate::{quantity, sys};
 
 /// Connections that the kernel keeps ready for us; it cuts this to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
@@ -172,7 +172,7 @@ impl Listener {
                 drop(gone);
                 let _ = server.lot.arm_listener(fd.as_raw_fd());
             }
-            _ => server.lot.alarm_at(Instant::now() + STARVED_PAUSE),
+            _ => server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE)),
         }
     }
 
@@ -183,7 +183,7 @@ impl Listener {
             if sys::listen_again(listener, BACKLOG).is_ok() {
                 let _ = server.lot.arm_listener(listener.as_raw_fd());
             } else {
-                server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
+                server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE));
             }
         }
     }
@@ -206,7 +206,7 @@ impl Listener {
             if let Err(error) = sys::listen_again(listener, BACKLOG) {
                 server.log.say("listen_failed error", &[Value::Text(&sys::error_text(&error))]);
                 socket.is_starved = true;
-                server.lot.alarm_at(Instant::now() + STARVED_PAUSE);
+                server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE));
                 return;
             }
         }

@@ -138,6 +138,6 @@ fn add_rules(line: &mut Line, decision: &Decision) {
         line.add("delay_ms", Thousandths(decision.delay.as_micros() as u64));
     }
     for live in &decision.hits {
-        line.add("rule", Text(&live.rule.spelled()));
+        line.add("rule", Text(&live.spelled));
     }
 }

@@ -9,8 +9,12 @@ use crate::text;
 
 /// Starts a thread that nobody waits for. (`thread::spawn` panics where no thread is to be had, as at a limit of pids.)
 pub fn spawn(name: &str, stack_size: usize, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    // Boxed, so that std's part of it is in the binary once, and not once for each kind of work.
-    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    spawn_boxed(name, stack_size, Box::new(work))
+}
+
+/// The same of any work, so that it is in the binary once, and not once for each kind.
+#[inline(never)]
+fn spawn_boxed(name: &str, stack_size: usize, work: Box<dyn FnOnce() + Send>) -> Result<()> {
     thread::Builder::new().name(name.to_owned()).stack_size(stack_size).spawn(work).map(drop)
 }
 
