@@ -263,7 +263,7 @@ fn resolve_often(config: &'static Config, service: Service, count: u64) -> i32 {
     let mut report = |summary: &Summary| {
         if shown.elapsed() >= PROGRESS && stderr().is_terminal() {
             shown = Instant::now();
-            let counts = [summary.calls, count, summary.failed()].map(Number);
+            let counts = [Number(summary.calls), Number(count), Number(summary.failed())];
             complain(&[&text::filled("\r~ of ~ calls, ~ errors\x1b[K", &counts)]);
         }
     };

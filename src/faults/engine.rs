@@ -282,6 +282,7 @@ impl Engine {
     }
 
     /// The status that a request fails with now for certain, by a rule without a chance; nothing is tried and counted.
+    #[inline(never)]
     pub fn certain_failure(&self, subject: Subject<'_>, now: Instant) -> Option<u16> {
         let now = self.since_start(now);
         self.rules().iter().find_map(|live| match live.rule.effect {

@@ -94,15 +94,19 @@ pub fn write_termination_message(message: &str) {
 /// binaries are built so that a panic is an instruction that traps (the texts of panics are 20 KB); there the line tells
 /// where in the program that was, for `addr2line`.
 pub fn install_panic_hook() {
-    std::panic::set_hook(Box::new(|info| {
-        let payload = info.payload();
-        let text =
-            payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let place = info.location().map_or("", |place| place.file());
-        let line = text::to_decimal(info.location().map_or(0, |place| place.line().into()));
-        panicked(&text::joined(&["panic at ", place, ":", &line, ": ", text.unwrap_or_default()]))
-    }));
+    // Where a panic traps, nobody would call it.
+    if !cfg!(panic = "immediate-abort") {
+        std::panic::set_hook(Box::new(told));
+    }
     sys::on_trap::<Panic>();
+}
+
+fn told(info: &std::panic::PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = info.location().map_or("", |place| place.file());
+    let line = text::to_decimal(info.location().map_or(0, |place| place.line().into()));
+    panicked(&text::joined(&["panic at ", place, ":", &line, ": ", text.unwrap_or_default()]))
 }
 
 struct Panic;

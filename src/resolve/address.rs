@@ -98,7 +98,18 @@ fn inside_at(octets: &[u8; 16], places: [usize; 4]) -> Ipv4Addr {
 /// (RFC 3056), Teredo (RFC 4380). Only for a local NAT64 prefix there may be more than one, since its length is the
 /// network's business; readings in 0.0.0.0/8 are then left out, unless there is no other.
 pub fn readings(address: IpAddr) -> Vec<IpAddr> {
-    let IpAddr::V6(v6) = address else { return vec![address] };
+    let mut found = Vec::new();
+    if let IpAddr::V6(v6) = address {
+        read_inside(v6, &mut found);
+    }
+    if found.is_empty() {
+        found.push(address);
+    }
+    found
+}
+
+/// Appends the IPv4 addresses inside.
+fn read_inside(v6: Ipv6Addr, found: &mut Vec<IpAddr>) {
     let octets = v6.octets();
     let at = |places| inside_at(&octets, places);
     let low = at(LOW);
@@ -108,22 +119,21 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
         [0x2002, ..] => at([2, 3, 4, 5]),
         [0x2001, 0, ..] => !low,
         [0x64, 0xff9b, 1, ..] => {
-            let mut possible = Vec::new();
             for places in LOCAL_NAT64 {
                 // What comes after the address is zero.
                 let is_possible = octets[places[3] + 1..].iter().all(|&octet| octet == 0);
                 if is_possible && !is_unspecified(at(places)) {
-                    possible.push(at(places).into());
+                    found.push(at(places).into());
                 }
             }
-            if !possible.is_empty() {
-                return possible;
+            if !found.is_empty() {
+                return;
             }
             low
         }
-        _ => return vec![address],
+        _ => return,
     };
-    vec![inside.into()]
+    found.push(inside.into());
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ impl Summary {
 
     /// The tables for people. `zone` is ours.
     pub fn write_text(&self, out: &mut Vec<u8>, zone: Option<&str>) {
-        let counts = [self.calls, self.wanted, self.failed()].map(Number);
+        let counts = [Number(self.calls), Number(self.wanted), Number(self.failed())];
         text::fill(out, "~ of ~ calls, ~ errors\n", &counts);
         for Table { by, rows } in &self.tables {
             let (from, arrow) = if *by == By::Zone { (zone.unwrap_or(UNKNOWN), " -> ") } else { ("", "") };
@@ -154,7 +154,7 @@ impl Summary {
     /// The same as JSON.
     #[inline(never)]
     pub fn write_json(&self, out: &mut Vec<u8>, zone: Option<&str>) {
-        text::fill(out, "{\"calls\":~,\"requested\":~,\"errors\":{", &[self.calls, self.wanted].map(Number));
+        text::fill(out, "{\"calls\":~,\"requested\":~,\"errors\":{", &[Number(self.calls), Number(self.wanted)]);
         let mut comma = Text("");
         for (class, &count) in NAMES.split(' ').zip(&self.errors) {
             if count > 0 {
@@ -187,7 +187,8 @@ impl Summary {
 impl Row {
     /// p50 and p99 in milliseconds.
     fn quantiles(&self) -> [Value<'static>; 2] {
-        [50, 99].map(|q| Thousandths(self.latencies.quantile(q, self.calls)))
+        let quantile = |q| Thousandths(self.latencies.quantile(q, self.calls));
+        [quantile(50), quantile(99)]
     }
 }
 

@@ -30,16 +30,6 @@ pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What makes a client try again soon: too much is going on.
 const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
-/// What becomes of a request before anything answers it.
-enum Verdict {
-    /// This.
-    Refused(Response),
-    /// It waits first.
-    Delayed(Duration, Decision, Place),
-    /// What the rules have decided.
-    Decided(Decision),
-}
-
 impl Visit<'_> {
     /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
     pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], decided: Option<Decision>) -> Step {
@@ -48,18 +38,38 @@ impl Visit<'_> {
             Ok(content) => content,
             Err(error) => return self.refuse(error),
         };
+        let state = self.server.state;
+        if decided.is_none() {
+            self.since = Instant::now();
+        }
+        let mut refusal = route.guard(head, state);
+        let mut decision = match (decided, &refusal) {
+            (_, Some(_)) => Decision::default(),
+            (Some(decision), None) => decision,
+            (None, None) => {
+                let decision = state.engine.decide(route.subject(head.target.path), self.since);
+                if !decision.delay.is_zero() {
+                    match self.place_to_wait() {
+                        Ok(place) => {
+                            let until = Until::Deadline(self.since + decision.delay);
+                            let then = Then::Handle(Box::new((decision, place)));
+                            return self.pause(Reason::Delay, until, &[bytes], then);
+                        }
+                        Err(busy) => refusal = Some(busy),
+                    }
+                }
+                decision
+            }
+        };
+        state.counts.request(state.phase.get() >= Phase::Draining);
         let mut body = std::mem::take(&mut self.desk.body);
-        let (decision, outcome) = match self.decide(head, route, decided) {
-            Verdict::Delayed(delay, decision, place) => {
-                self.desk.body = body;
-                let until = Until::Deadline(self.since + delay);
-                return self.pause(Reason::Delay, until, &[bytes], Then::Handle(Box::new((decision, place))));
+        let outcome = match refusal {
+            // What has not come to pass is no hit in the log.
+            Some(refusal) => {
+                decision = Decision::default();
+                Outcome::Respond(refusal)
             }
-            Verdict::Refused(response) => (Decision::default(), Outcome::Respond(response)),
-            Verdict::Decided(decision) => {
-                let outcome = self.handle(head, &bytes[..head.length], route, &decision, &mut content, &mut body);
-                (decision, outcome)
-            }
+            None => self.handle(head, &bytes[..head.length], route, &decision, &mut content, &mut body),
         };
         // Where it is wrong the connection closes, since it is then not read.
         let _ = content.take_received(&mut body);
@@ -69,30 +79,6 @@ impl Visit<'_> {
         Done { server: self.server, stream: self.stream, head, route, decision: &decision, outcome: &outcome }.note();
         self.used = bytes.len() - content.rest.len();
         self.carry_out(head, &bytes[..head.length], &decision, outcome, &content)
-    }
-
-    /// Guard and rules.
-    fn decide(&mut self, head: &Head<'_, '_>, route: Route, decided: Option<Decision>) -> Verdict {
-        let state = self.server.state;
-        if decided.is_none() {
-            self.since = Instant::now();
-        }
-        let verdict = match (decided, route.guard(head, state)) {
-            (_, Some(refusal)) => Verdict::Refused(refusal),
-            (Some(decision), None) => Verdict::Decided(decision),
-            (None, None) => {
-                let decision = state.engine.decide(route.subject(head.target.path), self.since);
-                match decision.delay {
-                    Duration::ZERO => Verdict::Decided(decision),
-                    delay => match self.place_to_wait() {
-                        Ok(place) => return Verdict::Delayed(delay, decision, place),
-                        Err(busy) => Verdict::Refused(busy),
-                    },
-                }
-            }
-        };
-        state.counts.request(state.phase.get() >= Phase::Draining);
-        verdict
     }
 
     /// What the deciding rule makes of a request, or else its route's handler, which has the content for it.
@@ -109,7 +95,7 @@ impl Visit<'_> {
         let surroundings = if route.looks_around() { self.look_around() } else { Surroundings::default() };
         let request = |body| Request { head, head_bytes, body, decision, surroundings: &surroundings };
         let effect = decision.deciding().map(|live| &live.rule.effect);
-        let outcome = match (effect, effect.and_then(Ending::of)) {
+        let mut outcome = match (effect, effect.and_then(Ending::of)) {
             (_, Some(ending)) => Outcome::End(ending),
             (Some(Effect::Fail(status)), _) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
             (Some(Effect::Hang), _) => Outcome::Hang,
@@ -123,23 +109,19 @@ impl Visit<'_> {
                 },
             },
         };
-        let outcome = match outcome {
-            Outcome::Work(work) => match begin_slow(self.server) {
+        if let Outcome::Work(work) = outcome {
+            outcome = match begin_slow(self.server) {
                 Some(_permit) => work.run(state),
                 None => Outcome::Respond(busy()),
-            },
-            outcome => outcome,
-        };
-        match outcome {
-            Outcome::Wait(..) => match self.place_to_wait() {
-                Ok(place) => {
-                    self.place = Some(place);
-                    outcome
-                }
-                Err(busy) => Outcome::Respond(busy),
-            },
-            outcome => outcome,
+            };
         }
+        if matches!(outcome, Outcome::Wait(..)) {
+            match self.place_to_wait() {
+                Ok(place) => self.place = Some(place),
+                Err(busy) => outcome = Outcome::Respond(busy),
+            }
+        }
+        outcome
     }
 
     /// Reads all of the content, waiting for the client where needed; otherwise what comes of it instead.
@@ -183,21 +165,27 @@ impl Visit<'_> {
         outcome: Outcome,
         content: &Content<'_>,
     ) -> Step {
-        let closes = |response: Response| Response { close: response.close || !content.is_read(), ..response };
-        match (outcome, self.place.take()) {
-            (Outcome::Respond(response), _) => self.answer(head, closes(response), content.rest),
+        let place = self.place.take();
+        match outcome {
+            Outcome::Respond(mut response) => {
+                response.close |= !content.is_read();
+                self.answer(head, response, content.rest)
+            }
             // The head is met again when the wait is over; its content has been read.
-            (Outcome::Wait(delay, response, held), Some(place)) => {
+            Outcome::Wait(delay, mut response, held) => {
+                // Cannot fail: who waits has a place.
+                let Some(place) = place else { return Step::Close };
+                response.close |= !content.is_read();
                 let until = Until::Deadline(quantity::deadline_in(delay));
                 let received = [head_bytes, content.rest, self.desk.behind.unused()];
-                self.pause(Reason::Delay, until, &received, Then::Answer(Box::new((closes(response), held, place))))
+                self.pause(Reason::Delay, until, &received, Then::Answer(Box::new((response, held, place))))
             }
-            (Outcome::Hang, _) => Step::Park(Reason::Hang, Until::ItCloses, None),
-            (Outcome::Drop, _) => Step::Linger,
-            (Outcome::Reset, _) => Step::Reset,
-            (Outcome::End(ending), _) => self.end_process(ending, head, decision),
-            // Cannot fail: who waits has a place, and work never leads to more work.
-            (Outcome::Wait(..) | Outcome::Work(_), _) => Step::Close,
+            Outcome::Hang => Step::Park(Reason::Hang, Until::ItCloses, None),
+            Outcome::Drop => Step::Linger,
+            Outcome::Reset => Step::Reset,
+            Outcome::End(ending) => self.end_process(ending, head, decision),
+            // Cannot fail: work never leads to more work.
+            Outcome::Work(_) => Step::Close,
         }
     }
 

@@ -34,16 +34,7 @@ impl Done<'_> {
             _ => None,
         };
         counts::answered(self.route.number(), status);
-        let has_changed = match (self.route.check(), status) {
-            (Some(check), Some(status)) => self.server.state.counts.check_answered(check, status),
-            _ => false,
-        };
-        let is_wanted = match self.server.state.config.log_requests {
-            Requests::None => false,
-            Requests::Faults => has_changed || !self.decision.hits.is_empty(),
-            Requests::All => true,
-        };
-        if is_wanted {
+        if is_wanted(self.server, self.route.check(), status, !self.decision.hits.is_empty()) {
             self.log(status);
         }
     }
@@ -51,23 +42,19 @@ impl Done<'_> {
     #[inline(never)]
     fn log(&self, status: Option<u16>) {
         let log = self.server.log;
-        let (name, outcome) = match (status, self.outcome) {
-            (Some(status), _) => ("status", Number(status.into())),
-            (None, Outcome::Hang) => ("outcome", Text("hang")),
-            (None, Outcome::Reset) => ("outcome", Text("reset")),
-            (None, Outcome::End(_)) => ("outcome", Text("end")),
-            (None, _) => ("outcome", Text("drop")),
+        let outcome = match self.outcome {
+            Outcome::Hang => "hang",
+            Outcome::Reset => "reset",
+            Outcome::End(_) => "end",
+            _ => "drop",
         };
         let head = [Text(self.head.method.name()), Bytes(self.head.target.path)];
-        let mut line = log.line("request method path", &head);
-        line.add(name, outcome);
-        add_rules(&mut line, self.decision);
+        let line = log.line("request method path", &head);
         // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
         let agent = self.head.field("x-probe").or_else(|| self.head.field("user-agent")).unwrap_or_default();
         let (name, patience) =
             if self.route.check().is_some() { ("probe", Duration::ZERO) } else { ("agent", REQUEST_PATIENCE) };
-        line.add(name, Bytes(agent));
-        offer(log, line, self.stream, patience);
+        offer(log, line, (status, outcome), self.decision, (name, agent), self.stream, patience);
     }
 }
 
@@ -90,16 +77,7 @@ impl Called<'_> {
         if !is_look {
             counts::answered(Route::of_method(self.method).number(), self.status);
         }
-        let has_changed = match (self.check, self.status) {
-            (Some(check), Some(status)) => self.server.state.counts.check_answered(check, status),
-            _ => false,
-        };
-        let is_wanted = match self.server.state.config.log_requests {
-            Requests::None => false,
-            Requests::Faults => has_changed || !is_look && !self.decision.hits.is_empty(),
-            Requests::All => true,
-        };
-        if is_wanted {
+        if is_wanted(self.server, self.check, self.status, !is_look && !self.decision.hits.is_empty()) {
             self.log();
         }
     }
@@ -107,37 +85,58 @@ impl Called<'_> {
     #[inline(never)]
     fn log(&self) {
         let log = self.server.log;
-        let (name, outcome) = match (self.status, self.decision.deciding().map(|live| &live.rule.effect)) {
-            (Some(status), _) => ("status", Number(status.into())),
-            (None, Some(Effect::Hang)) => ("outcome", Text("hang")),
-            (None, Some(Effect::Reset)) => ("outcome", Text("reset")),
-            (None, Some(Effect::Exit(_) | Effect::Crash(_))) => ("outcome", Text("end")),
-            (None, _) => ("outcome", Text("drop")),
+        let outcome = match self.decision.deciding().map(|live| &live.rule.effect) {
+            Some(Effect::Hang) => "hang",
+            Some(Effect::Reset) => "reset",
+            Some(Effect::Exit(_) | Effect::Crash(_)) => "end",
+            _ => "drop",
         };
         let check = self.check.map_or(Nothing, |check| Text(check.name()));
-        let mut line = log.line("request method path check", &[Text("POST"), Text(self.method.path()), check]);
-        line.add(name, outcome);
-        add_rules(&mut line, self.decision);
-        line.add("probe", Bytes(self.agent));
-        offer(log, line, self.stream, Duration::ZERO);
+        let line = log.line("request method path check", &[Text("POST"), Text(self.method.path()), check]);
+        let agent = ("probe", self.agent);
+        offer(log, line, (self.status, outcome), self.decision, agent, self.stream, Duration::ZERO);
     }
 }
 
-/// Adds who has asked, and hands the line to the log.
-fn offer(log: &Log, mut line: Line, stream: &TcpStream, patience: Duration) {
-    if let (Some(peer), _) = addresses(stream) {
-        let mut address = Vec::new();
-        text::socket_address(&mut address, peer);
-        line.add("peer", Bytes(&address));
+/// Notes what a check has answered, and says whether a line is wanted of a request, which rules may have hit.
+#[inline(never)]
+fn is_wanted(server: &Server, check: Option<Check>, status: Option<u16>, is_hit: bool) -> bool {
+    let has_changed = match (check, status) {
+        (Some(check), Some(status)) => server.state.counts.check_answered(check, status),
+        _ => false,
+    };
+    match server.state.config.log_requests {
+        Requests::None => false,
+        Requests::Faults => has_changed || is_hit,
+        Requests::All => true,
     }
-    log.offer(line, patience);
 }
 
-fn add_rules(line: &mut Line, decision: &Decision) {
+/// Adds the status, or what came of it otherwise, the rules that have hit and who has asked, and hands the line to the log.
+fn offer(
+    log: &Log,
+    mut line: Line,
+    (status, outcome): (Option<u16>, &str),
+    decision: &Decision,
+    (name, agent): (&str, &[u8]),
+    stream: &TcpStream,
+    patience: Duration,
+) {
+    match status {
+        Some(status) => line.add("status", Number(status.into())),
+        None => line.add("outcome", Text(outcome)),
+    }
     if !decision.delay.is_zero() {
         line.add("delay_ms", Thousandths(decision.delay.as_micros() as u64));
     }
     for live in &decision.hits {
         line.add("rule", Text(&live.spelled));
     }
+    line.add(name, Bytes(agent));
+    if let (Some(peer), _) = addresses(stream) {
+        let mut address = Vec::new();
+        text::socket_address(&mut address, peer);
+        line.add("peer", Bytes(&address));
+    }
+    log.offer(line, patience);
 }
