@@ -108,10 +108,12 @@ impl TurnedAway {
 
 /// Reads what some counts are now.
 #[inline(never)]
-fn load(counts: &[AtomicU64], numbers: &mut [u64]) {
-    for (number, count) in numbers.iter_mut().zip(counts) {
-        *number = count.load(Ordering::Relaxed);
+fn loaded(counts: &[AtomicU64]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for count in counts {
+        numbers.push(count.load(Ordering::Relaxed));
     }
+    numbers
 }
 
 /// The counts of one server.
@@ -153,10 +155,8 @@ impl Counts {
     }
 
     /// Durations up to each of [`BOUNDS`] and beyond the last, each counted once; and the sum of all.
-    pub fn durations(&self) -> ([u64; BOUNDS.len() + 1], Duration) {
-        let mut counts = [0; BOUNDS.len() + 1];
-        load(&self.durations, &mut counts);
-        (counts, Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
+    pub fn durations(&self) -> (Vec<u64>, Duration) {
+        (loaded(&self.durations), Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
     }
 
     /// Counts calls.
@@ -165,10 +165,8 @@ impl Counts {
     }
 
     /// The calls that came to each of [`Called::NAMES`].
-    pub fn calls(&self) -> [u64; Called::KINDS] {
-        let mut numbers = [0; Called::KINDS];
-        load(&self.calls, &mut numbers);
-        numbers
+    pub fn calls(&self) -> Vec<u64> {
+        loaded(&self.calls)
     }
 
     pub fn turned_away(&self, why: TurnedAway) {
@@ -176,10 +174,8 @@ impl Counts {
     }
 
     /// How many were turned away for each of [`TurnedAway::NAMES`].
-    pub fn all_turned_away(&self) -> [u64; TurnedAway::KINDS] {
-        let mut numbers = [0; TurnedAway::KINDS];
-        load(&self.turned_away, &mut numbers);
-        numbers
+    pub fn all_turned_away(&self) -> Vec<u64> {
+        loaded(&self.turned_away)
     }
 
     /// Notes what a check answered, and says whether its last answer was another one, or none.

@@ -81,8 +81,13 @@ impl Link {
     ) -> Result<Vec<u8>, CallError> {
         self.send(octets, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
         let mut received = Vec::new();
-        while self.read(&mut received, deadline)? > 0 && received.len() <= MAX_ANSWER_HEAD && !is_enough(&received) {}
-        Ok(received)
+        loop {
+            let count = self.read(&mut received, deadline);
+            let count = count.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error))?;
+            if count == 0 || received.len() > MAX_ANSWER_HEAD || is_enough(&received) {
+                return Ok(received);
+            }
+        }
     }
 
     fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {
@@ -101,7 +106,7 @@ impl Link {
 
     /// Appends what comes next; nothing more comes after 0.
     #[inline(never)] // Its buffer is on the stack only while it is needed.
-    fn read(&self, received: &mut Vec<u8>, deadline: Instant) -> Result<usize, CallError> {
+    fn read(&self, received: &mut Vec<u8>, deadline: Instant) -> std::io::Result<usize> {
         let mut buffer = [0; 8 * 1024];
         let mut read = || {
             self.stream.set_read_timeout(Some(left(deadline)?))?;
@@ -110,7 +115,7 @@ impl Link {
         let count = loop {
             match read() {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error))?,
+                result => break result?,
             }
         };
         text::put(received, &buffer[..count]);
@@ -118,22 +123,32 @@ impl Link {
     }
 
     fn receive(&self, deadline: Instant) -> Result<Answer, CallError> {
-        let broken = |cause, what| CallError::at(Phase::Receive, cause, self.address, what);
-        let not_http = || broken(Cause::NotHttp, "the answer is not HTTP");
+        self.receive_whole(deadline).map_err(|failed| match failed {
+            Failed::Io(error) => CallError::from_io(Phase::Receive, self.address, &error),
+            Failed::NotHttp => self.broken(Cause::NotHttp, "the answer is not HTTP"),
+            Failed::Closed(what) => self.broken(Cause::Reset, what),
+        })
+    }
+
+    fn broken(&self, cause: Cause, what: &str) -> CallError {
+        CallError::at(Phase::Receive, cause, self.address, what)
+    }
+
+    fn receive_whole(&self, deadline: Instant) -> Result<Answer, Failed> {
         let mut received = Vec::new();
         let mut head = loop {
             let count = self.read(&mut received, deadline)?;
-            match upstream::parse(&received).map_err(|_| not_http())? {
+            match upstream::parse(&received)? {
                 Some(head) => break head,
-                None if received.is_empty() => return Err(broken(Cause::Reset, "closed without an answer")),
-                None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(not_http()),
+                None if received.is_empty() => return Err(Failed::Closed("closed without an answer")),
+                None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(Failed::NotHttp),
                 None => {}
             }
         };
         received.drain(..head.length);
         let mut content = Vec::new();
         loop {
-            head.body.feed(&received, &mut content).map_err(|_| not_http())?;
+            head.body.feed(&received, &mut content).map_err(|_| Failed::NotHttp)?;
             if head.body.is_done() || content.len() > MAX_CONTENT {
                 break;
             }
@@ -142,7 +157,7 @@ impl Link {
                 if head.body.may_end() {
                     break;
                 }
-                return Err(broken(Cause::Reset, "closed before the end of the answer"));
+                return Err(Failed::Closed("closed before the end of the answer"));
             }
         }
         let is_cut = content.len() > MAX_CONTENT;
@@ -157,6 +172,26 @@ impl Link {
             zone: head.zone,
             keeps: head.keeps && head.body.is_done() && !is_cut,
         })
+    }
+}
+
+/// Why there is no whole answer.
+enum Failed {
+    Io(std::io::Error),
+    NotHttp,
+    /// The other side has closed the connection; that is what is said of it.
+    Closed(&'static str),
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<upstream::NotHttp> for Failed {
+    fn from(_: upstream::NotHttp) -> Self {
+        Self::NotHttp
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     let mut missing = Vec::new();
     for check in [Check::Health, Check::Live] {
         let ill = Rule::new(Target::Check(check), Effect::Fail(500));
-        if standing.iter().all(|live| live.rule != ill) {
+        let spelled = ill.spelled();
+        if standing.iter().all(|live| live.spelled != spelled) {
             missing.push(ill);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::paused::Paused;
 use super::queues::{Admitted, Connection};
-use super::{Server, connection};
+use super::{Server, connection, sending};
 use crate::faults::clock::Listening;
 use crate::observe::counts::TurnedAway;
 use crate::text::Value;
@@ -120,8 +120,7 @@ impl Listener {
 
     /// The address it listens on.
     pub fn address(&self) -> Option<SocketAddr> {
-        let address = self.lock().listener.as_ref()?.local_addr().ok()?;
-        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        sending::plain(self.lock().listener.as_ref()?.local_addr())
     }
 
     /// Lets the lot watch it.

@@ -114,6 +114,12 @@ pub(super) fn finish_sending(stream: &TcpStream) {
 
 /// The two ends of a connection: the peer's address and our own. (A dual-stack socket shows IPv4 as `::ffff:a.b.c.d`.)
 pub(super) fn addresses(stream: &TcpStream) -> (Option<SocketAddr>, Option<SocketAddr>) {
-    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-    (stream.peer_addr().ok().map(plain), stream.local_addr().ok().map(plain))
+    (plain(stream.peer_addr()), plain(stream.local_addr()))
+}
+
+/// An address as people know it.
+#[inline(never)]
+pub(super) fn plain(address: io::Result<SocketAddr>) -> Option<SocketAddr> {
+    let address = address.ok()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
