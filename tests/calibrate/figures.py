@@ -155,7 +155,7 @@ class Pod:
 
     def by(self, run):
         """Who ended a run: itself, unless it was sent a signal; then the probe that the kubelet's event nearest to it names."""
-        if not any("signal" in line for line in run.lines):
+        if not any("signal" in line or line.get("reason", "").startswith("SIGTERM") for line in run.lines):
             return "itself"
         told = [(abs(at - run.end), found.group(1)) for at, reason, message, _ in self.events if reason == "Killing" and (found := re.search("failed (liveness|startup) probe", message))]
         return min(told, default=(0, "deletion"))[1]
