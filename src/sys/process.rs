@@ -20,18 +20,17 @@ fn spawn_boxed(name: &str, stack_size: usize, work: Box<dyn FnOnce() + Send>) ->
 
 /// Raises the soft limit of open files to the hard one and returns it.
 pub fn raise_file_limit() -> u64 {
-    let mut limit = file_limit();
-    let soft = std::mem::replace(&mut limit.rlim_cur, limit.rlim_max);
-    // SAFETY: `limit` lives through the call; the old one is not asked for. (musl's setrlimit stops every thread first.)
-    let status = unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) };
-    if status == 0 { limit.rlim_max } else { soft }
+    let Ok(limit) = file_limit(None) else { return 0 };
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+    file_limit(Some(&raised)).map_or(limit.rlim_cur, |_| raised.rlim_cur)
 }
 
-fn file_limit() -> libc::rlimit {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` lives through the call, which cannot fail for this process and this limit.
-    unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
-    limit
+/// The limit as it is, or was before it was set to `new`. (musl's setrlimit stops every thread first.)
+fn file_limit(new: Option<&libc::rlimit>) -> Result<libc::rlimit> {
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: both limits live through the call, and there may be no new one.
+    check(unsafe { libc::prlimit(0, libc::RLIMIT_NOFILE, new, &raw mut old) }).map(|_| old)
 }
 
 /// What the kernel keeps about this process; zero where /proc does not tell.
@@ -59,7 +58,7 @@ pub fn process_status() -> ProcessStatus {
     };
     ProcessStatus {
         open_files: open_files(field(b"FDSize:")),
-        max_files: file_limit().rlim_cur,
+        max_files: file_limit(None).map_or(0, |limit| limit.rlim_cur),
         virtual_bytes: field(b"VmSize:") * 1024,
         resident_bytes: field(b"VmRSS:") * 1024,
         threads: field(b"Threads:"),
