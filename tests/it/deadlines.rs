@@ -19,31 +19,41 @@ type Check<'a> = Box<dyn Fn() + Send + Sync + 'a>;
 #[test]
 fn every_phase_has_a_deadline_of_its_own() {
     let server = Server::start(&[("IDLE_TIMEOUT", "20s")]);
+    // Before anything is sent: a thread that has to wait for a core must not find that its deadline came early.
+    let began = Instant::now();
     let post = "POST /echo HTTP/1.1\r\nHost: a\r\n";
     thread::scope(|scope| {
         let checks: Vec<(&str, Check<'_>)> = vec![
-            ("half a head", Box::new(|| expect_408(server.connect().send("GET / HTTP/1.1\r\nHost"), HEAD))),
-            ("half a head, dripping", Box::new(|| drip_until_408(server.connect().send("GET /"), HEAD))),
+            ("half a head", Box::new(|| expect_408(began, server.connect().send("GET / HTTP/1.1\r\nHost"), HEAD))),
+            ("half a head, dripping", Box::new(|| drip_until_408(began, server.connect().send("GET /"), HEAD))),
             (
                 "half a second head",
                 Box::new(|| {
                     let mut client = server.connect();
                     client.ask(get("/version"));
-                    expect_408(client.send("GET / HTTP/1.1\r\n"), HEAD);
+                    expect_408(began, client.send("GET / HTTP/1.1\r\n"), HEAD);
                 }),
             ),
             (
                 "half a body",
-                Box::new(|| expect_408(server.connect().send(format!("{post}Content-Length: 5\r\n\r\nhel")), BODY)),
+                Box::new(|| {
+                    expect_408(began, server.connect().send(format!("{post}Content-Length: 5\r\n\r\nhel")), BODY)
+                }),
             ),
             (
                 "half a body, dripping",
-                Box::new(|| drip_until_408(server.connect().send(format!("{post}Content-Length: 999\r\n\r\n")), BODY)),
+                Box::new(|| {
+                    drip_until_408(began, server.connect().send(format!("{post}Content-Length: 999\r\n\r\n")), BODY)
+                }),
             ),
             (
                 "half a chunk",
                 Box::new(|| {
-                    expect_408(server.connect().send(format!("{post}Transfer-Encoding: chunked\r\n\r\n5\r\nh")), BODY)
+                    expect_408(
+                        began,
+                        server.connect().send(format!("{post}Transfer-Encoding: chunked\r\n\r\n5\r\nh")),
+                        BODY,
+                    )
                 }),
             ),
             (
@@ -52,16 +62,16 @@ fn every_phase_has_a_deadline_of_its_own() {
                     let mut client = server.connect();
                     client.send(format!("{post}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"));
                     assert_eq!(client.response().status, 100);
-                    expect_408(&mut client, BODY);
+                    expect_408(began, &mut client, BODY);
                 }),
             ),
-            ("no byte at all", Box::new(|| expect_silent_end(&mut server.connect()))),
+            ("no byte at all", Box::new(|| expect_silent_end(began, &mut server.connect()))),
             (
                 "idle between requests",
                 Box::new(|| {
                     let mut client = server.connect();
                     client.ask(get("/version"));
-                    expect_silent_end(&mut client);
+                    expect_silent_end(began, &mut client);
                 }),
             ),
             ("a reader that stopped, and others", Box::new(descriptors_come_back)),
@@ -74,8 +84,7 @@ fn every_phase_has_a_deadline_of_its_own() {
 }
 
 #[track_caller]
-fn expect_408(client: &mut Client<'_>, seconds: RangeFrom<u64>) {
-    let began = Instant::now();
+fn expect_408(began: Instant, client: &mut Client<'_>, seconds: RangeFrom<u64>) {
     let response = client.response();
     let took = began.elapsed();
     if response.status != 408 || !response.closes() || !seconds.contains(&took.as_secs()) {
@@ -86,8 +95,7 @@ fn expect_408(client: &mut Client<'_>, seconds: RangeFrom<u64>) {
 
 /// Each byte comes soon after the one before, so only a deadline for the whole can end this.
 #[track_caller]
-fn drip_until_408(client: &mut Client<'_>, seconds: RangeFrom<u64>) {
-    let began = Instant::now();
+fn drip_until_408(began: Instant, client: &mut Client<'_>, seconds: RangeFrom<u64>) {
     while !client.has_news_within(Duration::from_millis(200)) && began.elapsed() < PATIENCE {
         client.send("x");
     }
@@ -99,8 +107,7 @@ fn drip_until_408(client: &mut Client<'_>, seconds: RangeFrom<u64>) {
 }
 
 #[track_caller]
-fn expect_silent_end(client: &mut Client<'_>) {
-    let began = Instant::now();
+fn expect_silent_end(began: Instant, client: &mut Client<'_>) {
     let has_news = client.has_news_within(2 * PATIENCE);
     let took = began.elapsed();
     if !has_news || !IDLE.contains(&took.as_secs()) {
