@@ -172,6 +172,38 @@ fn the_readme_is_short_and_whole() {
     assert!(readme().contains("scripts/test"));
 }
 
+/// As GitHub makes them: lower case, blanks to dashes, and no other sign.
+fn anchors(document: &str) -> Vec<String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    let anchor =
+        |line: &str| line.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>();
+    headings.map(|line| anchor(line).replace(' ', "-")).collect()
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let listed = std::process::Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output().unwrap();
+    let mut links = 0;
+    for name in String::from_utf8(listed.stdout).unwrap().lines() {
+        let document = fs::read_to_string(root().join(name)).unwrap();
+        for link in document.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { root().join(name) } else { root().join(name).with_file_name(path) };
+            assert!(target.exists(), "{name}: {link} leads nowhere");
+            if !anchor.is_empty() {
+                let known = anchors(&fs::read_to_string(&target).unwrap());
+                assert!(known.iter().any(|heading| heading == anchor), "{name}: {link}: no such heading of {known:?}");
+            }
+            links += 1;
+        }
+    }
+    assert!(links > 20, "{links} links were looked at");
+}
+
 #[test]
 fn the_reference_has_every_variable() {
     let rows: Vec<Vec<String>> = table("Variables");
