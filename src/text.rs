@@ -135,12 +135,6 @@ pub fn to_decimal(number: u64) -> String {
     written(|out| decimal(out, number))
 }
 
-/// The item at a place of a list, which has commas between them. (A table of `&str` costs 40 bytes an item beside its text.)
-#[inline(never)]
-pub fn nth(list: &str, at: usize) -> &str {
-    list.split(',').nth(at).unwrap_or_default()
-}
-
 /// What `write` appends to nothing, as a string.
 pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = begun();
@@ -290,9 +284,14 @@ pub fn place(words: &str, word: &[u8]) -> Option<usize> {
 }
 
 /// The word at a place in such a list.
-#[inline(never)]
 pub fn word(words: &str, at: usize) -> &str {
-    words.split(' ').nth(at).unwrap_or_default()
+    nth(words, ' ', at)
+}
+
+/// The item at a place of a list that has something else than blanks between its items.
+#[inline(never)]
+pub fn nth(list: &str, between: char, at: usize) -> &str {
+    list.split(between).nth(at).unwrap_or_default()
 }
 
 /// Where a byte stands first. Eight at a time, since every head is searched for the ends of its lines.
@@ -341,7 +340,7 @@ mod tests {
 
     #[test]
     fn lists_have_their_items_by_place() {
-        assert_eq!([0, 1, 2, 3].map(|at| nth("a,,b c", at)), ["a", "", "b c", ""]);
+        assert_eq!([0, 1, 2, 3].map(|at| nth("a,,b c", ',', at)), ["a", "", "b c", ""]);
     }
 
     #[test]

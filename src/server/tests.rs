@@ -1,7 +1,5 @@
 //! The way through, driven by hand on one thread: what it allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime};
@@ -13,32 +11,6 @@ use super::{Server, life, listener};
 use crate::config::Config;
 use crate::faults::engine::Engine;
 use crate::observe::log::{Format, Log};
-
-/// std's allocator, counted.
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-thread_local! {
-    /// Allocations of this thread.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-#[allow(unsafe_code)] // The trait asks for it.
-// SAFETY: everything is std's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
 
 fn server() -> &'static Server {
     let config = Config::from_lookup(&|name| (name == "CONTENT").then(|| b"hello".to_vec())).expect("no bad variables");
@@ -67,15 +39,15 @@ fn checks_and_the_index_allocate_nothing() {
         // The first one sets up what later ones reuse, and logs a check's first answer.
         for round in 0..100 {
             client.write_all(request.as_bytes()).unwrap();
-            let before = ALLOCATIONS.with(Cell::get);
-            loop {
-                if let Event::Ready(taken) = server.lot.wait() {
-                    connection::resume(server, &mut desk, taken);
-                    break;
+            let counted = allocation_counter::measure(|| {
+                loop {
+                    if let Event::Ready(taken) = server.lot.wait() {
+                        break connection::resume(server, &mut desk, taken);
+                    }
                 }
-            }
+            });
             if round > 0 {
-                allocations += ALLOCATIONS.with(Cell::get) - before;
+                allocations += counted.count_total;
             }
             let count = client.read(&mut received).unwrap();
             assert!(received[..count].starts_with(b"HTTP/1.1 200 OK\r\n"), "{path}");
