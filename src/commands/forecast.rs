@@ -119,7 +119,7 @@ impl<'w> Options<'w> {
         Ok(true)
     }
 
-    fn answer(&mut self) -> Result<i32, String> {
+    fn answer(&self) -> Result<i32, String> {
         let mut inputs = Vec::new();
         for (name, content) in &self.files {
             inputs.push((*name, content.as_slice()));

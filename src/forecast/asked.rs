@@ -1,10 +1,9 @@
 //! What is asked of a forecast, as options of the command line or parameters of a query, and the inquiries that they
 //! and the manifests come to.
 
-use super::manifest::{self, Read};
+use super::manifest;
 use super::play::Inquiry;
-use super::pod::Kind;
-use super::workload::{Handler, Probe, Workload};
+use super::workload::{Handler, Workload};
 use super::{Millis, NEVER, assume, millis, sketch};
 use crate::quantity;
 use crate::text::{self, Value};
@@ -39,8 +38,10 @@ pub struct Asked {
     limits: Limits,
     /// Containers with their plans; that of the container that callers reach has no name.
     plans: Vec<(String, String)>,
-    probes: Vec<(Kind, Probe)>,
-    only: Option<String>,
+    /// Of a pod without a manifest, each as a field of its container.
+    probes: [String; 3],
+    /// One workload of several; empty for all.
+    only: String,
     pods: u64,
     length: Millis,
     seed: u64,
@@ -50,21 +51,14 @@ pub struct Asked {
     pub is_json: bool,
 }
 
-/// Takes a number from `least` to `most`. Whether it is one.
-fn take(slot: &mut u64, number: Option<u64>, least: u64, most: u64) -> bool {
-    let number = number.filter(|number| (least..=most).contains(number));
-    *slot = number.unwrap_or(*slot);
-    number.is_some()
-}
-
 impl Asked {
     /// Nothing but the defaults.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             plans: Vec::new(),
-            probes: Vec::new(),
-            only: None,
+            probes: [const { String::new() }; 3],
+            only: String::new(),
             pods: 1000,
             length: 900_000,
             seed: SEED,
@@ -76,121 +70,142 @@ impl Asked {
 
     /// Takes an option by its name. What is wrong with it is a line; false: there is no such option.
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
-        let Limits { pods, hours } = self.limits;
-        let number = text::parse_decimal(value.as_bytes());
-        let time = quantity::parse_duration(value.as_bytes()).map(millis);
         let known = "plan container probe only format pods seed for delete-at kubernetes";
-        let option = text::place(known, name.as_bytes());
-        let given = match option {
-            Some(0) => Some(("", value)),
-            Some(1) => value.split_once('=').filter(|(container, _)| !container.is_empty()),
-            _ => None,
-        };
-        if let Some((_, plan)) = given
-            && let Err(line) = assume::rules(plan)
-        {
-            return Err(text::joined(&[name, ": ", &line]));
-        }
-        let (is_taken, expected) = match option {
-            Some(0 | 1) => {
-                let is_new = option == Some(1) || self.plans.iter().all(|(container, _)| !container.is_empty());
-                if let Some((container, plan)) = given {
+        let Some(option) = text::place(known, name.as_bytes()) else { return Ok(false) };
+        // What was expected; nothing where it was right.
+        let expected = match option {
+            0 | 1 => {
+                let named = value.split_once('=').unwrap_or_default();
+                let (container, plan) = if option == 0 { ("", value) } else { named };
+                if option == 1 && container.is_empty() {
+                    "NAME=PLAN"
+                } else if option == 0 && self.plans.iter().any(|(container, _)| container.is_empty()) {
+                    "one plan"
+                } else if let Err(line) = assume::rules(plan) {
+                    return Err(text::joined(&[name, ": ", &line]));
+                } else {
                     self.plans.push((container.to_owned(), plan.to_owned()));
+                    ""
                 }
-                (given.is_some() && is_new, if option == Some(0) { "one plan" } else { "NAME=PLAN" })
             }
-            Some(2) => match sketch::probe(value) {
-                Some(probe) => {
-                    let is_new = self.probes.iter().all(|(known, _)| *known != probe.0);
-                    self.probes.push(probe);
-                    (is_new, "one probe of each kind")
+            2 => match sketch::probe(value) {
+                None => sketch::PROBE_FORM,
+                Some((kind, probe)) if self.probes[kind].is_empty() => {
+                    self.probes[kind] = probe;
+                    ""
                 }
-                None => (false, sketch::PROBE_FORM),
+                Some(_) => "one probe of each kind",
             },
-            Some(3) => {
-                self.only = Some(value.to_owned());
-                (true, "")
+            3 => {
+                self.only = value.to_owned();
+                ""
             }
-            Some(4) => {
+            4 => {
                 self.is_json = value == "json";
-                (self.is_json || value == "text", "text or json")
+                if self.is_json || value == "text" { "" } else { "text or json" }
             }
-            Some(5) => (take(&mut self.pods, number, 1, pods), "a number, 1 to ~"),
-            Some(6) => (take(&mut self.seed, number, 0, u64::MAX), "a whole number below 2^64"),
-            Some(7) => (take(&mut self.length, time, 1000, hours * 3_600_000), TIME),
-            Some(8) => (take(&mut self.delete_at, time, 1000, hours * 3_600_000), TIME),
-            Some(_) => {
-                let minor = value.strip_prefix("1.").and_then(|minor| text::parse_decimal(minor.as_bytes()));
-                (take(&mut self.minor, minor, 29, 36), "1.29 to 1.36")
-            }
-            None => return Ok(false),
+            _ => self.take_number(option, value),
         };
-        if is_taken {
+        if expected.is_empty() {
             return Ok(true);
         }
-        let most = if expected == TIME { hours } else { pods };
+        let most = if expected == TIME { self.limits.hours } else { self.limits.pods };
         let values = [Value::Text(name), Value::Json(value), Value::Number(most)];
         Err(text::filled(&text::joined(&["~: got ~, expected ", expected]), &values))
     }
 
+    /// Takes one of the options that are numbers. What was expected; nothing where it was right.
+    fn take_number(&mut self, option: usize, value: &str) -> &'static str {
+        let longest = self.limits.hours * 3_600_000;
+        let (slot, least, most, expected) = match option {
+            5 => (&mut self.pods, 1, self.limits.pods, "a number, 1 to ~"),
+            6 => (&mut self.seed, 0, u64::MAX, "a whole number below 2^64"),
+            7 => (&mut self.length, 1000, longest, TIME),
+            8 => (&mut self.delete_at, 1000, longest, TIME),
+            _ => (&mut self.minor, 29, 36, "1.29 to 1.36"),
+        };
+        let number = match option {
+            5 | 6 => text::parse_decimal(value.as_bytes()),
+            7 | 8 => quantity::parse_duration(value.as_bytes()).map(millis),
+            _ => text::parse_decimal(value.strip_prefix("1.").unwrap_or_default().as_bytes()),
+        };
+        match number {
+            Some(number) if (least..=most).contains(&number) => *slot = number,
+            _ => return expected,
+        }
+        ""
+    }
+
     /// What is to be played, for each workload of the inputs, which have names for messages.
-    pub fn inquiries(&mut self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
+    pub fn inquiries(&self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
+        let is_sketch = inputs.is_empty();
         if self.delete_at < NEVER && self.delete_at > self.length {
             return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
         }
-        let mut read = if !inputs.is_empty() && !self.probes.is_empty() {
+        if !is_sketch && self.probes.iter().any(|probe| !probe.is_empty()) {
             return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());
-        } else if inputs.is_empty() {
-            let assumed = "no manifest: one container with the probes given, grace period 30s";
-            let workload = sketch::workload(std::mem::take(&mut self.probes));
-            Read { workloads: vec![workload], notes: vec![assumed.to_owned()], passed_over: Vec::new() }
-        } else {
-            manifest::read(inputs)?
-        };
+        }
+        let sketch = sketch::manifest(&self.probes);
+        let sketch = [("probe", sketch.as_bytes())];
+        let mut read = manifest::read(if is_sketch { &sketch } else { inputs })?;
+        if is_sketch {
+            read.notes.push("no manifest: one container with the probes given, grace period 30s".to_owned());
+        }
         if !read.passed_over.is_empty() {
             read.notes.push(text::joined(&["not read: ", &text::list(&read.passed_over, ", ")]));
         }
         let (mut inquiries, mut names) = (Vec::new(), Vec::new());
         for workload in read.workloads {
             let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
-            if self.only.as_ref().is_some_and(|only| *only != workload.name && *only != name) {
-                names.push(name);
-                continue;
+            if self.only.is_empty() || self.only == workload.name || self.only == name {
+                inquiries.push(self.inquiry(workload, &read.notes));
             }
-            let mut inquiry = Inquiry {
-                programs: Vec::new(),
-                workload,
-                assumed: read.notes.clone(),
-                pods: self.pods,
-                length: self.length,
-                seed: self.seed,
-                delete_at: self.delete_at,
-                minor: self.minor,
-                max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-            };
-            assume::programs(&mut inquiry, &self.plans)?;
-            if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {
-                inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
-            }
-            inquiries.push(inquiry);
+            names.push(name);
         }
         if inquiries.is_empty() {
-            let only = self.only.as_deref().unwrap_or_default();
-            let values = [Value::Text(only), Value::Text(&text::list(&names, ", "))];
+            let values = [Value::Text(&self.only), Value::Text(&text::list(&names, ", "))];
             return Err(text::filled("only: got \"~\", expected one of ~", &values));
         }
-        Ok(inquiries)
+        match inquiries.iter_mut().try_for_each(|inquiry| self.assume(inquiry)) {
+            Ok(()) => Ok(inquiries),
+            Err(line) => Err(line),
+        }
+    }
+
+    #[inline(never)]
+    fn inquiry(&self, workload: Workload, notes: &[String]) -> Inquiry {
+        Inquiry {
+            workload,
+            programs: Vec::new(),
+            assumed: notes.to_vec(),
+            pods: self.pods,
+            length: self.length,
+            seed: self.seed,
+            delete_at: self.delete_at,
+            minor: self.minor,
+            max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
+        }
+    }
+
+    fn assume(&self, inquiry: &mut Inquiry) -> Result<(), String> {
+        assume::programs(inquiry, &self.plans)?;
+        if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {
+            inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
+        }
+        Ok(())
     }
 }
 
 /// Takes `sleep` out of the hooks, as a cluster does that does not know it. Whether there was one.
 fn drop_sleeps(workload: &mut Workload) -> bool {
     let mut had = false;
-    for container in workload.pod.init.iter_mut().chain(&mut workload.pod.containers) {
-        for hook in [&mut container.pre_stop, &mut container.post_start] {
-            if matches!(hook, Some(Handler::Sleep { .. })) {
-                *hook = None;
-                had = true;
+    for list in [&mut workload.pod.init, &mut workload.pod.containers] {
+        for container in list {
+            for hook in [&mut container.pre_stop, &mut container.post_start] {
+                if matches!(hook, Some(Handler::Sleep { .. })) {
+                    *hook = None;
+                    had = true;
+                }
             }
         }
     }

@@ -42,27 +42,27 @@ fn is_own(container: &Container) -> bool {
 /// name; that without a name is for the container that callers reach.
 pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Result<(), String> {
     let pod = &inquiry.workload.pod;
-    let mut names = Vec::new();
-    while let Some(container) = pod.container(names.len()) {
-        names.push(container.name.clone());
-    }
     for (name, _) in plans {
-        if !name.is_empty() && !names.contains(name) {
+        if !name.is_empty() && !pod.has(name) {
+            let mut names = Vec::new();
+            while let Some(container) = pod.container(names.len()) {
+                names.push(container.name.as_str());
+            }
             let values = [Value::Text(name), Value::Text(&text::list(&names, ", "))];
             return Err(text::filled("--container: got \"~\", expected one of ~", &values));
         }
     }
     let main = pod.init.len() + pod.containers.iter().position(is_own).unwrap_or(0);
-    for (at, name) in names.iter().enumerate() {
-        let Some(container) = pod.container(at) else { break };
+    while let Some(container) = pod.container(inquiry.programs.len()) {
+        let at = inquiry.programs.len();
         let mut plan = None;
         for (named, own) in plans {
-            if named == name || at == main && named.is_empty() && plan.is_none() {
+            if *named == container.name || at == main && named.is_empty() && plan.is_none() {
                 plan = Some(own.as_str());
             }
         }
-        inquiry.programs.push(Program::default());
         let is_brief = at < pod.init.len() && !container.is_sidecar;
+        inquiry.programs.push(Program::default());
         program(&mut inquiry.programs[at], &mut inquiry.assumed, container, plan, is_brief)?;
     }
     Ok(())
@@ -87,8 +87,7 @@ fn program(
         program.drain = millis(config.drain);
         program.seed = config.seed;
         program.port = config.port.filter(|port| *port != 0);
-        program.ignores_stop =
-            !matches!(container.stop_signal.as_deref(), None | Some("SIGTERM" | "SIGINT" | "SIGQUIT"));
+        program.ignores_stop = !matches!(container.stop_signal.as_str(), "" | "SIGTERM" | "SIGINT" | "SIGQUIT");
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command) {

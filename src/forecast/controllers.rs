@@ -266,7 +266,7 @@ mod tests {
 
     fn deployment(strategy: Strategy, min_ready: u32) -> Workload {
         let controller = Controller::Deployment { strategy, progress_deadline: 60, is_paused: false };
-        Workload { controller, min_ready, replicas: 4, ..sketch::workload(Vec::new()) }
+        Workload { controller, min_ready, replicas: 4, ..sketch::workload(&[]) }
     }
 
     fn rolled(workload: &Workload, turns: &[&[Millis]]) -> Rollout {
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_stateful_set_goes_one_by_one_and_waits_for_the_object_to_be_gone() {
         let controller = Controller::StatefulSet { is_parallel: false, is_on_delete: false, partition: 1 };
-        let set = Workload { controller, replicas: 3, ..sketch::workload(Vec::new()) };
+        let set = Workload { controller, replicas: 3, ..sketch::workload(&[]) };
         let done = rolled(&set, &[READY; 3]);
         assert!(done.complete.is_some_and(|at| (18_000..18_300).contains(&at)), "two of three: {done:?}");
         assert_eq!(done.fewest, 2);
@@ -332,7 +332,7 @@ mod tests {
             let max_surge = Share::Pods(surge);
             let max_unavailable = Share::Pods(1 - surge);
             let controller = Controller::DaemonSet { is_on_delete: false, max_unavailable, max_surge };
-            rolled(&Workload { controller, ..sketch::workload(Vec::new()) }, &[READY; 2])
+            rolled(&Workload { controller, ..sketch::workload(&[]) }, &[READY; 2])
         };
         assert_eq!((set(0).fewest, set(1).fewest), (1, 2));
         assert!(set(0).complete > set(1).complete);

@@ -184,11 +184,10 @@ mod tests {
     use crate::forecast::workload::{Share, Strategy};
 
     fn inquiry(controller: Controller, replicas: u32, min_ready: u32) -> Inquiry {
-        let probe = sketch::probe("readiness:period=5").expect("it is one");
         let rules = plan::parse(b"start delay 3s").unwrap_or_default();
         let program = Program { rules, is_own: true, ..Program::default() };
         Inquiry {
-            workload: Workload { controller, replicas, min_ready, ..sketch::workload(vec![probe]) },
+            workload: Workload { controller, replicas, min_ready, ..sketch::workload(&["readiness:period=5"]) },
             programs: vec![program],
             assumed: Vec::new(),
             pods: 800,

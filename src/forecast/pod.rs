@@ -29,10 +29,12 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Startup, Self::Liveness, Self::Readiness];
+    /// Their names.
+    pub(super) const NAMES: &str = "startup liveness readiness";
 
     /// As in `startupProbe`.
     pub fn name(self) -> &'static str {
-        text::word("startup liveness readiness", self as usize)
+        text::word(Self::NAMES, self as usize)
     }
 }
 
@@ -318,7 +320,7 @@ impl<'p> Plan<'p> {
             inits,
             policy: pod.restart_policy,
             grace: seconds(pod.grace),
-            is_gated: !pod.readiness_gates.is_empty(),
+            is_gated: pod.is_gated,
             is_published,
             front: (front, question),
         }

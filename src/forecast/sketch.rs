@@ -1,88 +1,71 @@
-//! A pod without a manifest: one container, and the probes that the command line or a query gives it.
+//! A pod without a manifest: one container, and the probes that the command line or a query gives it. It is written as
+//! a manifest, so that there is one reader.
 
 use super::pod::Kind;
-use super::workload::{Container, Controller, Handler, Pod, Probe, RestartPolicy, Workload};
-use crate::text;
+use crate::text::{self, Value, put_all};
 
 /// What a probe is written as.
 pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,grace=30,path=/livez; tcp, grpc or grpc=SERVICE in place of path";
-/// Where it listens.
-const PORT: u16 = 8080;
 /// Most of any number in it.
 const MOST: u64 = 86_400;
 
-/// Reads [`PROBE_FORM`].
-pub fn probe(word: &str) -> Option<(Kind, Probe)> {
+/// The settings in it, of which all but the first three are numbers, and the fields that those are.
+const SETTINGS: &str = "tcp grpc path delay period timeout failures successes grace";
+const FIELDS: &str = "initialDelaySeconds periodSeconds timeoutSeconds failureThreshold successThreshold \
+    terminationGracePeriodSeconds";
+
+/// Reads [`PROBE_FORM`]: the place of the probe's kind among all, and the field of a container that it comes to.
+pub fn probe(word: &str) -> Option<(usize, String)> {
     let (kind, rest) = word.split_once(':').unwrap_or((word, ""));
-    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
-    let http = |path: &str| Handler::Http { path: path.to_owned(), port: Some(PORT), is_https: false };
-    let mut probe = Probe {
-        handler: http(text::word("/startupz /livez /readyz", kind as usize)),
-        initial_delay: 0,
-        period: 10,
-        timeout: 1,
-        failures: 3,
-        successes: 1,
-        grace: None,
-    };
+    let place = text::place(Kind::NAMES, kind.as_bytes())?;
+    let mut handler = ("httpGet: {port: 8080, path: ~}}", text::word("/startupz /livez /readyz", place));
+    let mut out = Vec::new();
+    put_all(&mut out, &[", ", kind, "Probe: {"]);
+    let mut numbers = [0; 6];
     for setting in rest.split(',').filter(|setting| !setting.is_empty()) {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let known = "tcp grpc path delay period timeout failures successes grace";
-        let setting = text::place(known, name.as_bytes())?;
-        match setting {
-            0 if value.is_empty() => probe.handler = Handler::Tcp { port: Some(PORT) },
-            1 => probe.handler = Handler::Grpc { port: PORT, service: value.to_owned() },
-            2 if value.starts_with('/') => probe.handler = http(value),
-            _ => {
-                let number = text::parse_decimal(value.as_bytes()).filter(|&number| number <= MOST)? as u32;
-                let slot = match setting {
-                    3 => &mut probe.initial_delay,
-                    _ if number == 0 => return None,
-                    4 => &mut probe.period,
-                    5 => &mut probe.timeout,
-                    6 => &mut probe.failures,
-                    7 if number == 1 || kind == Kind::Readiness => &mut probe.successes,
-                    8 if kind != Kind::Readiness => probe.grace.insert(number),
-                    _ => return None,
-                };
-                *slot = number;
+        match text::place(SETTINGS, name.as_bytes())? {
+            0 if value.is_empty() => handler = ("tcpSocket: {port: 8080}}", ""),
+            1 => handler = ("grpc: {port: 8080, service: ~}}", value),
+            2 if value.starts_with('/') => handler = ("httpGet: {port: 8080, path: ~}}", value),
+            place @ 3.. => {
+                // Only a delay may be 0.
+                let least = u64::from(place > 3);
+                let number = text::parse_decimal(value.as_bytes())?;
+                if !(least..=MOST).contains(&number) {
+                    return None;
+                }
+                numbers[place - 3] = number;
             }
+            _ => return None,
         }
     }
-    Some((kind, probe))
+    for (at, number) in numbers.into_iter().enumerate() {
+        if number > 0 {
+            text::fill(&mut out, "~: ~, ", &[Value::Text(text::word(FIELDS, at)), Value::Number(number)]);
+        }
+    }
+    text::fill(&mut out, handler.0, &[Value::Json(handler.1)]);
+    Some((place, text::into_string(out)))
 }
 
-/// A pod with one container and these probes.
-pub fn workload(probes: Vec<(Kind, Probe)>) -> Workload {
-    let mut container = Container::default();
-    container.name.push_str("app");
-    container.ports.push((None, PORT));
-    for (kind, probe) in probes {
-        let slot = match kind {
-            Kind::Startup => &mut container.startup,
-            Kind::Liveness => &mut container.liveness,
-            Kind::Readiness => &mut container.readiness,
-        };
-        *slot = Some(probe);
+/// The manifest of a pod with one container and these probes.
+pub fn manifest([startup, liveness, readiness]: &[String; 3]) -> String {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: app}, spec: {containers: [{name: app, image: app, \
+               ports: [{containerPort: 8080}]";
+    text::joined(&[pod, startup, liveness, readiness, "}]}}"])
+}
+
+/// Such a pod, for tests.
+#[cfg(test)]
+pub(super) fn workload(probes: &[&str]) -> super::workload::Workload {
+    let mut texts = [const { String::new() }; 3];
+    for word in probes {
+        let (place, text) = probe(word).unwrap_or_else(|| panic!("{word}"));
+        texts[place] = text;
     }
-    let pod = Pod {
-        labels: Vec::new(),
-        restart_policy: RestartPolicy::Always,
-        grace: 30,
-        readiness_gates: Vec::new(),
-        init: Vec::new(),
-        containers: vec![container],
-    };
-    Workload {
-        controller: Controller::Pod,
-        name: "app".to_owned(),
-        namespace: "default".to_owned(),
-        replicas: 1,
-        min_ready: 0,
-        pod,
-        services: Vec::new(),
-        budgets: Vec::new(),
-    }
+    let read = super::manifest::read(&[("probe", manifest(&texts).as_bytes())]);
+    read.unwrap_or_else(|line| panic!("{line}")).workloads.remove(0)
 }
 
 #[cfg(test)]
@@ -92,7 +75,8 @@ mod tests {
     #[test]
     fn probes_have_the_defaults_of_kubernetes() {
         let long = "liveness:period=10,timeout=1,failures=3,successes=1,delay=0,path=/livez";
-        assert_eq!(probe("liveness"), probe(long));
+        assert_eq!(workload(&["liveness"]), workload(&[long]));
+        assert_ne!(workload(&["liveness"]), workload(&["liveness:delay=5"]));
         assert!(probe("readiness:successes=3,tcp").is_some() && probe("startup:grpc=ready,grace=5").is_some());
         for bad in [
             "",
@@ -102,11 +86,21 @@ mod tests {
             "liveness:x=1",
             "liveness:path=x",
             "liveness:period=1x",
-            "liveness:successes=2",
-            "readiness:grace=5",
+            "liveness:tcp=1",
             "liveness:timeout=99999999999",
         ] {
             assert_eq!(probe(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_last_setting_counts_and_no_text_leaves_its_place() {
+        assert_eq!(workload(&["liveness:tcp,path=/a,period=3,period=4"]), workload(&["liveness:path=/a,period=4"]));
+        let hostile = "/a\"}}]\\: {b\u{85}\u{2028}\n\t\u{1b} #'c";
+        let workload = workload(&[&format!("readiness:path={hostile}")]);
+        let probe = workload.pod.containers[0].readiness.as_ref().expect("it has one");
+        let path = hostile.to_owned();
+        let handler = crate::forecast::workload::Handler::Http { path, port: Some(8080), is_https: false };
+        assert_eq!(probe.handler, handler);
     }
 }

@@ -4,7 +4,7 @@
 use crate::text;
 
 /// What is applied: one controller or bare pod, with what stands beside it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Workload {
     /// Who makes the pods.
     pub controller: Controller,
@@ -20,14 +20,13 @@ pub struct Workload {
     pub pod: Pod,
     /// The Services whose selector matches the pod's labels, in the same namespace.
     pub services: Vec<Service>,
-    /// The PodDisruptionBudgets whose selector matches, by name.
-    pub budgets: Vec<Budget>,
 }
 
 /// What owns the pods, with the fields that only this kind has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Controller {
     /// A bare pod.
+    #[default]
     Pod,
     /// `apps/v1` ReplicaSet.
     ReplicaSet,
@@ -98,7 +97,7 @@ pub enum Share {
 }
 
 /// `spec.template`, or a bare pod's `spec`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Pod {
     /// `metadata.labels`.
     pub labels: Vec<(String, String)>,
@@ -106,8 +105,8 @@ pub struct Pod {
     pub restart_policy: RestartPolicy,
     /// `spec.terminationGracePeriodSeconds`.
     pub grace: u32,
-    /// `spec.readinessGates`, by their condition types: nobody sets them in a play, so they keep a pod unready.
-    pub readiness_gates: Vec<String>,
+    /// Whether there are `spec.readinessGates`: nobody sets them in a play, so they keep a pod unready.
+    pub is_gated: bool,
     /// `spec.initContainers`, sidecars among them.
     pub init: Vec<Container>,
     /// `spec.containers`, at least one.
@@ -120,12 +119,26 @@ impl Pod {
     pub fn container(&self, at: usize) -> Option<&Container> {
         self.init.get(at).or_else(|| self.containers.get(at - self.init.len()))
     }
+
+    /// Whether one of them has that name.
+    #[inline(never)]
+    pub fn has(&self, name: &str) -> bool {
+        let mut at = 0;
+        while let Some(known) = self.container(at) {
+            if known.name == name {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
 }
 
 /// When a container that has ended is started again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum RestartPolicy {
     /// Whatever its status.
+    #[default]
     Always,
     /// When its status is not 0.
     OnFailure,
@@ -160,10 +173,8 @@ pub struct Container {
     pub post_start: Option<Handler>,
     /// `lifecycle.preStop`.
     pub pre_stop: Option<Handler>,
-    /// `lifecycle.stopSignal`, or the image's: SIGTERM.
-    pub stop_signal: Option<String>,
-    /// `resources.limits.memory`, in bytes.
-    pub memory_limit: Option<u64>,
+    /// `lifecycle.stopSignal`; empty for the image's: SIGTERM.
+    pub stop_signal: String,
 }
 
 /// One probe, with the API server's defaults filled in. Times are whole seconds, as everywhere in the API.
@@ -229,17 +240,4 @@ pub struct Service {
     pub name: String,
     /// `spec.publishNotReadyAddresses`.
     pub publishes_not_ready: bool,
-    /// `spec.clusterIP: None`.
-    pub is_headless: bool,
-}
-
-/// A PodDisruptionBudget over the pods.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Budget {
-    /// `metadata.name`.
-    pub name: String,
-    /// `spec.minAvailable`.
-    pub min_available: Option<Share>,
-    /// `spec.maxUnavailable`.
-    pub max_unavailable: Option<Share>,
 }

@@ -50,13 +50,9 @@ fn summary(workload: &Workload) -> String {
         for (name, hook) in [("start", &container.post_start), ("stop", &container.pre_stop)] {
             out += &hook.as_ref().map_or(String::new(), |hook| format!(" {name} {}", handler(hook)));
         }
-        out += &container.memory_limit.map_or(String::new(), |bytes| format!(" {bytes}B"));
     }
     for service in &workload.services {
-        out += &format!("; service {}{}", service.name, if service.is_headless { " headless" } else { "" });
-    }
-    for budget in &workload.budgets {
-        out += &format!("; budget {}", budget.name);
+        out += &format!("; service {}", service.name);
     }
     out
 }
@@ -137,7 +133,7 @@ fn our_own_manifests_are_read() {
     let texts = files.map(|file| std::fs::read(root().join("k8s").join(file)).expect("a file can be read"));
     let inputs: Vec<(&str, &[u8])> = files.iter().zip(&texts).map(|(name, text)| (*name, text.as_slice())).collect();
     let read = manifest::read(&inputs).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((read.workloads[0].services.len(), read.workloads[0].budgets.len()), (1, 1));
+    assert_eq!(read.workloads[0].services.len(), 1);
 
     let mut folders = Vec::new();
     kustomizations(&root().join("k8s"), &mut folders);

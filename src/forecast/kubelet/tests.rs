@@ -20,7 +20,6 @@ pub(super) struct Case {
 impl Case {
     pub(super) fn new(rules: &str, probes: &[&str]) -> Self {
         let rules = plan::parse(rules.as_bytes()).unwrap_or_else(|error| panic!("{rules}: {}", error.line()));
-        let probes = probes.iter().map(|probe| sketch::probe(probe).unwrap_or_else(|| panic!("{probe}"))).collect();
         let pod = sketch::workload(probes).pod;
         let program = Program { rules, is_own: true, ..Program::default() };
         Self { pod, program, end: 60_000, deleted_at: NEVER }
@@ -461,7 +460,7 @@ fn status_says_error_first_and_crash_loop_with_the_sync_after_the_refusal() {
 #[test]
 fn a_readiness_gate_and_a_failing_post_start_keep_a_pod_from_being_ready() {
     let mut gated = Case::new("", &["readiness"]);
-    gated.pod.readiness_gates.push("example.com/lb".to_owned());
+    gated.pod.is_gated = true;
     all(&gated, |life| first(life, What::Ready) == NEVER && first(life, What::Started) < NEVER);
     let mut hooked = Case::new("/hook fail", &[]);
     let path = "/hook".to_owned();
@@ -474,12 +473,7 @@ fn init_containers_come_one_after_the_other_and_sidecars_end_last() {
     let mut case = Case::new("", &["readiness"]).deleted(60_000);
     let container = |name: &str, command: &str, is_sidecar| {
         let command = command.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        Container {
-            name: name.to_owned(),
-            command,
-            is_sidecar,
-            ..sketch::workload(Vec::new()).pod.containers.remove(0)
-        }
+        Container { name: name.to_owned(), command, is_sidecar, ..sketch::workload(&[]).pod.containers.remove(0) }
     };
     case.pod.init =
         vec![container("one", "sleep 5", false), container("two", "sleep 5", false), container("side", "", true)];

@@ -3,38 +3,29 @@
 use super::field::Fields;
 use super::pod;
 use super::selector::Selector;
+use super::{DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET};
 use crate::forecast::workload::{Controller, RestartPolicy, Share, Strategy, Workload};
 use crate::forecast::yaml::Node;
 
-/// Reads a workload of a kind.
+/// Reads what a workload of a kind, by its place, has beside its name.
 #[inline(never)]
-pub(super) fn workload(fields: &Fields<'_>, node: Node, kind: &str, name: &str, namespace: &str) -> Workload {
+pub(super) fn read(fields: &Fields<'_>, node: Node, kind: usize, workload: &mut Workload) {
     let spec = fields.need(node, "spec");
-    let is_bare = kind == "Pod";
-    let mut workload = Workload {
-        controller: Controller::Pod,
-        name: String::from(name),
-        namespace: String::from(namespace),
-        replicas: 1,
-        min_ready: 0,
-        pod: pod::pod(fields, if is_bare { node } else { fields.need(spec, "template") }),
-        services: Vec::new(),
-        budgets: Vec::new(),
-    };
-    if is_bare {
-        return workload;
+    workload.replicas = 1;
+    if kind == POD {
+        return pod::read(fields, node, &mut workload.pod);
     }
-    check_template(fields, spec, &workload);
-    if kind != "DaemonSet" {
+    pod::read(fields, fields.need(spec, "template"), &mut workload.pod);
+    check_template(fields, spec, workload);
+    if kind != DAEMON_SET {
         workload.replicas = fields.natural(spec, "replicas", 1);
     }
     workload.min_ready = fields.natural(spec, "minReadySeconds", 0);
     workload.controller = match kind {
-        "Deployment" => deployment(fields, spec, workload.min_ready),
-        "ReplicaSet" => Controller::ReplicaSet,
-        kind => updated_in_place(fields, spec, kind == "DaemonSet"),
+        DEPLOYMENT => deployment(fields, spec, workload.min_ready),
+        REPLICA_SET => Controller::ReplicaSet,
+        _ => updated_in_place(fields, spec, kind == DAEMON_SET),
     };
-    workload
 }
 
 /// Refuses a template that the controller would not recognise as its own, or may not have.

@@ -3,11 +3,11 @@
 //! Only the first fault counts, so it is kept here, and who reads goes on with what stands for nothing: the object is
 //! refused in the end. That makes reading one line a field.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::quantity;
 use crate::forecast::workload::Share;
-use crate::forecast::yaml::{Children, Document, Node, Value};
+use crate::forecast::yaml::{self, Children, Document, Fault, Mark, Node, Value};
 use crate::text;
 use crate::text::Value::{Number, Text};
 
@@ -17,13 +17,22 @@ pub(super) const INT: i64 = i32::MAX as i64;
 /// Reads the fields of a document, and keeps the first fault.
 pub(super) struct Fields<'d> {
     pub(super) document: &'d Document,
-    /// At which value, and what.
-    pub(super) fault: OnceCell<(Node, String)>,
+    /// What the document has been read from.
+    input: &'d str,
+    /// What is read now; paths begin there.
+    pub(super) object: Cell<Node>,
+    pub(super) fault: OnceCell<Fault>,
 }
 
 impl<'d> Fields<'d> {
-    pub(super) fn of(document: &'d Document) -> Self {
-        Self { document, fault: OnceCell::new() }
+    pub(super) fn of(document: &'d Document, input: &'d str) -> Self {
+        Self { document, input, object: Cell::new(Node::ROOT), fault: OnceCell::new() }
+    }
+
+    /// Where a value begins.
+    #[inline(never)]
+    pub(super) fn mark(&self, node: Node) -> Mark {
+        yaml::mark(self.input.as_bytes(), self.document.start(node))
     }
 
     /// A fault at a value.
@@ -31,7 +40,11 @@ impl<'d> Fields<'d> {
     #[inline(never)]
     pub(super) fn fail(&self, node: Node, message: &str) {
         // A later one does not matter.
-        let _ = self.fault.set((node, String::from(message)));
+        self.fault.get_or_init(|| {
+            let path = self.document.path(self.object.get(), node);
+            let text = text::joined(&[&path, if path.is_empty() { "" } else { ": " }, message]);
+            Fault { mark: self.mark(node), text }
+        });
     }
 
     /// A fault at a value that is not as expected.
@@ -45,6 +58,12 @@ impl<'d> Fields<'d> {
     #[inline(never)]
     pub(super) fn is_nothing(&self, node: Node) -> bool {
         self.document.is_nothing(node)
+    }
+
+    /// Whether a field is there.
+    #[inline(never)]
+    pub(super) fn has(&self, node: Node, name: &str) -> bool {
+        !self.is_nothing(self.get(node, name))
     }
 
     /// The value of a field; nothing if it is absent or null. What has fields is a mapping.

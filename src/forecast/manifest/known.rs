@@ -7,23 +7,19 @@ use crate::forecast::yaml::{Document, Node, Value};
 const MOST: usize = 10;
 
 /// Kinds of mappings, a line each, and their fields; behind `>` the kind of a field's own mapping, or of the items of its
-/// list.
+/// list. A kind of objects has the fields of its `spec` here.
 const FIELDS: &str = "\
-Pod apiVersion kind metadata spec>pod status
-Deployment apiVersion kind metadata spec>deployment status
-ReplicaSet apiVersion kind metadata spec>replicas status
-StatefulSet apiVersion kind metadata spec>stateful status
-DaemonSet apiVersion kind metadata spec>daemon status
-deployment replicas selector template>template strategy>strategy minReadySeconds revisionHistoryLimit paused \
+object apiVersion kind metadata spec status
+Deployment replicas selector template>template strategy>strategy minReadySeconds revisionHistoryLimit paused \
 progressDeadlineSeconds
-replicas replicas selector template>template minReadySeconds
-stateful replicas selector template>template volumeClaimTemplates serviceName podManagementPolicy \
+ReplicaSet replicas selector template>template minReadySeconds
+StatefulSet replicas selector template>template volumeClaimTemplates serviceName podManagementPolicy \
 updateStrategy>strategy revisionHistoryLimit minReadySeconds persistentVolumeClaimRetentionPolicy ordinals
-daemon selector template>template updateStrategy>strategy minReadySeconds revisionHistoryLimit
+DaemonSet selector template>template updateStrategy>strategy minReadySeconds revisionHistoryLimit
 strategy type rollingUpdate>rolling
 rolling maxSurge maxUnavailable partition
-template metadata spec>pod
-pod volumes initContainers>container containers>container ephemeralContainers restartPolicy \
+template metadata spec>Pod
+Pod volumes initContainers>container containers>container ephemeralContainers restartPolicy \
 terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName serviceAccount \
 automountServiceAccountToken nodeName hostNetwork hostPID hostIPC shareProcessNamespace securityContext \
 imagePullSecrets hostname subdomain affinity schedulerName tolerations hostAliases priorityClassName priority \
@@ -42,7 +38,7 @@ http path port host scheme httpHeaders
 grpc port service
 sleep seconds";
 
-/// Finds the fields of an object of a kind that nobody knows.
+/// Finds the fields of a mapping of a kind that nobody knows.
 pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<Node>) {
     let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
     if document.value(node) == Value::Sequence {

@@ -10,8 +10,8 @@ mod probe;
 mod quantity;
 mod selector;
 
-use super::workload::{Budget, Service, Workload};
-use super::yaml::{self, Document, Documents, Fault, Node};
+use super::workload::{Service, Workload};
+use super::yaml::{self, Documents, Fault, Node};
 use crate::text;
 use crate::text::Value::{self, Number, Text};
 use field::Fields;
@@ -23,7 +23,7 @@ pub const MAX_INPUT: usize = 4 << 20;
 /// What the manifests hold.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Read {
-    /// Every workload, in order, with the Services and PodDisruptionBudgets that select its pods, from whatever input.
+    /// Every workload, in order, with the Services that select its pods, from whatever input.
     pub workloads: Vec<Workload>,
     /// Objects that a forecast does not read, or whose owner is read, as `Kind/name`.
     pub passed_over: Vec<String>,
@@ -31,19 +31,13 @@ pub struct Read {
     pub notes: Vec<String>,
 }
 
-/// What selects pods.
-enum Beside {
-    Service(Service),
-    Budget(Budget),
-}
-
 /// What has been read of all inputs, before it is joined.
 #[derive(Default)]
 struct Objects {
     /// The owner of each workload, as `Kind/name`; empty for none.
     owners: Vec<String>,
-    /// With the namespace of each.
-    beside: Vec<(String, Selector, Beside)>,
+    /// Services that select pods, with the namespace and the selector of each.
+    services: Vec<(String, Selector, Service)>,
     read: Read,
 }
 
@@ -51,44 +45,60 @@ struct Objects {
 /// `FILE:LINE:COLUMN: got this, expected that`.
 pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
     let mut objects = Objects::default();
-    for &(name, input) in inputs {
-        if input.len() > MAX_INPUT {
-            return Err(text::filled("~: got more than 4 MiB, expected less", &[Text(name)]));
-        }
-        if let Err(Fault { mark, text }) = objects.add_input(input) {
-            let (line, column) = (Number(mark.line.into()), Number(mark.column.into()));
-            return Err(text::filled("~:~:~: ~", &[Text(name), line, column, Text(&text)]));
-        }
-    }
+    objects.add_inputs(inputs)?;
     objects.join();
-    let read = objects.read;
-    if read.workloads.is_empty() {
-        let names: Vec<&str> = inputs.iter().map(|(name, _)| *name).collect();
-        let kinds = text::list(&read.passed_over[..read.passed_over.len().min(5)], ", ");
-        let got = if kinds.is_empty() { "nothing" } else { &kinds };
-        let line = "~: got ~, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod";
-        return Err(text::filled(line, &[Text(&text::list(&names, ", ")), Text(got)]));
-    }
-    Ok(read)
+    Ok(objects.read)
 }
 
-/// The kinds that are read, and the version of each.
+/// The kinds that are read, the version of each, and their places: workloads come first.
 const KINDS: &str = "Deployment StatefulSet DaemonSet ReplicaSet Pod Service PodDisruptionBudget";
 const VERSIONS: &str = "apps/v1 apps/v1 apps/v1 apps/v1 v1 v1 policy/v1";
+const DEPLOYMENT: usize = 0;
+const DAEMON_SET: usize = 2;
+const REPLICA_SET: usize = 3;
+const POD: usize = 4;
+const SERVICE: usize = 5;
 
 impl Objects {
+    #[inline(never)]
+    fn add_inputs(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), String> {
+        let mut names = Vec::new();
+        for &(name, input) in inputs {
+            names.push(name);
+            if input.len() > MAX_INPUT {
+                return Err(text::filled("~: got more than 4 MiB, expected less", &[Text(name)]));
+            }
+            if let Err(Fault { mark, text }) = self.add_input(input) {
+                let (line, column) = (Number(mark.line.into()), Number(mark.column.into()));
+                return Err(text::filled("~:~:~: ~", &[Text(name), line, column, Text(&text)]));
+            }
+        }
+        if self.read.workloads.is_empty() {
+            let passed_over = &self.read.passed_over;
+            let kinds = text::list(&passed_over[..passed_over.len().min(5)], ", ");
+            let got = if kinds.is_empty() { "nothing" } else { &kinds };
+            let line = "~: got ~, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod";
+            return Err(text::filled(line, &[Text(&text::list(&names, ", ")), Text(got)]));
+        }
+        Ok(())
+    }
+
     fn add_input(&mut self, input: &[u8]) -> Result<(), Fault> {
         let text = yaml::prepare(input)?;
         let mut documents = Documents::new(&text);
         while let Some(document) = documents.next_document()? {
-            self.add(document, Node::ROOT, "", "", 0)?;
+            let fields = Fields::of(document, &text);
+            self.add(&fields, Node::ROOT, "", "", 0);
+            if let Some(fault) = fields.fault.into_inner() {
+                return Err(fault);
+            }
         }
         Ok(())
     }
 
     /// Adds an object, or all that a List holds. The items of a typed list have no kind of their own.
-    fn add(&mut self, document: &Document, node: Node, version: &str, kind: &str, depth: u32) -> Result<(), Fault> {
-        let fields = Fields::of(document);
+    fn add(&mut self, fields: &Fields<'_>, node: Node, version: &str, kind: &str, depth: u32) {
+        fields.object.set(node);
         let version = fields.text_or(node, "apiVersion", version);
         let kind = fields.text_or(node, "kind", kind);
         if version.is_empty() {
@@ -98,42 +108,34 @@ impl Objects {
             fields.need_text(node, "kind");
         }
         if let Some(item_kind) = kind.strip_suffix("List")
-            && !fields.is_nothing(fields.get(node, "items"))
+            && fields.has(node, "items")
             && depth < 3
         {
             let item_version = if item_kind.is_empty() { "" } else { version };
             for item in fields.list(node, "items") {
-                self.add(document, item, item_version, item_kind, depth + 1)?;
+                self.add(fields, item, item_version, item_kind, depth + 1);
             }
         } else {
-            self.add_object(&fields, node, version, kind);
-        }
-        match fields.fault.get() {
-            None => Ok(()),
-            Some((at, what)) => {
-                let path = document.path(node, *at);
-                let text = text::joined(&[&path, if path.is_empty() { "" } else { ": " }, what]);
-                Err(Fault { mark: document.mark(*at), text })
-            }
+            self.add_object(fields, node, version, kind);
         }
     }
 
     fn add_object(&mut self, fields: &Fields<'_>, node: Node, version: &str, kind: &str) {
         let metadata = fields.get(node, "metadata");
         let at_name = fields.get(metadata, "name");
-        let place = text::place(KINDS, kind.as_bytes());
-        let own = place.map_or("", |at| text::word(VERSIONS, at));
+        let mut name = fields.text(at_name);
+        let place = text::place(KINDS, kind.as_bytes()).unwrap_or(KINDS.len());
+        let own = text::word(VERSIONS, place);
         // A kind of that name in another group is another kind: Knative has a Service.
         let is_ours = group(version) == group(own) || group(version) == "extensions";
-        if place.is_none() || !is_ours {
-            return self.read.passed_over.push(full_name(kind, fields.text(at_name)));
+        if own.is_empty() || !is_ours {
+            return self.read.passed_over.push(full_name(kind, name));
         }
         fields.labels(fields.need(node, "metadata"), "labels");
         let namespace = fields.text_or(metadata, "namespace", "default");
         fields.check_label(namespace, fields.get(metadata, "namespace"));
-        let mut name = fields.text(at_name);
         if name.is_empty() {
-            let is_generated = !fields.is_nothing(fields.get(metadata, "generateName"));
+            let is_generated = fields.has(metadata, "generateName");
             name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
         } else {
             fields.check_subdomain(at_name);
@@ -144,26 +146,28 @@ impl Objects {
             self.note("~: ~ is read as ~", &[Text(&object), Text(version), Text(own)]);
         }
         let mut unknown = Vec::new();
-        known::search(fields.document, node, kind, &mut unknown);
+        if place <= POD {
+            known::search(fields.document, node, "object", &mut unknown);
+            known::search(fields.document, fields.get(node, "spec"), kind, &mut unknown);
+        }
         for at in unknown {
-            let line = Number(fields.document.mark(at).line.into());
+            let line = Number(fields.mark(at).line.into());
             let path = fields.document.path(node, at);
             self.note("~, line ~: Kubernetes has no field ~", &[Text(&object), line, Text(&path)]);
         }
-        let beside = match kind {
-            "Service" => {
-                selector::service(fields, node, name).map(|(selector, service)| (selector, Beside::Service(service)))
-            }
-            "PodDisruptionBudget" => {
-                selector::budget(fields, node, name).map(|(selector, budget)| (selector, Beside::Budget(budget)))
-            }
-            _ => {
+        match place {
+            SERVICE => selector::service(fields, node, namespace, name, &mut self.services),
+            ..=POD => {
                 self.owners.push(owner(fields, metadata));
-                return self.read.workloads.push(controller::workload(fields, node, kind, name, namespace));
+                let workloads = &mut self.read.workloads;
+                workloads.push(Workload::default());
+                if let Some(workload) = workloads.last_mut() {
+                    workload.name.push_str(name);
+                    workload.namespace.push_str(namespace);
+                    controller::read(fields, node, place, workload);
+                }
             }
-        };
-        if let Some((selector, beside)) = beside {
-            self.beside.push((String::from(namespace), selector, beside));
+            _ => selector::check_budget(fields, node),
         }
     }
 
@@ -172,7 +176,8 @@ impl Objects {
         self.read.notes.push(text::filled(note, values));
     }
 
-    /// Puts Services and budgets beside the workloads they select. What another workload has made is passed over.
+    /// Puts Services beside the workloads they select. What another workload has made is passed over.
+    #[inline(never)]
     fn join(&mut self) {
         let workloads = &mut self.read.workloads;
         for (owner, made) in self.owners.iter_mut().zip(workloads.iter()) {
@@ -190,12 +195,9 @@ impl Objects {
             }
         }
         for workload in workloads {
-            for (namespace, selector, beside) in &self.beside {
+            for (namespace, selector, service) in &self.services {
                 if *namespace == workload.namespace && selector.matches(&workload.pod.labels) {
-                    match beside {
-                        Beside::Service(service) => workload.services.push(service.clone()),
-                        Beside::Budget(budget) => workload.budgets.push(budget.clone()),
-                    }
+                    workload.services.push(service.clone());
                 }
             }
         }

@@ -4,63 +4,65 @@ use super::field::Fields;
 use super::probe::{self, Ports};
 use crate::forecast::workload::{Container, Pod, RestartPolicy};
 use crate::forecast::yaml::Node;
+use crate::text;
 
 /// Reads a pod or a template of pods.
 #[inline(never)]
-pub(super) fn pod(fields: &Fields<'_>, node: Node) -> Pod {
+pub(super) fn read(fields: &Fields<'_>, node: Node, pod: &mut Pod) {
     let spec = fields.need(node, "spec");
-    let restart_policy = match fields.choice(spec, "restartPolicy", "Always OnFailure Never") {
+    pod.restart_policy = match fields.choice(spec, "restartPolicy", "Always OnFailure Never") {
         0 => RestartPolicy::Always,
         1 => RestartPolicy::OnFailure,
         _ => RestartPolicy::Never,
     };
     // The API server takes a negative one, and means 1.
-    let grace = match fields.whole(fields.get(spec, "terminationGracePeriodSeconds"), 30, i64::MIN, i64::MAX) {
+    pod.grace = match fields.whole(fields.get(spec, "terminationGracePeriodSeconds"), 30, i64::MIN, i64::MAX) {
         ..0 => 1,
         grace => grace.min(u32::MAX.into()) as u32,
     };
-    let mut pod = Pod {
-        labels: fields.labels(fields.get(node, "metadata"), "labels"),
-        restart_policy,
-        grace,
-        readiness_gates: Vec::new(),
-        init: Vec::new(),
-        containers: Vec::new(),
-    };
+    pod.labels = fields.labels(fields.get(node, "metadata"), "labels");
     for gate in fields.list(spec, "readinessGates") {
-        pod.readiness_gates.push(String::from(fields.need_text(gate, "conditionType")));
+        fields.need_text(gate, "conditionType");
+        pod.is_gated = true;
     }
     // On the node's network a port is the node's port.
     let is_host = fields.flag(spec, "hostNetwork");
     for is_init in [false, true] {
         for at in fields.list(spec, if is_init { "initContainers" } else { "containers" }) {
-            let container = container(fields, at, grace, is_host, is_init);
-            if pod.containers.iter().chain(&pod.init).any(|known| known.name == container.name) {
+            let name = fields.need_text(at, "name");
+            fields.check_label(name, fields.get(at, "name"));
+            if pod.has(name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
             }
             let list = if is_init { &mut pod.init } else { &mut pod.containers };
-            list.push(container);
+            list.push(Container::default());
+            if let Some(container) = list.last_mut() {
+                container.name.push_str(name);
+                read_container(fields, at, pod.grace, is_host, is_init, container);
+            }
         }
     }
     let at = fields.need(spec, "containers");
     if pod.containers.is_empty() {
         fields.unexpected(at, "at least one container");
     }
-    pod
 }
 
-#[inline(never)]
-fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init: bool) -> Container {
-    let name = fields.need_text(node, "name");
-    fields.check_label(name, fields.get(node, "name"));
-    let image = fields.need_text(node, "image");
-    let (mut command, mut environment, mut ports) = (Vec::new(), Vec::new(), Vec::new());
-    fields.texts(node, "command", &mut command);
-    fields.texts(node, "args", &mut command);
-    let has_environment_from = fields.list(node, "envFrom").next().is_some();
-    read_environment(fields, node, &mut environment);
-    read_ports(fields, node, is_host, &mut ports);
-    let memory_limit = memory_limit(fields, node);
+fn read_container(
+    fields: &Fields<'_>,
+    node: Node,
+    grace: u32,
+    is_host: bool,
+    is_init: bool,
+    container: &mut Container,
+) {
+    container.image.push_str(fields.need_text(node, "image"));
+    fields.texts(node, "command", &mut container.command);
+    fields.texts(node, "args", &mut container.command);
+    container.has_environment_from = fields.list(node, "envFrom").next().is_some();
+    read_environment(fields, node, &mut container.environment);
+    read_ports(fields, node, is_host, &mut container.ports);
+    check_memory(fields, node);
     let policy = fields.get(node, "restartPolicy");
     let has_policy = !fields.is_nothing(policy);
     if is_init {
@@ -68,33 +70,23 @@ fn container(fields: &Fields<'_>, node: Node, grace: u32, is_host: bool, is_init
     } else if has_policy {
         fields.unexpected(policy, "none here: Kubernetes 1.34 has it for init containers alone");
     }
-    let is_sidecar = is_init && has_policy && !fields.text(policy).is_empty();
-    if is_init && !is_sidecar {
-        for name in "livenessProbe readinessProbe startupProbe lifecycle".split(' ') {
-            let at = fields.get(node, name);
+    container.is_sidecar = is_init && has_policy && !fields.text(policy).is_empty();
+    if is_init && !container.is_sidecar {
+        for place in 0..4 {
+            let at = fields.get(node, text::word("livenessProbe readinessProbe startupProbe lifecycle", place));
             if !fields.is_nothing(at) {
                 fields.fail(at, "got this in an init container, expected it only where restartPolicy is Always");
             }
         }
     }
+    let ports = &container.ports;
+    probe::probe(fields, node, "startupProbe", ports, &mut container.startup);
+    probe::probe(fields, node, "livenessProbe", ports, &mut container.liveness);
+    probe::probe(fields, node, "readinessProbe", ports, &mut container.readiness);
     let lifecycle = fields.get(node, "lifecycle");
-    let signal = fields.text(fields.get(lifecycle, "stopSignal"));
-    Container {
-        name: String::from(name),
-        image: String::from(image),
-        has_environment_from,
-        is_sidecar,
-        startup: probe::probe(fields, node, "startupProbe", &ports),
-        liveness: probe::probe(fields, node, "livenessProbe", &ports),
-        readiness: probe::probe(fields, node, "readinessProbe", &ports),
-        post_start: probe::hook(fields, lifecycle, "postStart", &ports, grace),
-        pre_stop: probe::hook(fields, lifecycle, "preStop", &ports, grace),
-        stop_signal: Some(String::from(signal)).filter(|signal| !signal.is_empty()),
-        memory_limit,
-        command,
-        environment,
-        ports,
-    }
+    container.post_start = probe::hook(fields, lifecycle, "postStart", ports, grace);
+    container.pre_stop = probe::hook(fields, lifecycle, "preStop", ports, grace);
+    container.stop_signal.push_str(fields.text_or(lifecycle, "stopSignal", ""));
 }
 
 #[inline(never)]
@@ -105,8 +97,8 @@ fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Opti
         let value = fields.text(fields.get(variable, "value"));
         let from = fields.get(variable, "valueFrom");
         let mut known = 0;
-        for source in SOURCES.split(' ') {
-            let source = fields.get(from, source);
+        for place in 0..5 {
+            let source = fields.get(from, text::word(SOURCES, place));
             known += usize::from(!fields.is_nothing(source));
             // Whatever it is, it is a mapping.
             fields.get(source, "name");
@@ -143,12 +135,12 @@ fn read_ports(fields: &Fields<'_>, node: Node, is_host: bool, out: &mut Ports) {
     }
 }
 
-fn memory_limit(fields: &Fields<'_>, node: Node) -> Option<u64> {
+/// Refuses memory that is no quantity, and a request above the limit.
+fn check_memory(fields: &Fields<'_>, node: Node) {
     let resources = fields.get(node, "resources");
     let memory = |name| fields.get(fields.get(resources, name), "memory");
     let (limit, request) = (fields.quantity(memory("limits")), fields.quantity(memory("requests")));
     if limit.is_some_and(|limit| request > Some(limit)) {
         fields.unexpected(memory("requests"), "at most the memory limit");
     }
-    limit
 }

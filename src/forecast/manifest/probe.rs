@@ -11,10 +11,10 @@ pub(super) type Ports = Vec<(Option<String>, u16)>;
 
 /// Reads a probe of a container.
 #[inline(never)]
-pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Ports) -> Option<Probe> {
+pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Ports, out: &mut Option<Probe>) {
     let node = fields.get(container, name);
     if fields.is_nothing(node) {
-        return None;
+        return;
     }
     // 0 is what the API server takes for not set.
     let number = |name, default| match fields.natural(node, name, default) {
@@ -23,24 +23,26 @@ pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Po
     };
     let at_grace = fields.get(node, "terminationGracePeriodSeconds");
     let grace = fields.whole(at_grace, 0, 1, i64::MAX).min(u32::MAX.into()) as u32;
-    let probe = Probe {
-        handler: handler(fields, node, "httpGet tcpSocket exec grpc", ports, 0)?,
-        initial_delay: number("initialDelaySeconds", 0),
-        period: number("periodSeconds", 10),
-        timeout: number("timeoutSeconds", 1),
-        failures: number("failureThreshold", 3),
-        successes: number("successThreshold", 1),
-        grace: (grace > 0).then_some(grace),
-    };
+    let successes = number("successThreshold", 1);
+    if let Some(handler) = handler(fields, node, "httpGet tcpSocket exec grpc", ports, 0) {
+        *out = Some(Probe {
+            handler,
+            initial_delay: number("initialDelaySeconds", 0),
+            period: number("periodSeconds", 10),
+            timeout: number("timeoutSeconds", 1),
+            failures: number("failureThreshold", 3),
+            successes,
+            grace: (grace > 0).then_some(grace),
+        });
+    }
     let is_readiness = name == "readinessProbe";
     if is_readiness && grace > 0 {
         fields.unexpected(at_grace, "none: a readiness probe ends nothing");
     }
-    if !is_readiness && probe.successes != 1 {
+    if !is_readiness && successes != 1 {
         let at = fields.get(node, "successThreshold");
         fields.unexpected(at, "1: only a readiness probe may ask for more successes");
     }
-    Some(probe)
 }
 
 /// Reads a hook of a container's `lifecycle`.
@@ -57,8 +59,9 @@ pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Por
 #[inline(never)]
 fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u32) -> Option<Handler> {
     let mut found = "";
-    for kind in kinds.split(' ') {
-        if !fields.is_nothing(fields.get(node, kind)) {
+    for place in 0..4 {
+        let kind = text::word(kinds, place);
+        if fields.has(node, kind) {
             if !found.is_empty() {
                 fields.fail(node, &text::filled("got ~ and ~, expected one handler", &[Text(found), Text(kind)]));
             }
@@ -66,12 +69,12 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
         }
     }
     let at = fields.get(node, found);
-    Some(match found {
-        "" => {
+    Some(match text::place("httpGet tcpSocket exec grpc sleep", found.as_bytes()) {
+        None => {
             fields.fail(node, &text::filled("got no handler, expected one of ~", &[Text(&kinds.replace(' ', ", "))]));
             return None;
         }
-        "httpGet" => {
+        Some(0) => {
             for header in fields.list(at, "httpHeaders") {
                 fields.need_text(header, "name");
             }
@@ -81,8 +84,8 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
                 is_https: fields.choice(at, "scheme", "HTTP HTTPS") == 1,
             }
         }
-        "tcpSocket" => Handler::Tcp { port: port(fields, at, ports) },
-        "exec" => {
+        Some(1) => Handler::Tcp { port: port(fields, at, ports) },
+        Some(2) => {
             let mut command = Vec::new();
             fields.texts(at, "command", &mut command);
             if command.is_empty() {
@@ -90,10 +93,10 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
             }
             Handler::Exec { command }
         }
-        "grpc" => {
+        Some(3) => {
             Handler::Grpc { port: fields.port(at, "port"), service: String::from(fields.text_or(at, "service", "")) }
         }
-        _ => {
+        Some(_) => {
             let at = fields.need(at, "seconds");
             let seconds = fields.whole(at, 0, i64::MIN, i64::MAX);
             if seconds < 0 || seconds > grace.into() {

@@ -2,7 +2,7 @@
 
 use super::field::Fields;
 use super::name::is_name;
-use crate::forecast::workload::{Budget, Service};
+use crate::forecast::workload::Service;
 use crate::forecast::yaml::{Node, Value};
 
 /// Keys and values.
@@ -51,43 +51,55 @@ impl Selector {
     /// Whether labels are like that.
     #[inline(never)]
     pub(super) fn matches(&self, labels: &Labels) -> bool {
-        let value_of = |key: &String| labels.iter().find(|(known, _)| known == key).map(|(_, value)| value);
-        self.labels.iter().all(|(key, value)| value_of(key) == Some(value))
-            && self.requirements.iter().all(|Requirement { key, is_positive, values }| {
-                let is_met = value_of(key).is_some_and(|value| values.is_empty() || values.contains(value));
-                is_met == *is_positive
-            })
+        for (key, value) in &self.labels {
+            if value_of(labels, key) != Some(value) {
+                return false;
+            }
+        }
+        for Requirement { key, is_positive, values } in &self.requirements {
+            let is_met = value_of(labels, key).is_some_and(|value| values.is_empty() || values.contains(value));
+            if is_met != *is_positive {
+                return false;
+            }
+        }
+        true
     }
 }
 
-/// A Service with its selector; `None` for one that selects no pods.
+/// The value of a label.
 #[inline(never)]
-pub(super) fn service(fields: &Fields<'_>, node: Node, name: &str) -> Option<(Selector, Service)> {
+fn value_of<'l>(labels: &'l Labels, key: &str) -> Option<&'l String> {
+    labels.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+}
+
+/// Appends a Service with its namespace and selector, unless it selects no pods.
+#[inline(never)]
+pub(super) fn service(
+    fields: &Fields<'_>,
+    node: Node,
+    namespace: &str,
+    name: &str,
+    out: &mut Vec<(String, Selector, Service)>,
+) {
     let spec = fields.need(node, "spec");
     let kind = fields.choice(spec, "type", "ClusterIP NodePort LoadBalancer ExternalName");
     let selector = Selector { labels: fields.labels(spec, "selector"), ..Selector::default() };
     let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
-    let is_headless = fields.text(fields.get(spec, "clusterIP")) == "None";
-    if kind == 3 || selector.is_empty() {
-        return None;
+    fields.text(fields.get(spec, "clusterIP"));
+    if kind != 3 && !selector.is_empty() {
+        out.push((String::from(namespace), selector, Service { name: String::from(name), publishes_not_ready }));
     }
-    Some((selector, Service { name: String::from(name), publishes_not_ready, is_headless }))
 }
 
-/// A PodDisruptionBudget with its selector; `None` for one that selects no pods. An empty selector selects all.
+/// Reads a PodDisruptionBudget for its faults alone: a forecast has no evictions.
 #[inline(never)]
-pub(super) fn budget(fields: &Fields<'_>, node: Node, name: &str) -> Option<(Selector, Budget)> {
+pub(super) fn check_budget(fields: &Fields<'_>, node: Node) {
     let spec = fields.get(node, "spec");
     let min_available = fields.share(spec, "minAvailable", 100);
-    let max_unavailable = fields.share(spec, "maxUnavailable", 100);
-    if min_available.is_some() && max_unavailable.is_some() {
+    if fields.share(spec, "maxUnavailable", 100).is_some() && min_available.is_some() {
         fields.fail(spec, "got minAvailable and maxUnavailable, expected one of them");
     }
-    let at = fields.get(spec, "selector");
-    if fields.is_nothing(at) {
-        return None;
-    }
-    Some((Selector::read(fields, at), Budget { name: String::from(name), min_available, max_unavailable }))
+    Selector::read(fields, fields.get(spec, "selector"));
 }
 
 impl Fields<'_> {

@@ -113,7 +113,7 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             continue;
         }
         let facts = [
-            Fact::Word(nth(SENTENCES, ',', what as usize)),
+            Fact::Word(nth(SENTENCES, b',', what as usize)),
             Fact::Word(word(NAMES, what as usize)),
             Fact::Share(times.total(), tally.pods),
             Fact::Spread(times),
@@ -299,7 +299,7 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         Fact::Word(advice.container),
         Fact::Number(advice.values[0]),
         Fact::Number(advice.values[1]),
-        Fact::Word(nth(MEASURES, ',', advice.measure as usize)),
+        Fact::Word(nth(MEASURES, b',', advice.measure as usize)),
         shown(&advice.now),
         shown(&advice.then),
     ];

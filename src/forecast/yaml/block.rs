@@ -2,7 +2,7 @@
 
 use super::plain::meaning;
 use super::scan::{Reading, Scanner};
-use super::{MAX_DEPTH, MAX_KEYS, MAX_NODES, Mark, Node, Piece, Value};
+use super::{MAX_DEPTH, MAX_KEYS, MAX_NODES, Node, Piece, Value};
 
 /// How one gets past what is not read.
 macro_rules! refused {
@@ -19,31 +19,31 @@ pub(super) use refused;
 impl Scanner<'_> {
     /// Adds a value, unless it is too much.
     #[inline(never)]
-    pub(super) fn add(&mut self, mark: Mark, value: Value) -> Reading<Node> {
+    pub(super) fn add(&mut self, start: usize, value: Value) -> Reading<Node> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return self.fail_at(mark, "got too many values, expected at most 200000");
+            return self.fail_at(start, "got too many values, expected at most 200000");
         }
         let key = std::mem::take(&mut self.key);
-        Ok(self.document.add(mark, key, value))
+        Ok(self.document.add(start, key, value))
     }
 
     /// Adds a scalar, which means something only where it has no quotes.
     #[inline(never)]
-    pub(super) fn add_scalar(&mut self, mark: Mark, text: Piece, is_plain: bool) -> Reading<()> {
+    pub(super) fn add_scalar(&mut self, start: usize, text: Piece, is_plain: bool) -> Reading<()> {
         let value = if is_plain { meaning(&mut self.document.text, text) } else { Value::Text(text) };
-        self.add(mark, value)?;
+        self.add(start, value)?;
         Ok(())
     }
 
     /// Adds a collection and goes into it.
     #[inline(never)]
-    pub(super) fn enter(&mut self, mark: Mark, value: Value) -> Reading<Node> {
+    pub(super) fn enter(&mut self, start: usize, value: Value) -> Reading<Node> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self.fail("got too many levels, expected at most 100");
         }
-        self.add(mark, value)
+        self.add(start, value)
     }
 
     /// Goes out of a collection again.
@@ -56,23 +56,23 @@ impl Scanner<'_> {
     /// The value that begins here. Further lines of it stand right of the column `parent`; -1 is anywhere. Behind a key on
     /// the same line there can be no collection in block style.
     pub(super) fn block(&mut self, parent: i32, is_behind_key: bool) -> Reading<()> {
-        let (mark, column) = (self.mark(), self.column());
+        let (start, column) = (self.at(), self.column());
         match self.peek() {
             b'-' if self.is_at_indicator(b'-') => {
                 if is_behind_key {
                     return self.fail("got an item of a list behind a key, expected it on the next line");
                 }
-                self.sequence(mark, column)
+                self.sequence(start, column)
             }
             b'|' | b'>' => {
                 let text = self.block_scalar(parent)?;
-                self.add_scalar(mark, text, false)
+                self.add_scalar(start, text, false)
             }
             b'[' | b'{' => {
                 self.flow()?;
                 self.skip_blanks();
                 if self.is_at_indicator(b':') {
-                    return self.fail_at(mark, refused!("a collection as a key"));
+                    return self.fail_at(start, refused!("a collection as a key"));
                 }
                 self.expect_line_end()
             }
@@ -81,47 +81,47 @@ impl Scanner<'_> {
                 let text = self.scalar(parent, false)?;
                 self.skip_blanks();
                 if !is_behind_key && self.is_at_indicator(b':') {
-                    return self.mapping(mark, column, text, is_plain);
+                    return self.mapping(start, column, text, is_plain);
                 }
                 self.expect_line_end()?;
-                self.add_scalar(mark, text, is_plain)
+                self.add_scalar(start, text, is_plain)
             }
         }
     }
 
     /// Refuses what has just been read as a key of a mapping and cannot be one; else it is that of the next value.
     #[inline(never)]
-    pub(super) fn keep_key(&mut self, mapping: Node, mark: Mark, key: Piece, is_plain: bool) -> Reading<()> {
-        if self.mark().line != mark.line {
-            return self.fail_at(mark, "got a key over several lines, expected it on one");
+    pub(super) fn keep_key(&mut self, mapping: Node, start: usize, key: Piece, is_plain: bool) -> Reading<()> {
+        if !self.is_on_line_of(start) {
+            return self.fail_at(start, "got a key over several lines, expected it on one");
         }
         // All that has been added since is the mapping's.
         self.document.close(mapping);
         let (text, mut count) = (self.document.text(key), 0);
         if is_plain && text == "<<" {
-            return self.fail_at(mark, refused!("a merge key (<<)"));
+            return self.fail_at(start, refused!("a merge key (<<)"));
         }
         for known in self.document.children(mapping) {
             if self.document.key(known) == text {
-                return self.fail_at(mark, "got a key for the second time, expected each once");
+                return self.fail_at(start, "got a key for the second time, expected each once");
             }
             count += 1;
         }
         if count >= MAX_KEYS {
-            return self.fail_at(mark, "got too many keys, expected at most 2000 in one mapping");
+            return self.fail_at(start, "got too many keys, expected at most 2000 in one mapping");
         }
         self.key = key;
         Ok(())
     }
 
     /// A sequence whose dashes stand in `column`; the cursor is at the first.
-    fn sequence(&mut self, mark: Mark, column: i32) -> Reading<()> {
-        let node = self.enter(mark, Value::Sequence)?;
+    fn sequence(&mut self, start: usize, column: i32) -> Reading<()> {
+        let node = self.enter(start, Value::Sequence)?;
         while !self.is_over() && self.column() == column && self.is_at_indicator(b'-') {
             self.skip(1);
-            let empty = self.mark();
+            let empty = self.at();
             self.skip_to_content()?;
-            let is_compact = self.mark().line == empty.line && !self.is_over();
+            let is_compact = self.is_on_line_of(empty) && !self.is_over();
             if is_compact || !self.is_over() && self.column() > column {
                 self.block(column, false)?;
             } else {
@@ -144,11 +144,11 @@ impl Scanner<'_> {
     }
 
     /// A mapping whose keys stand in `column`; the cursor is at the colon behind the first.
-    fn mapping(&mut self, mark: Mark, column: i32, mut key: Piece, mut is_plain: bool) -> Reading<()> {
-        let node = self.enter(mark, Value::Mapping)?;
-        let mut key_mark = mark;
+    fn mapping(&mut self, start: usize, column: i32, mut key: Piece, mut is_plain: bool) -> Reading<()> {
+        let node = self.enter(start, Value::Mapping)?;
+        let mut key_start = start;
         loop {
-            self.keep_key(node, key_mark, key, is_plain)?;
+            self.keep_key(node, key_start, key, is_plain)?;
             self.skip(1);
             self.value(column)?;
             self.skip_to_content()?;
@@ -159,12 +159,12 @@ impl Scanner<'_> {
             if self.is_at_indicator(b'-') {
                 return self.fail("got an item of a list, expected a key");
             }
-            key_mark = self.mark();
+            key_start = self.at();
             is_plain = self.is_at_plain();
             key = self.scalar(column, false)?;
             self.skip_blanks();
             if !self.is_at_indicator(b':') {
-                return self.fail_at(key_mark, "got text, expected a key with \": \" behind it");
+                return self.fail_at(key_start, "got text, expected a key with \": \" behind it");
             }
         }
         self.leave(node);
@@ -173,7 +173,7 @@ impl Scanner<'_> {
 
     /// The value behind a colon, of a mapping whose keys stand in `column`.
     fn value(&mut self, column: i32) -> Reading<()> {
-        let empty = self.mark();
+        let empty = self.at();
         self.skip_blanks();
         let is_behind_key = !self.is_at_line_end();
         if !is_behind_key {

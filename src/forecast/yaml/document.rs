@@ -1,6 +1,5 @@
 //! What has been read: the values of a document in the order in which they stand there, one list for all of them.
 
-use super::Mark;
 use crate::text;
 
 /// A value of a document, by its place in it.
@@ -42,7 +41,7 @@ pub enum Value {
 
 /// A value, where it stands, and what is in it: all that comes behind it, before `end`.
 struct Item {
-    mark: Mark,
+    start: u32,
     key: Piece,
     value: Value,
     end: u32,
@@ -58,15 +57,15 @@ pub struct Document {
 impl Document {
     pub(super) fn new() -> Self {
         let mut document = Self { items: Vec::new(), text: String::new() };
-        document.add(Mark::default(), Piece::default(), Value::Null);
+        document.add(0, Piece::default(), Value::Null);
         document
     }
 
     /// Adds a value behind all others.
     #[inline(never)]
-    pub(super) fn add(&mut self, mark: Mark, key: Piece, value: Value) -> Node {
+    pub(super) fn add(&mut self, start: usize, key: Piece, value: Value) -> Node {
         let at = self.items.len() as u32;
-        self.items.push(Item { mark, key, value, end: at + 1 });
+        self.items.push(Item { start: start as u32, key, value, end: at + 1 });
         Node(at)
     }
 
@@ -80,9 +79,9 @@ impl Document {
         &self.items[node.0 as usize]
     }
 
-    /// Where a value begins.
-    pub fn mark(&self, node: Node) -> Mark {
-        self.item(node).mark
+    /// Where in the input a value begins.
+    pub fn start(&self, node: Node) -> usize {
+        self.item(node).start as usize
     }
 
     /// What it is.

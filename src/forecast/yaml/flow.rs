@@ -1,20 +1,20 @@
 //! Flow style, and so JSON: brackets, braces and commas.
 
+use super::Value;
 use super::block::refused;
 use super::scan::{Reading, Scanner};
-use super::{Mark, Value};
 
 impl Scanner<'_> {
     /// The collection that begins here.
     pub(super) fn flow(&mut self) -> Reading<()> {
-        let mark = self.mark();
+        let start = self.at();
         let is_sequence = self.peek() == b'[';
         let (close, kind) = if is_sequence { (b']', Value::Sequence) } else { (b'}', Value::Mapping) };
-        let node = self.enter(mark, kind)?;
+        let node = self.enter(start, kind)?;
         self.skip(1);
         loop {
-            self.skip_flow(mark)?;
-            let mut at = self.mark();
+            self.skip_flow(start)?;
+            let mut at = self.at();
             if self.peek() == close {
                 break;
             }
@@ -23,12 +23,12 @@ impl Scanner<'_> {
                 let is_plain = self.is_at_plain();
                 let key = self.scalar(-1, true)?;
                 self.keep_key(node, at, key, is_plain)?;
-                self.skip_flow(mark)?;
-                at = self.mark();
+                self.skip_flow(start)?;
+                at = self.at();
                 if self.peek() == b':' {
                     self.skip(1);
-                    at = self.mark();
-                    self.skip_flow(mark)?;
+                    at = self.at();
+                    self.skip_flow(start)?;
                     has_value = !matches!(self.peek(), b',' | b'}');
                 }
             }
@@ -37,11 +37,11 @@ impl Scanner<'_> {
             } else if matches!(self.peek(), b'[' | b'{') {
                 self.flow()?;
             } else {
-                let (at, is_plain) = (self.mark(), self.is_at_plain());
+                let (at, is_plain) = (self.at(), self.is_at_plain());
                 let text = self.scalar(-1, true)?;
                 self.add_scalar(at, text, is_plain)?;
             }
-            self.skip_flow(mark)?;
+            self.skip_flow(start)?;
             let next = self.peek();
             if next == b',' {
                 self.skip(1);
@@ -60,7 +60,7 @@ impl Scanner<'_> {
 
     /// Goes over blanks, line breaks and comments; the collection that began at `start` must not end with the text.
     #[inline(never)]
-    fn skip_flow(&mut self, start: Mark) -> Reading<()> {
+    fn skip_flow(&mut self, start: usize) -> Reading<()> {
         loop {
             self.skip_blanks();
             if self.is_over() {

@@ -11,7 +11,7 @@ mod plain;
 mod scalar;
 mod scan;
 
-use std::borrow::Cow;
+use crate::text;
 
 pub use document::{Children, Document, Node, Piece, Value};
 
@@ -41,38 +41,45 @@ pub struct Fault {
 }
 
 /// The input as text with LF for line breaks and without a byte order mark; what no YAML may hold is refused.
-pub fn prepare(input: &[u8]) -> Result<Cow<'_, str>, Fault> {
+pub fn prepare(input: &[u8]) -> Result<String, Fault> {
     let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-    let text = match str::from_utf8(input) {
-        Ok(text) => text,
-        Err(error) => return Err(fault_at(input, error.valid_up_to(), "got bytes that are not UTF-8, expected text")),
-    };
-    let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
-    if let Some(at) = text.find(is_control) {
-        return Err(fault_at(input, at, "got a control character, expected text"));
-    }
-    if !text.contains('\r') {
-        return Ok(Cow::Borrowed(text));
-    }
-    let mut out = String::with_capacity(text.len());
-    for (at, piece) in text.split('\r').enumerate() {
+    let mut bytes = Vec::with_capacity(input.len());
+    for (at, &byte) in input.iter().enumerate() {
         // A CR alone is a line break; one before LF belongs to it.
-        out.push_str(if at > 0 && !piece.starts_with('\n') { "\n" } else { "" });
-        out.push_str(piece);
+        if byte != b'\r' {
+            bytes.push(byte);
+        } else if input.get(at + 1) != Some(&b'\n') {
+            bytes.push(b'\n');
+        }
     }
-    Ok(Cow::Owned(out))
+    let Ok(text) = str::from_utf8(&bytes) else {
+        let end = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+        return Err(fault_at(&bytes, end, "got bytes that are not UTF-8, expected text"));
+    };
+    if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\u{85}')) {
+        return Err(fault_at(&bytes, at, "got a control character, expected text"));
+    }
+    Ok(text::into_string(bytes))
 }
 
-fn fault_at(input: &[u8], at: usize, message: &str) -> Fault {
-    let line_start = input[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = 1 + input[..at].iter().filter(|&&byte| byte == b'\n').count();
-    Fault { mark: Mark { line: line as u32, column: column(&input[line_start..at]) }, text: String::from(message) }
-}
-
-/// The column behind so much of a line.
+/// Line and column of a place in a text.
 #[inline(never)]
-fn column(before: &[u8]) -> u32 {
-    1 + before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32
+pub fn mark(text: &[u8], at: usize) -> Mark {
+    let mut mark = Mark { line: 1, column: 1 };
+    for &byte in &text[..at] {
+        if byte == b'\n' {
+            mark = Mark { line: mark.line + 1, column: 1 };
+        } else {
+            mark.column += u32::from(byte & 0xc0 != 0x80);
+        }
+    }
+    mark
+}
+
+/// A fault at a place in a text.
+#[inline(never)]
+fn fault_at(text: &[u8], at: usize, message: &str) -> Fault {
+    Fault { mark: mark(text, at), text: String::from(message) }
 }
 
 /// The documents of a text that [`prepare`] has made, one after the other.

@@ -133,7 +133,7 @@ impl Scanner<'_> {
 
     /// A scalar in single or double quotes.
     fn quoted(&mut self) -> Reading<Piece> {
-        let (mark, quote, start) = (self.mark(), self.peek(), self.length());
+        let (opening, quote, start) = (self.at(), self.peek(), self.length());
         self.skip(1);
         // What was escaped is not trimmed before a line break.
         let mut kept = start;
@@ -178,7 +178,7 @@ impl Scanner<'_> {
                 break;
             }
         }
-        self.fail_at(mark, "got text without an end, expected its closing quote: is it cut off?")
+        self.fail_at(opening, "got text without an end, expected its closing quote: is it cut off?")
     }
 
     /// Goes over line breaks and the blanks behind them; how many there were.

@@ -1,6 +1,7 @@
 //! The cursor: where it is, what stands there, and what lies between two values.
 
-use super::{Document, Fault, Mark, Piece, column};
+use super::{Document, Fault, Piece, fault_at};
+use crate::text;
 
 /// Reading has come to an end at a fault, which the scanner keeps.
 pub(super) struct Failed;
@@ -12,7 +13,6 @@ pub(super) type Reading<T> = Result<T, Failed>;
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
     at: usize,
-    line: u32,
     line_start: usize,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn is_blank_or_end(byte: u8) -> bool {
 
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let spot = Spot { at: 0, line: 1, line_start: 0 };
+        let spot = Spot { at: 0, line_start: 0 };
         Self { text, spot, document: Document::new(), key: Piece::default(), depth: 0, nodes: 0, fault: None }
     }
 
@@ -80,7 +80,6 @@ impl<'t> Scanner<'t> {
         let is_break = self.peek() == b'\n';
         if is_break {
             self.skip(1);
-            self.spot.line += 1;
             self.spot.line_start = self.spot.at;
         }
         is_break
@@ -102,27 +101,26 @@ impl<'t> Scanner<'t> {
         (self.spot.at - self.spot.line_start) as i32
     }
 
-    #[inline(never)]
-    pub(super) fn mark(&self) -> Mark {
-        let before = self.text.as_bytes().get(self.spot.line_start..self.spot.at);
-        Mark { line: self.spot.line, column: column(before.unwrap_or_default()) }
+    /// Whether the cursor is still on the line of a place before it.
+    pub(super) fn is_on_line_of(&self, start: usize) -> bool {
+        self.spot.line_start <= start
     }
 
     /// A fault where the cursor is.
     pub(super) fn fail<T>(&mut self, message: &str) -> Reading<T> {
-        self.fail_at(self.mark(), message)
+        self.fail_at(self.spot.at, message)
     }
 
     /// A fault at a place.
-    pub(super) fn fail_at<T>(&mut self, mark: Mark, message: &str) -> Reading<T> {
-        self.keep(mark, message);
+    pub(super) fn fail_at<T>(&mut self, start: usize, message: &str) -> Reading<T> {
+        self.keep(start, message);
         Err(Failed)
     }
 
     #[cold]
     #[inline(never)]
-    fn keep(&mut self, mark: Mark, message: &str) {
-        self.fault = Some(Fault { mark, text: String::from(message) });
+    fn keep(&mut self, start: usize, message: &str) {
+        self.fault = Some(fault_at(self.text.as_bytes(), start, message));
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -213,7 +211,7 @@ impl<'t> Scanner<'t> {
     #[inline(never)]
     pub(super) fn skip_to_break(&mut self) {
         let rest = self.text.as_bytes().get(self.spot.at..).unwrap_or_default();
-        let length = crate::text::position(rest, b'\n').unwrap_or(rest.len());
+        let length = text::position(rest, b'\n').unwrap_or(rest.len());
         self.skip(length);
     }
 

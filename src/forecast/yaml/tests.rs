@@ -1,5 +1,4 @@
 use super::*;
-use crate::text;
 
 /// All documents of a text, as JSON; or the fault with its place.
 fn json(input: &str) -> String {
@@ -199,7 +198,7 @@ fn a_place_has_a_path() {
     let mut nodes = vec![Node::ROOT];
     let mut paths = Vec::new();
     while let Some(node) = nodes.pop() {
-        let Mark { line, column } = document.mark(node);
+        let Mark { line, column } = mark(text.as_bytes(), document.start(node));
         paths.push((line, column, document.path(Node::ROOT, node)));
         nodes.extend(document.children(node));
     }
