@@ -130,13 +130,13 @@ impl Config {
         config.control = read.control();
         config.drain = read.seconds("DRAIN_SECS").unwrap_or_default();
         config.shutdown = read.seconds("SHUTDOWN_SECS").unwrap_or(Duration::from_secs(20));
-        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        config.idle_timeout = read.duration("IDLE_TIMEOUT", second..=hour).unwrap_or(Duration::from_secs(75));
+        let idle = read.duration("IDLE_TIMEOUT", Duration::from_secs(1), Duration::from_secs(3600));
+        config.idle_timeout = idle.unwrap_or(Duration::from_secs(75));
         config.max_connections = read.number("MAX_CONNECTIONS", 1, 1_000_000).unwrap_or(4096) as usize;
         config.max_workers = read.number("MAX_WORKERS", 2, 1024).unwrap_or(64) as usize;
         config.mem_max = read.parsed("MEM_MAX", quantity::parse_size).unwrap_or(256 << 20);
         config.resolve_allow = read.parsed("RESOLVE_ALLOW", Allow::parse).unwrap_or_else(Allow::any_name).with_own(own);
-        let timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_nanos(1)..=quantity::LONGEST);
+        let timeout = read.duration("RESOLVE_TIMEOUT", Duration::from_micros(1), quantity::LONGEST);
         config.resolve_timeout = timeout.unwrap_or(Duration::from_secs(5));
         config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32;
         read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.

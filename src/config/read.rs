@@ -1,6 +1,5 @@
 //! Variables one by one, in each of their forms, and what is wrong with them.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Lookup;
@@ -138,15 +137,16 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        if !self.read("CONTROL_TOKEN_FILE") {
-            return control;
+        if self.read("CONTROL_TOKEN_FILE") {
+            let mut token = sys::read_file(&text::lossy(&self.value), MAX_TOKEN + 1).unwrap_or_default();
+            token.pop_if(|last| *last == b'\n');
+            match control {
+                Control::Open if is_token(&token) => control = Control::Token(token),
+                Control::Off if is_token(&token) => {}
+                _ => self.refuse(),
+            }
         }
-        let content = sys::read_file(&text::lossy(&self.value), MAX_TOKEN + 1).unwrap_or_default();
-        let token = content.strip_suffix(b"\n").unwrap_or(&content);
-        if !is_token(token) || matches!(control, Control::Token(_)) {
-            self.refuse();
-        }
-        if control == Control::Off { control } else { Control::Token(token.to_vec()) }
+        control
     }
 
     /// Reads a text into its place.
@@ -180,10 +180,10 @@ impl<'a> Reader<'a> {
         self.parsed(name, quantity::parse_seconds)
     }
 
-    /// A duration with its unit, in a range.
+    /// A duration with its unit, from the least to the most.
     #[inline(never)]
-    pub(super) fn duration(&mut self, name: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let parse = |value: &[u8]| quantity::parse_duration(value).filter(|duration| range.contains(duration));
+    pub(super) fn duration(&mut self, name: &'static str, least: Duration, most: Duration) -> Option<Duration> {
+        let parse = |value: &[u8]| quantity::parse_duration(value).filter(|duration| (least..=most).contains(duration));
         self.parsed(name, parse)
     }
 }

@@ -6,17 +6,17 @@ use crate::text;
 
 /// What an upstream's response head says.
 #[derive(Debug)]
-pub struct UpstreamHead {
+pub struct UpstreamHead<'b> {
     /// Status code.
     pub status: u16,
     /// Its reason phrase, as sent.
-    pub reason: String,
+    pub reason: &'b [u8],
     /// Reads the content that follows.
     pub body: BodyReader,
     /// `Probe-Pod`, where a probeserver answered.
-    pub pod: Option<String>,
+    pub pod: Option<&'b str>,
     /// `Probe-Zone`, where a probeserver answered.
-    pub zone: Option<String>,
+    pub zone: Option<&'b str>,
     /// Whether the connection goes on after this answer, as far as its head says (RFC 9112 section 9.3).
     pub keeps: bool,
     /// Octets of the head.
@@ -31,7 +31,7 @@ pub struct NotHttp;
 const VERSION: &[u8] = b"HTTP/1.";
 
 /// Parses a response head to a GET. `Ok(None)`: not all there yet. Interim (1xx) heads are passed over.
-pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
+pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead<'_>>, NotHttp> {
     let mut skipped = 0;
     loop {
         skipped += input[skipped..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -56,9 +56,8 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
             headers.iter().find(|field| text::is_same(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
         };
         let visible = |name: &str| {
-            let value = value(name)?;
-            let fits = value.len() <= 256 && value.iter().all(|byte| (b' '..=b'~').contains(byte));
-            if fits { Some(text::into_string(value.to_vec())) } else { None }
+            let is_visible = |value: &&[u8]| value.len() <= 256 && value.iter().all(|byte| matches!(byte, b' '..=b'~'));
+            value(name).filter(is_visible).and_then(|value| str::from_utf8(value).ok())
         };
         let has_content = !matches!(status, 204 | 304);
         let is_chunked =
@@ -70,7 +69,7 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead>, NotHttp> {
         };
         return Ok(Some(UpstreamHead {
             status,
-            reason: text::lossy(reason),
+            reason,
             body: BodyReader::of_response(length, is_chunked),
             pod: visible("probe-pod"),
             zone: visible("probe-zone"),

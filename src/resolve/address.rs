@@ -113,12 +113,13 @@ fn read_inside(v6: Ipv6Addr, found: &mut Vec<IpAddr>) {
     let octets = v6.octets();
     let at = |places| inside_at(&octets, places);
     let low = at(LOW);
-    let inside = match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => low,
-        [0, 0, 0, 0, 0, 0, ..] if !is_unspecified(low) => low, // `::` and `::1` are themselves
-        [0x2002, ..] => at([2, 3, 4, 5]),
-        [0x2001, 0, ..] => !low,
-        [0x64, 0xff9b, 1, ..] => {
+    let (high, before_low) = ((v6.to_bits() >> 64) as u64, (v6.to_bits() >> 32) as u32);
+    let inside = match (high, before_low) {
+        (0, 0xffff | 0xffff_0000) | (0x64_ff9b_0000_0000, 0) => low,
+        (0, 0) if !is_unspecified(low) => low, // `::` and `::1` are themselves
+        (0x2002_0000_0000_0000..0x2003_0000_0000_0000, _) => at([2, 3, 4, 5]),
+        (0x2001_0000_0000_0000..0x2001_0001_0000_0000, _) => !low,
+        (0x64_ff9b_0001_0000..0x64_ff9b_0002_0000, _) => {
             for places in LOCAL_NAT64 {
                 // What comes after the address is zero.
                 let is_possible = octets[places[3] + 1..].iter().all(|&octet| octet == 0);

@@ -57,7 +57,7 @@ pub(super) fn permitted_addresses(
     if !rules.allow.may_permit(&service.host) {
         return Err(fail(Cause::Denied, DENIED));
     }
-    let mut addresses = match service.literal {
+    let found = match service.literal {
         Some(address) => vec![address],
         None => lookup::addresses(&service.host, deadline, rules.waits).map_err(|error| {
             let (cause, detail) = match error {
@@ -70,12 +70,13 @@ pub(super) fn permitted_addresses(
             fail(cause, detail)
         })?,
     };
-    let own = sys::interface_addresses();
-    addresses.retain(|&address| rules.allow.permits(&service.host, address, &own));
-    if addresses.is_empty() {
-        return Err(fail(Cause::Denied, DENIED));
+    let (own, mut permitted) = (sys::interface_addresses(), Vec::new());
+    for address in found {
+        if rules.allow.permits(&service.host, address, &own) {
+            permitted.push(address);
+        }
     }
-    Ok(addresses)
+    if permitted.is_empty() { Err(fail(Cause::Denied, DENIED)) } else { Ok(permitted) }
 }
 
 /// The request for a service; asks for the end of the connection unless another one may follow.

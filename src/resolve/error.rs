@@ -61,23 +61,19 @@ pub struct CallError {
 }
 
 impl CallError {
-    /// The kernel's answer, in the words of a call.
+    /// What happened with an address, in the words of a call.
+    #[inline(never)]
     pub(super) fn from_io(phase: Phase, address: SocketAddr, error: &std::io::Error) -> Self {
         let cause = match error.kind() {
             ErrorKind::ConnectionRefused => Cause::Refused,
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Cause::Timeout,
+            ErrorKind::InvalidData => Cause::NotHttp,
             _ => Cause::Reset,
         };
         let what = if cause == Cause::Timeout { "timed out".to_owned() } else { sys::error_text(error) };
-        Self::at(phase, cause, address, &what)
-    }
-
-    /// What happened with an address.
-    #[inline(never)]
-    pub(super) fn at(phase: Phase, cause: Cause, address: SocketAddr, what: &str) -> Self {
         let mut detail = Vec::new();
         text::socket_address(&mut detail, address);
-        text::put_all(&mut detail, &[": ", what]);
+        text::put_all(&mut detail, &[": ", &what]);
         Self { phase, cause, detail: text::into_string(detail) }
     }
 

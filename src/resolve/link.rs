@@ -1,11 +1,11 @@
 //! A connection to a service: requests out and answers in, every step by a deadline.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::error::{CallError, Cause, Phase};
-use crate::http::upstream;
+use crate::http::upstream::{self, UpstreamHead};
 use crate::{quantity, text};
 
 /// Most content of an answer that is kept.
@@ -68,8 +68,8 @@ impl Link {
 
     /// Sends a request and receives the answer.
     pub fn exchange(&self, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
-        self.send(request, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
-        self.receive(deadline)
+        self.send(request, deadline)?;
+        self.receive(deadline).map_err(|error| self.failed(Phase::Receive, &error))
     }
 
     /// Sends octets, and receives until what has come is enough, or the end, or more than a head may be.
@@ -79,18 +79,27 @@ impl Link {
         deadline: Instant,
         is_enough: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Vec<u8>, CallError> {
-        self.send(octets, deadline).map_err(|error| CallError::from_io(Phase::Send, self.address, &error))?;
+        self.send(octets, deadline)?;
         let mut received = Vec::new();
         loop {
-            let count = self.read(&mut received, deadline);
-            let count = count.map_err(|error| CallError::from_io(Phase::Receive, self.address, &error))?;
-            if count == 0 || received.len() > MAX_ANSWER_HEAD || is_enough(&received) {
-                return Ok(received);
+            match self.read(&mut received, deadline) {
+                Ok(1..) if received.len() <= MAX_ANSWER_HEAD && !is_enough(&received) => {}
+                Ok(_) => return Ok(received),
+                Err(error) => return Err(self.failed(Phase::Receive, &error)),
             }
         }
     }
 
-    fn send(&self, request: &[u8], deadline: Instant) -> std::io::Result<()> {
+    fn failed(&self, phase: Phase, error: &io::Error) -> CallError {
+        CallError::from_io(phase, self.address, error)
+    }
+
+    #[inline(never)]
+    fn send(&self, request: &[u8], deadline: Instant) -> Result<(), CallError> {
+        self.write(request, deadline).map_err(|error| self.failed(Phase::Send, &error))
+    }
+
+    fn write(&self, request: &[u8], deadline: Instant) -> io::Result<()> {
         let mut rest = request;
         while !rest.is_empty() {
             // The kernel's limit is for one call, so that each gets what is left of the time.
@@ -106,7 +115,7 @@ impl Link {
 
     /// Appends what comes next; nothing more comes after 0.
     #[inline(never)] // Its buffer is on the stack only while it is needed.
-    fn read(&self, received: &mut Vec<u8>, deadline: Instant) -> std::io::Result<usize> {
+    fn read(&self, received: &mut Vec<u8>, deadline: Instant) -> io::Result<usize> {
         let mut buffer = [0; 8 * 1024];
         let mut read = || {
             self.stream.set_read_timeout(Some(left(deadline)?))?;
@@ -122,81 +131,53 @@ impl Link {
         Ok(count)
     }
 
-    fn receive(&self, deadline: Instant) -> Result<Answer, CallError> {
-        self.receive_whole(deadline).map_err(|failed| match failed {
-            Failed::Io(error) => CallError::from_io(Phase::Receive, self.address, &error),
-            Failed::NotHttp => self.broken(Cause::NotHttp, "the answer is not HTTP"),
-            Failed::Closed(what) => self.broken(Cause::Reset, what),
-        })
-    }
-
-    fn broken(&self, cause: Cause, what: &str) -> CallError {
-        CallError::at(Phase::Receive, cause, self.address, what)
-    }
-
-    fn receive_whole(&self, deadline: Instant) -> Result<Answer, Failed> {
+    /// An answer that is no HTTP is invalid data, and one that is not whole an early end.
+    fn receive(&self, deadline: Instant) -> io::Result<Answer> {
         let mut received = Vec::new();
-        let mut head = loop {
+        loop {
             let count = self.read(&mut received, deadline)?;
-            match upstream::parse(&received)? {
-                Some(head) => break head,
-                None if received.is_empty() => return Err(Failed::Closed("closed without an answer")),
-                None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(Failed::NotHttp),
+            match upstream::parse(&received).map_err(|_| ErrorKind::InvalidData)? {
+                Some(head) => return self.receive_content(head, &received, deadline),
+                None if received.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
+                None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(ErrorKind::InvalidData.into()),
                 None => {}
             }
-        };
-        received.drain(..head.length);
-        let mut content = Vec::new();
+        }
+    }
+
+    fn receive_content(&self, head: UpstreamHead<'_>, received: &[u8], deadline: Instant) -> io::Result<Answer> {
+        let UpstreamHead { status, mut body, .. } = head;
+        let (mut content, mut piece) = (Vec::new(), received[head.length..].to_vec());
         loop {
-            head.body.feed(&received, &mut content).map_err(|_| Failed::NotHttp)?;
-            if head.body.is_done() || content.len() > MAX_CONTENT {
+            body.feed(&piece, &mut content).map_err(|_| ErrorKind::InvalidData)?;
+            if body.is_done() || content.len() > MAX_CONTENT {
                 break;
             }
-            received.clear();
-            if self.read(&mut received, deadline)? == 0 {
-                if head.body.may_end() {
+            piece.clear();
+            if self.read(&mut piece, deadline)? == 0 {
+                if body.may_end() {
                     break;
                 }
-                return Err(Failed::Closed("closed before the end of the answer"));
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         let is_cut = content.len() > MAX_CONTENT;
         content.truncate(MAX_CONTENT);
         Ok(Answer {
             address: self.address.ip(),
-            status: head.status,
-            reason: head.reason,
+            status,
+            reason: text::lossy(head.reason),
             content,
             is_cut,
-            pod: head.pod,
-            zone: head.zone,
-            keeps: head.keeps && head.body.is_done() && !is_cut,
+            pod: head.pod.map(str::to_owned),
+            zone: head.zone.map(str::to_owned),
+            keeps: head.keeps && body.is_done() && !is_cut,
         })
     }
 }
 
-/// Why there is no whole answer.
-enum Failed {
-    Io(std::io::Error),
-    NotHttp,
-    /// The other side has closed the connection; that is what is said of it.
-    Closed(&'static str),
-}
-
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<upstream::NotHttp> for Failed {
-    fn from(_: upstream::NotHttp) -> Self {
-        Self::NotHttp
-    }
-}
-
 /// Time until a deadline; past it an error.
-fn left(deadline: Instant) -> std::io::Result<Duration> {
+fn left(deadline: Instant) -> io::Result<Duration> {
     let left = quantity::left_until(deadline);
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

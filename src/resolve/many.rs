@@ -110,32 +110,30 @@ impl Shared {
     fn call(&self, number: u64, link: &mut Option<Link>, deadline: Instant) -> Result<Answer, CallError> {
         let Run { service, rules, passed_on, keeps_alive, .. } = &self.run;
         let request = call::request_head(service, passed_on, *keeps_alive);
-        let mut result = None;
-        if let Some(old) = link.take() {
-            let again = old.exchange(&request, deadline);
+        let keeps = |result: &Result<Answer, CallError>| result.as_ref().is_ok_and(|answer| answer.keeps);
+        if let Some(old) = link {
+            let result = old.exchange(&request, deadline);
             // The server may have closed an idle connection just then (RFC 9112 section 9.3.1): on to a new one.
-            if !matches!(&again, Err(CallError { cause: Cause::Reset, .. })) {
-                result = Some((old, again));
+            let is_lost = matches!(&result, Err(CallError { cause: Cause::Reset, .. }));
+            if !keeps(&result) {
+                *link = None;
+            }
+            if !is_lost {
+                return result;
             }
         }
-        let (used, result) = match result {
-            Some(result) => result,
+        let found;
+        let addresses = match &self.addresses {
+            Some(addresses) => addresses,
             None => {
-                let found;
-                let addresses = match &self.addresses {
-                    Some(addresses) => addresses,
-                    None => {
-                        found = call::permitted_addresses(service, *rules, deadline)?;
-                        &found
-                    }
-                };
-                let new = Link::connect(addresses, number as usize, service.port, deadline)?;
-                let result = new.exchange(&request, deadline);
-                (new, result)
+                found = call::permitted_addresses(service, *rules, deadline)?;
+                &found
             }
         };
-        if matches!(&result, Ok(answer) if answer.keeps) {
-            *link = Some(used);
+        let new = Link::connect(addresses, number as usize, service.port, deadline)?;
+        let result = new.exchange(&request, deadline);
+        if keeps(&result) {
+            *link = Some(new);
         }
         result
     }

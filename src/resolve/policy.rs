@@ -8,12 +8,11 @@ use std::net::IpAddr;
 use super::address::{Network, is_special, readings};
 use crate::text;
 
-/// `RESOLVE_ALLOW`, parsed; by default nothing.
+/// `RESOLVE_ALLOW`: a comma list of `*`, names, `*.suffix` and CIDR networks; by default nothing.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Allow {
-    /// `*`, names, and `.suffix` for `*.suffix`.
-    names: Vec<Vec<u8>>,
-    networks: Vec<Network>,
+    /// The list, whose words are all valid. A call is rare, so that it may read them again.
+    list: Vec<u8>,
     /// What this pod was told are its own addresses.
     own: Vec<IpAddr>,
 }
@@ -21,28 +20,25 @@ pub struct Allow {
 impl Allow {
     /// Allows every name.
     pub fn any_name() -> Self {
-        Self { names: vec![b"*".to_vec()], networks: Vec::new(), own: Vec::new() }
+        Self { list: b"*".to_vec(), own: Vec::new() }
     }
 
-    /// Parses a comma list of `*`, names, `*.suffix` and CIDR networks. `None`: something else is in it.
+    /// Parses a list. `None`: something else is in it.
     pub fn parse(list: &[u8]) -> Option<Self> {
-        let mut allow = Self { names: Vec::new(), networks: Vec::new(), own: Vec::new() };
-        for word in list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|word| !word.is_empty()) {
-            if let Some(network) = Network::parse(word) {
-                allow.networks.push(network);
-                continue;
-            }
-            let (kept, name) = match word {
-                b"*" => (word, None),
-                [b'*', suffix @ ..] => (suffix, Some(suffix.strip_prefix(b".")?)),
-                name => (name, Some(name)),
-            };
-            if name.is_some_and(|name| !super::is_dns_name(name)) {
-                return None;
-            }
-            allow.names.push(undotted(kept).to_vec());
-        }
-        Some(allow)
+        let is_valid = |word: &[u8]| {
+            let name = word.strip_prefix(b"*.").unwrap_or(word);
+            matches!(word, b"" | b"*") || Network::parse(word).is_some() || super::is_dns_name(name)
+        };
+        let allow = Self { list: list.to_vec(), own: Vec::new() };
+        if allow.words().all(is_valid) { Some(allow) } else { None }
+    }
+
+    fn words(&self) -> impl Iterator<Item = &[u8]> {
+        self.list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+    }
+
+    fn networks(&self) -> impl Iterator<Item = Network> {
+        self.words().filter_map(Network::parse)
     }
 
     /// The same, with addresses that are this pod's own, whether an interface has them or not.
@@ -53,22 +49,22 @@ impl Allow {
     /// Whether `host` may be called at `address`, however that is read; `own` are the addresses of our interfaces.
     pub fn permits(&self, host: &str, address: IpAddr, own: &[IpAddr]) -> bool {
         let is_own = |reading| own.iter().chain(&self.own).any(|&own| own == address || own == reading);
-        let is_named = |reading| self.networks.iter().any(|network| network.contains(reading));
-        let may = |reading| is_named(reading) || !is_own(reading) && !is_special(reading) && self.names(host);
-        readings(address).into_iter().all(may)
+        let is_named = |reading| self.networks().any(|network| network.contains(reading));
+        let may = |&reading: &IpAddr| is_named(reading) || !is_own(reading) && !is_special(reading) && self.names(host);
+        readings(address).iter().all(may)
     }
 
     /// Whether some address of `host` could be called; if not, the name need not even be looked up.
     pub fn may_permit(&self, host: &str) -> bool {
-        !self.networks.is_empty() || self.names(host)
+        self.networks().next().is_some() || self.names(host)
     }
 
     fn names(&self, host: &str) -> bool {
         let host = undotted(host.as_bytes());
-        self.names.iter().any(|name| match name.as_slice() {
-            b"*" => true,
-            [b'.', ..] => host.len() > name.len() && text::is_same(&host[host.len() - name.len()..], name),
-            name => text::is_same(host, name),
+        self.words().map(undotted).any(|name| match name.strip_prefix(b"*") {
+            Some(b"") => true,
+            Some(suffix) => host.len() > suffix.len() && text::is_same(&host[host.len() - suffix.len()..], suffix),
+            None => text::is_same(host, name),
         })
     }
 }

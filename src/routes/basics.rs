@@ -1,8 +1,6 @@
 //! The basics of a test target: a status, a delay, bytes, the head as received, an echo.
 
-use std::time::Duration;
-
-use super::{MAX_LOAD, Outcome, Request};
+use super::{MAX_LOAD, Outcome, Request, Waiting};
 use crate::http::response::{Body, OCTETS, Response};
 use crate::{quantity, text};
 
@@ -30,14 +28,13 @@ pub(super) fn delay(request: &Request<'_>) -> Outcome {
             let mut body = b"waited ".to_vec();
             quantity::write_duration(&mut body, delay);
             body.push(b'\n');
-            wait(delay, Response::text(body))
+            match Response::text(body) {
+                response if delay.is_zero() => Outcome::Respond(response),
+                response => Outcome::Wait(Box::new(Waiting { delay, response, held: None, place: None })),
+            }
         }
         None => refuse("delay: expected seconds or a duration, at most 60s"),
     }
-}
-
-fn wait(delay: Duration, response: Response) -> Outcome {
-    if delay.is_zero() { Outcome::Respond(response) } else { Outcome::Wait(delay, response, None) }
 }
 
 /// `GET /bytes/N`, N at most 10 MiB.

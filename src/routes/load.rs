@@ -1,26 +1,19 @@
 //! `/cpu` and `/mem`: load on demand, bounded.
 
 use std::hint;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{MAX_LOAD, Outcome, Request, State, Work};
+use super::{MAX_LOAD, Outcome, Request, State, Waiting, Work};
 use crate::http::response::Response;
 use crate::http::target;
 use crate::process::memory::Memory;
+use crate::sync::Share;
 use crate::{quantity, text};
 
-/// Touched memory, counted against MEM_MAX until it is dropped.
+/// Touched memory, which counts against MEM_MAX as long as it is held.
 pub struct Held {
     _memory: Memory,
-    size: u64,
-    total: &'static AtomicU64,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.size, Ordering::Relaxed);
-    }
+    _share: Share,
 }
 
 fn duration(request: &Request<'_>, default: Duration) -> Option<Duration> {
@@ -74,21 +67,18 @@ pub(super) fn memory(request: &Request<'_>) -> Outcome {
 
 /// Touches the memory, and leaves the holding to the lot, so that it costs no thread.
 pub(super) fn hold(size: u64, duration: Duration, state: &'static State) -> Outcome {
-    let full = |held: u64| held.checked_add(size).filter(|&held| held <= state.config.mem_max);
-    if state.memory_held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, full).is_err() {
+    let Some(share) = Share::take(&state.memory_held, size, state.config.mem_max) else {
         return Outcome::Respond(Response::error(503, "size: past MEM_MAX, with what is held already"));
-    }
-    let reserved = usize::try_from(size).ok().and_then(|size| Memory::reserve(size).ok());
-    let Some(mut memory) = reserved else {
-        state.memory_held.fetch_sub(size, Ordering::Relaxed);
+    };
+    let Some(mut memory) = usize::try_from(size).ok().and_then(|size| Memory::reserve(size).ok()) else {
         return Outcome::Respond(Response::error(503, "size: the kernel has no such memory"));
     };
     memory.touch();
-    let held = Held { _memory: memory, size, total: &state.memory_held };
     let mut body = b"held ".to_vec();
     quantity::write_size(&mut body, size);
     text::put(&mut body, b" for ");
     quantity::write_duration(&mut body, duration);
     body.push(b'\n');
-    Outcome::Wait(duration, Response::text(body), Some(held))
+    let held = Some(Held { _memory: memory, _share: share });
+    Outcome::Wait(Box::new(Waiting { delay: duration, response: Response::text(body), held, place: None }))
 }

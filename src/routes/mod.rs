@@ -18,7 +18,7 @@ mod table;
 pub mod values;
 pub mod whoami;
 
-pub use request::{Outcome, Request, STATES, State, Surroundings, Work};
+pub use request::{Outcome, Request, STATES, State, Surroundings, Waiting, Work};
 pub use table::Guard;
 
 use std::time::Duration;

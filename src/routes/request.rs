@@ -1,7 +1,7 @@
 //! What a handler is given, and what it gives back: an outcome that nobody has carried out yet.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{forecast, load, resolve};
@@ -13,6 +13,7 @@ use crate::identity::Identity;
 use crate::observe::counts::Counts;
 use crate::process::ending::Ending;
 use crate::process::phase::PhaseCell;
+use crate::sync::Share;
 
 /// What handlers may look at, for the whole life of the process.
 pub struct State {
@@ -28,7 +29,7 @@ pub struct State {
     /// Bytes that `/mem` calls hold now.
     pub memory_held: AtomicU64,
     /// Outgoing calls under way.
-    pub calls: AtomicUsize,
+    pub calls: AtomicU64,
 }
 
 /// A request as handlers see it.
@@ -63,8 +64,8 @@ pub struct Surroundings {
 pub enum Outcome {
     /// Send this.
     Respond(Response),
-    /// Wait, holding something, and then send this.
-    Wait(Duration, Response, Option<load::Held>),
+    /// Wait, and then send this.
+    Wait(Box<Waiting>),
     /// Do this where it may take long.
     Work(Work),
     /// Never answer.
@@ -75,6 +76,16 @@ pub enum Outcome {
     Reset,
     /// End the process, without an answer.
     End(Ending),
+}
+
+/// An answer that is to come later.
+pub struct Waiting {
+    pub delay: Duration,
+    pub response: Response,
+    /// What is held meanwhile.
+    pub held: Option<load::Held>,
+    /// Its place among those that wait, which whoever carries it out gives it.
+    pub place: Option<Share>,
 }
 
 /// Work that keeps a thread busy.

@@ -1,6 +1,5 @@
 //! `GET /resolve?service=...`: who really answers at a service's name.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Outcome, Request, State, Work};
@@ -10,13 +9,14 @@ use crate::observe::counts::Called;
 use crate::process::phase::Phase;
 use crate::resolve::call::{self, PassedOn, Rules};
 use crate::resolve::came::Came;
-use crate::resolve::error::{CallError, Cause};
+use crate::resolve::error::{self, CallError, Cause};
 use crate::resolve::{Service, many};
+use crate::sync::Share;
 use crate::text::Value::{Bytes, Text};
 use crate::{quantity, text};
 
 /// Most outgoing calls at a time.
-const MAX_CALLS: usize = 8;
+const MAX_CALLS: u64 = 8;
 /// Fields that trace a request through many services (W3C Trace Context, B3); nothing else is passed on.
 const PASSED_ON: &str = "traceparent tracestate b3 x-request-id";
 const PASSED_ON_PREFIX: &str = "x-b3-";
@@ -95,86 +95,60 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
     Outcome::Work(Work::Call(Box::new(Call { service, passed_on, many })))
 }
 
-/// Calls that may be made now; given back when dropped.
-struct Permit<'s>(&'s State, usize);
-
-impl<'s> Permit<'s> {
-    /// Leave for as many calls at a time as are free, at most `most`.
-    fn take(state: &'s State, most: usize) -> Option<Self> {
-        let more = |calls| Some(MAX_CALLS.min(calls + most));
-        let before = state.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).unwrap_or(MAX_CALLS);
-        let taken = MAX_CALLS.saturating_sub(before).min(most);
-        (taken > 0).then_some(Self(state, taken))
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
 /// Makes the call and prints the block, or the line that says what failed; or makes many and prints who answered.
 #[inline(never)]
 pub(super) fn run(call: Call, state: &'static State) -> Response {
+    let (status, content_type, body, fields) = match made(call, state) {
+        Ok((content_type, body)) => (200, content_type, body, "X-Content-Type-Options: nosniff\r\n"),
+        Err(error) => {
+            let fields = if error.cause == Cause::Busy { "Retry-After: 1\r\n" } else { "" };
+            (error.status(), TEXT, text::joined(&[&error.line(), "\n"]).into_bytes(), fields)
+        }
+    };
+    Response { fields, ..Response::new(status, content_type, Body::Owned(body)) }
+}
+
+/// What the answer has to say, and as what.
+fn made(call: Call, state: &'static State) -> Result<(&'static str, Vec<u8>), CallError> {
     let at_once = match &call.many {
-        Some(Many { count: 2.., keeps_alive: false, .. }) => many::AT_ONCE,
+        Some(Many { count: 2.., keeps_alive: false, .. }) => many::AT_ONCE as u64,
         _ => 1,
     };
-    let Some(permit) = Permit::take(state, at_once) else {
-        return Response::error(503, "resolve: 8 calls are under way").with_fields("Retry-After: 1\r\n");
-    };
+    let busy =
+        || CallError { phase: error::Phase::Resolve, cause: Cause::Busy, detail: "8 calls are under way".to_owned() };
+    // Leave for as many calls at a time as are free.
+    let leave = (1..=at_once).rev().find_map(|calls| Share::take(&state.calls, calls, MAX_CALLS)).ok_or_else(busy)?;
     let config = state.config;
     // One call fails at once where there is no place for its lookup; a run has a minute, and waits.
     let waits = call.many.is_some();
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits };
-    let (content_type, body) = match call.many {
-        None => {
-            let result = call::call(&call.service, rules, &call.passed_on);
-            count(Came::of(&result), 1, state);
-            match result {
-                Ok(answer) => {
-                    (TEXT, call::block(&state.identity.hostname, state.identity.ip(), &call.service, &answer))
-                }
-                Err(error) => return failed(&error),
-            }
-        }
-        Some(many) => {
-            let run = many::Run {
-                service: call.service,
-                passed_on: call.passed_on,
-                rules,
-                count: many.count,
-                keeps_alive: many.keeps_alive,
-                is_fresh: many.is_fresh,
-                deadline: Some(quantity::deadline_in(MAX_RUN)),
-                is_over: Box::new(|| state.phase.get() >= Phase::Draining),
-            };
-            let summary = match many::run(run, permit.1, &mut |_| {}) {
-                Ok(summary) => summary,
-                Err(error) => return failed(&error),
-            };
-            for (came, times) in summary.results() {
-                count(came, times, state);
-            }
-            let zone = state.identity.zone;
-            let mut body = Vec::new();
-            if many.is_json {
-                summary.write_json(&mut body, zone);
-                (JSON, body)
-            } else {
-                summary.write_text(&mut body, zone);
-                (TEXT, body)
-            }
-        }
+    let Some(many) = call.many else {
+        let result = call::call(&call.service, rules, &call.passed_on);
+        count(Came::of(&result), 1, state);
+        let block = call::block(&state.identity.hostname, state.identity.ip(), &call.service, &result?);
+        return Ok((TEXT, block));
     };
-    Response::new(200, content_type, Body::Owned(body)).with_fields("X-Content-Type-Options: nosniff\r\n")
-}
-
-/// The answer that says why there was none.
-fn failed(error: &CallError) -> Response {
-    let fields = if error.cause == Cause::Busy { "Retry-After: 1\r\n" } else { "" };
-    Response::error(error.status(), &error.line()).with_fields(fields)
+    let run = many::Run {
+        service: call.service,
+        passed_on: call.passed_on,
+        rules,
+        count: many.count,
+        keeps_alive: many.keeps_alive,
+        is_fresh: many.is_fresh,
+        deadline: Some(quantity::deadline_in(MAX_RUN)),
+        is_over: Box::new(|| state.phase.get() >= Phase::Draining),
+    };
+    let summary = many::run(run, leave.size as usize, &mut |_| {})?;
+    for (came, times) in summary.results() {
+        count(came, times, state);
+    }
+    let mut body = Vec::new();
+    if many.is_json {
+        summary.write_json(&mut body, state.identity.zone);
+        return Ok((JSON, body));
+    }
+    summary.write_text(&mut body, state.identity.zone);
+    Ok((TEXT, body))
 }
 
 /// Counts what calls came to, as metrics name it.

@@ -11,7 +11,6 @@ use super::Server;
 use super::desk::Desk;
 use super::input::Input;
 use super::paused::{Paused, Then};
-use super::places::Place;
 use super::queues::{Connection, Taken, Until};
 use super::reason::Reason;
 use super::sending::{After, Output, finish_sending, receive};
@@ -19,6 +18,7 @@ use crate::http::head::{self, FieldSlots, Head};
 use crate::http::{MAX_FIELDS, RequestError};
 use crate::observe::counts::TurnedAway;
 use crate::process::phase::Phase;
+use crate::routes::Waiting;
 use crate::{quantity, sys};
 
 /// How long a head may take, from its first octet to its last.
@@ -61,8 +61,6 @@ pub(super) struct Visit<'d> {
     pub(super) stream: &'d TcpStream,
     /// Octets of the input that the request in work has used, head and content.
     pub(super) used: usize,
-    /// The place that the answer in work may wait in.
-    pub(super) place: Option<Place>,
     /// Whether the head being read was begun on an earlier visit.
     is_same_head: bool,
     /// When the request in work was there.
@@ -93,7 +91,6 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         desk,
         stream: &connection.socket,
         used: 0,
-        place: None,
         is_same_head: false,
         since: server.state.started, // Until there is a request.
         idle_since: None,
@@ -257,8 +254,8 @@ impl Visit<'_> {
                 drop(place);
                 self.request(head, bytes, Some(decision))
             }
-            Then::Answer(answer) => {
-                let (response, held, place) = *answer;
+            Then::Answer(waiting) => {
+                let Waiting { response, held, place, .. } = *waiting;
                 drop((held, place));
                 self.used = head.length;
                 self.answer(head, response, &bytes[head.length..])

@@ -7,7 +7,6 @@ use super::content::{Content, Unread};
 use super::crew::SlowPermit;
 use super::desk::Desk;
 use super::paused::Then;
-use super::places::Place;
 use super::queues::Until;
 use super::reason::Reason;
 use super::request_log::Done;
@@ -23,6 +22,7 @@ use crate::observe::counts::{self, TurnedAway};
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::{self, Outcome, Request, Route, Surroundings};
+use crate::sync::Share;
 use crate::{quantity, text};
 
 /// How long a client may take to take an answer.
@@ -49,14 +49,12 @@ impl Visit<'_> {
             (None, None) => {
                 let decision = state.engine.decide(route.subject(head.target.path), self.since);
                 if !decision.delay.is_zero() {
-                    match self.place_to_wait() {
-                        Ok(place) => {
-                            let until = Until::Deadline(self.since + decision.delay);
-                            let then = Then::Handle(Box::new((decision, place)));
-                            return self.pause(Reason::Delay, until, &[bytes], then);
-                        }
-                        Err(busy) => refusal = Some(busy),
+                    if let Some(place) = self.place_to_wait() {
+                        let until = Until::Deadline(self.since + decision.delay);
+                        let then = Then::Handle(Box::new((decision, place)));
+                        return self.pause(Reason::Delay, until, &[bytes], then);
                     }
+                    refusal = Some(busy());
                 }
                 decision
             }
@@ -115,10 +113,10 @@ impl Visit<'_> {
                 None => Outcome::Respond(busy()),
             };
         }
-        if matches!(outcome, Outcome::Wait(..)) {
-            match self.place_to_wait() {
-                Ok(place) => self.place = Some(place),
-                Err(busy) => outcome = Outcome::Respond(busy),
+        if let Outcome::Wait(waiting) = &mut outcome {
+            waiting.place = self.place_to_wait();
+            if waiting.place.is_none() {
+                outcome = Outcome::Respond(busy());
             }
         }
         outcome
@@ -148,12 +146,13 @@ impl Visit<'_> {
         Surroundings { peer, local, connections: lot.census(), log_dropped: log.dropped_total() }
     }
 
-    /// A place among those that wait for an answer; otherwise what is answered instead.
-    fn place_to_wait(&self) -> Result<Place, Response> {
-        self.server.delays.take().ok_or_else(|| {
+    /// A place among those that wait for an answer, if there is one.
+    fn place_to_wait(&self) -> Option<Share> {
+        let place = Share::take(&self.server.delays, 1, self.server.max_delays);
+        if place.is_none() {
             self.server.turned_away(TurnedAway::Delay);
-            busy()
-        })
+        }
+        place
     }
 
     /// Does what has been decided. `content` has the rest of what has been received.
@@ -165,20 +164,17 @@ impl Visit<'_> {
         outcome: Outcome,
         content: &Content<'_>,
     ) -> Step {
-        let place = self.place.take();
         match outcome {
             Outcome::Respond(mut response) => {
                 response.close |= !content.is_read();
                 self.answer(head, response, content.rest)
             }
             // The head is met again when the wait is over; its content has been read.
-            Outcome::Wait(delay, mut response, held) => {
-                // Cannot fail: who waits has a place.
-                let Some(place) = place else { return Step::Close };
-                response.close |= !content.is_read();
-                let until = Until::Deadline(quantity::deadline_in(delay));
+            Outcome::Wait(mut waiting) => {
+                waiting.response.close |= !content.is_read();
+                let until = Until::Deadline(quantity::deadline_in(waiting.delay));
                 let received = [head_bytes, content.rest, self.desk.behind.unused()];
-                self.pause(Reason::Delay, until, &received, Then::Answer(Box::new((response, held, place))))
+                self.pause(Reason::Delay, until, &received, Then::Answer(waiting))
             }
             Outcome::Hang => Step::Park(Reason::Hang, Until::ItCloses, None),
             Outcome::Drop => Step::Linger,

@@ -8,7 +8,6 @@ use super::drain::{Act, Drain};
 use super::enforcer::{Enforcer, named};
 use super::listener::{self, Listener};
 use super::lot::Lot;
-use super::places::Places;
 use super::reason::Reason;
 use super::turned_away::Episodes;
 use super::{Server, worker};
@@ -218,8 +217,8 @@ fn end_status(termination: &Termination) -> i32 {
 
 /// How many of so many connections may wait for an answer that is to come later, since nobody closes them to make room: the
 /// rest is for checks, and for whoever lifts the rule.
-fn may_be_delayed(connections: usize) -> usize {
-    (connections - connections.div_ceil(8)).max(1)
+fn may_be_delayed(connections: usize) -> u64 {
+    (connections - connections.div_ceil(8)).max(1) as u64
 }
 
 #[inline(never)]
@@ -247,9 +246,9 @@ pub(super) fn build(
         calls: Default::default(),
     }));
     let crew = Crew::new(config.max_workers);
-    let delays = Places::new(may_be_delayed(most));
+    let (delays, max_delays) = (Default::default(), may_be_delayed(most));
     let (lot, episodes) = (Lot::new(most, config.idle_timeout)?, Episodes::default());
-    Ok(Box::leak(Box::new(Server { state, log, lot, listener, crew, delays, episodes })))
+    Ok(Box::leak(Box::new(Server { state, log, lot, listener, crew, delays, max_delays, episodes })))
 }
 
 #[inline(never)]
@@ -274,8 +273,10 @@ fn watch(server: &'static Server, mut enforcer: Enforcer) -> i32 {
     let mut draining: Option<(Drain, Termination)> = None;
     loop {
         let next = enforcer.tick(server);
-        let deadline = draining.as_ref().map(|(drain, _)| drain.deadline());
-        let until = [deadline, next].into_iter().flatten().min();
+        let until = match &draining {
+            Some((drain, _)) => Some(next.map_or(drain.deadline(), |next| next.min(drain.deadline()))),
+            None => next,
+        };
         let left = until.map(quantity::left_until);
         match sys::wait_signal(left) {
             Some(Signal::Wake) | None => {}

@@ -13,7 +13,6 @@ pub mod life;
 pub mod listener;
 pub mod lot;
 mod paused;
-mod places;
 pub mod queues;
 pub mod reason;
 mod request_log;
@@ -24,6 +23,7 @@ mod turned_away;
 mod worker;
 
 use std::net::TcpStream;
+use std::sync::atomic::AtomicU64;
 
 use crate::observe::log::Log;
 use crate::routes::State;
@@ -31,7 +31,6 @@ use crew::Crew;
 use listener::Listener;
 use lot::Lot;
 use paused::Paused;
-use places::Places;
 use turned_away::Episodes;
 
 /// Everything the threads share, for the whole life of the process.
@@ -46,7 +45,8 @@ pub struct Server {
     pub listener: Listener,
     /// Who does the work.
     pub crew: Crew,
-    /// Room for those that wait for an answer, which nobody closes.
-    delays: Places,
+    /// Those that wait for an answer, which nobody closes, and how many may.
+    delays: AtomicU64,
+    max_delays: u64,
     episodes: Episodes,
 }

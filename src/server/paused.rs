@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use super::grpc::Talk;
-use super::places::Place;
 use super::sending::Output;
 use crate::faults::engine::Decision;
-use crate::http::response::Response;
-use crate::routes::load::Held;
+use crate::routes::Waiting;
+use crate::sync::Share;
 
 /// What a parked connection was doing.
 pub struct Paused {
@@ -23,7 +22,7 @@ impl Paused {
     pub(super) fn held(&self) -> usize {
         self.input.len()
             + match &self.then {
-                Then::Answer(answer) => answer.0.body.held(),
+                Then::Answer(waiting) => waiting.response.body.held(),
                 Then::Send(output) => output.held(),
                 Then::Talk(talk) => talk.held(),
                 Then::Read | Then::Handle(..) => 0,
@@ -36,9 +35,9 @@ pub(super) enum Then {
     /// Reads the rest of the head.
     Read,
     /// Handles the request at the start of its input, for which the rules have decided.
-    Handle(Box<(Decision, Place)>),
+    Handle(Box<(Decision, Share)>),
     /// Sends the answer to that request, and lets go of what was held meanwhile.
-    Answer(Box<(Response, Option<Held>, Place)>),
+    Answer(Box<Waiting>),
     /// Sends the rest of an answer.
     Send(Box<Output>),
     /// Goes on speaking HTTP/2.

@@ -30,7 +30,8 @@ impl Done<'_> {
     /// Notes it; logs it where that is wanted.
     pub(super) fn note(&self) {
         let status = match self.outcome {
-            Outcome::Respond(response) | Outcome::Wait(_, response, _) => Some(response.status),
+            Outcome::Respond(response) => Some(response.status),
+            Outcome::Wait(waiting) => Some(waiting.response.status),
             _ => None,
         };
         counts::answered(self.route.number(), status);

@@ -58,9 +58,12 @@ pub fn error_text(error: &Error) -> String {
         Some(libc::ENOMEM | libc::ENOBUFS) => "out of memory",
         Some(libc::ETIMEDOUT) => "timed out",
         Some(number) => return text::joined(&["error ", &text::to_decimal(number.unsigned_abs().into())]),
-        None if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => "timed out",
-        None if error.kind() == ErrorKind::InvalidData => "the answer is not HTTP",
-        None => "broken",
+        None => match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => "timed out",
+            ErrorKind::InvalidData => "the answer is not HTTP",
+            ErrorKind::UnexpectedEof => "closed before the end of the answer",
+            _ => "broken",
+        },
     };
     words.to_owned()
 }
