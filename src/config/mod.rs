@@ -94,16 +94,15 @@ pub fn termination_message_path(lookup: Lookup<'_>) -> String {
 impl Config {
     /// Reads every variable; all that is wrong is reported at once.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Box<Self>, ConfigError> {
-        let mut reader = Reader::new(lookup);
-        let read = &mut reader;
-        let mut config = Box::<Self>::default();
+        let mut boxed = Box::<Self>::default();
+        let config = &mut *boxed;
+        let mut read = Reader::new(lookup, &mut config.given, &mut config.warnings);
         // In the order of the table, as the log tells it.
         config.port = read.number("PORT", 0, 65535).map(|port| port as u16);
         // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
         config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
-        // CONTENT alone tells empty from unset: its content is then one newline.
-        if let Some(mut content) = lookup("CONTENT") {
-            read.given.push(("CONTENT", text::lossy(&content)));
+        // Where it is empty, its content is one newline.
+        if let Some(mut content) = read.content() {
             content.push(b'\n');
             config.content = Some(content);
         }
@@ -115,7 +114,9 @@ impl Config {
         read.text("IP_ADDRESS", &mut config.ip_address);
         read.text("POD_IP", &mut pod_ip);
         for address in [&config.ip_address, &pod_ip].into_iter().flatten() {
-            own.extend(text::parse_ip(address.as_bytes()));
+            if let Some(address) = text::parse_ip(address.as_bytes()) {
+                own.push(address);
+            }
         }
         if config.ip_address.is_none() {
             config.ip_address = pod_ip;
@@ -146,9 +147,8 @@ impl Config {
         if config.seed.is_some() && has_seeded_start(&config.rules) {
             read.warn(SEEDED_START, &[]);
         }
-        config.given = reader.given;
-        config.warnings = reader.warnings;
-        if reader.errors.is_empty() { Ok(config) } else { Err(ConfigError(reader.errors)) }
+        let errors = read.errors;
+        if errors.is_empty() { Ok(boxed) } else { Err(ConfigError(errors)) }
     }
 }
 

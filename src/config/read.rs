@@ -18,15 +18,21 @@ pub(super) struct Reader<'a> {
     name: &'static str,
     /// Its value; empty when it is not set.
     value: Vec<u8>,
+    /// What is wrong.
     pub(super) errors: Vec<String>,
-    pub(super) warnings: Vec<String>,
-    pub(super) given: Vec<(&'static str, String)>,
+    /// What is odd.
+    warnings: &'a mut Vec<String>,
+    /// What is set.
+    given: &'a mut Vec<(&'static str, String)>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(lookup: Lookup<'a>) -> Self {
-        let (errors, warnings, given) = (Vec::new(), Vec::new(), Vec::new());
-        Self { lookup, name: "", value: Vec::new(), errors, warnings, given }
+    pub(super) fn new(
+        lookup: Lookup<'a>,
+        given: &'a mut Vec<(&'static str, String)>,
+        warnings: &'a mut Vec<String>,
+    ) -> Self {
+        Self { lookup, name: "", value: Vec::new(), errors: Vec::new(), warnings, given }
     }
 
     /// Reads a variable; an empty value counts as unset. Whether it is set.
@@ -37,8 +43,20 @@ impl<'a> Reader<'a> {
         if self.value.is_empty() {
             return false;
         }
-        self.given.push((name, shown(name, &self.value)));
+        self.note();
         true
+    }
+
+    /// Notes the value that was read last, for the log.
+    fn note(&mut self) {
+        self.given.push((self.name, shown(self.name, &self.value)));
+    }
+
+    /// The one variable that tells empty from unset.
+    pub(super) fn content(&mut self) -> Option<Vec<u8>> {
+        (self.name, self.value) = ("CONTENT", (self.lookup)("CONTENT")?);
+        self.note();
+        Some(std::mem::take(&mut self.value))
     }
 
     /// The value as `parse` reads it; what it refuses is an error.

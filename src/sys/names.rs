@@ -70,11 +70,18 @@ pub enum NoAddress {
 
 /// The IPv4 addresses of a host, without asking for others. Blocks for as long as the resolver likes.
 pub fn ipv4_addresses(host: &str) -> Result<Vec<IpAddr>, NoAddress> {
-    let host = CString::new(host).map_err(|_| NoAddress::Unknown)?;
-    // SAFETY: addrinfo is plain numbers and pointers, for which all zero is a value.
-    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
-    (hints.ai_family, hints.ai_socktype) = (libc::AF_INET, libc::SOCK_STREAM);
+    let host = CString::new(host.as_bytes()).map_err(|_| NoAddress::Unknown)?;
     let mut list: *mut libc::addrinfo = std::ptr::null_mut();
+    let hints = libc::addrinfo {
+        ai_family: libc::AF_INET,
+        ai_socktype: libc::SOCK_STREAM,
+        ai_flags: 0,
+        ai_protocol: 0,
+        ai_addrlen: 0,
+        ai_addr: std::ptr::null_mut(),
+        ai_canonname: std::ptr::null_mut(),
+        ai_next: std::ptr::null_mut(),
+    };
     let mut found = Vec::new();
     // SAFETY: the name and the hints live through the call. The C library makes the list, whose entries and addresses
     // live until it is freed; nothing of it is kept.
@@ -86,7 +93,9 @@ pub fn ipv4_addresses(host: &str) -> Result<Vec<IpAddr>, NoAddress> {
         }
         let mut next = list;
         while let Some(entry) = next.as_ref() {
-            found.extend(ip_of(entry.ai_addr));
+            if let Some(address) = ip_of(entry.ai_addr) {
+                found.push(address);
+            }
             next = entry.ai_next;
         }
         libc::freeaddrinfo(list);
