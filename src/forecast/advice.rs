@@ -193,30 +193,23 @@ impl<'p> Adviser<'p, '_> {
         play.run(0..play.groups())
     }
 
-    /// What a play with a change comes to.
+    /// Advises to change something about a container, if the play with it is better. Whether it is.
     #[inline(never)]
-    fn outcome(&self, at: usize, change: Change) -> Outcome {
-        Outcome::of(&self.again(at, change))
-    }
-
-    /// Notes advice about a container, if the play with it is better. Whether it is.
-    fn note(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: Outcome) -> bool {
+    fn advise(&mut self, at: usize, change: Change, measure: Measure, words: &'static str, values: [u64; 2]) -> bool {
+        let then = Outcome::of(&self.again(at, change));
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
+            // What a longer wait saves is not seen by any pod.
+            _ if matches!(change, Change::MinReady(_)) => true,
             Measure::Ready | Measure::Fewest => new > old,
             Measure::ReadyAt => new + 500 < old,
             _ => new * 10 < old * 9,
         };
         if is_better {
-            self.push(at, words, values, measure, then);
+            let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
+            self.advice.push(Advice { words, container, values, measure, now: self.now, then });
         }
         is_better
-    }
-
-    #[inline(never)]
-    fn push(&mut self, at: usize, words: &'static str, values: [u64; 2], measure: Measure, then: Outcome) {
-        let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
-        self.advice.push(Advice { words, container, values, measure, now: self.now, then });
     }
 
     /// A start that is slower than its probes' patience. Whether that is what is wrong.

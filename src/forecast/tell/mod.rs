@@ -25,6 +25,9 @@ const LEFT_OUT: &str = "image pulls and scheduling (add their time to the start)
     redirects of probes;\
     calls do not use up counts of rules";
 
+/// A name in a list of JSON.
+const NAME: &str = r#"~"$a","#;
+
 /// Appends the whole forecast, and in JSON a newline.
 pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     let (inquiry, tally) = (forecast.play.inquiry, &forecast.tally);
@@ -42,27 +45,30 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         Fact::Number(workload.min_ready.into()),
     ];
     to.say(
-        "$e/$f, replicas $h: $b pods played for $c, seed $a, Kubernetes 1.$d\n",
-        r#"{"seed":$a,"pods":$b,"for":$c,"kubernetes":"1.$d","assumed":["#,
+        concat!(
+            "$e/$f, replicas $h: $b pods played for $c, seed $a, Kubernetes 1.$d\n",
+            r#"~{"seed":$a,"pods":$b,"for":$c,"kubernetes":"1.$d","assumed":["#
+        ),
         &facts,
     );
     for line in &inquiry.assumed {
-        to.say("  $a\n", r#""$a","#, &[Fact::Word(line)]);
+        to.say("  $a\n~\"$a\",", &[Fact::Word(line)]);
     }
-    let json =
-        r#"],"workload":{"kind":"$e","name":"$f","namespace":"$g","replicas":$h,"min_ready_seconds":$i,"containers":["#;
-    to.say("", json, &facts);
+    to.say(
+        r#"~],"workload":{"kind":"$e","name":"$f","namespace":"$g","replicas":$h,"min_ready_seconds":$i,"containers":["#,
+        &facts,
+    );
     let mut at = 0;
     while let Some(container) = pod.container(at) {
         at += 1;
-        to.say("", r#""$a","#, &[Fact::Word(&container.name)]);
+        to.say(NAME, &[Fact::Word(&container.name)]);
     }
-    to.json(r#"],"services":["#);
+    to.say(r#"~],"services":["#, &[]);
     for service in &workload.services {
-        to.say("", r#""$a","#, &[Fact::Word(&service.name)]);
+        to.say(NAME, &[Fact::Word(&service.name)]);
     }
     if workload.services.is_empty() {
-        to.text("  no Service selects these pods: one is assumed, on the container that has a port\n");
+        to.say("  no Service selects these pods: one is assumed, on the container that has a port\n~", &[]);
     }
     events(to, forecast);
     restarts(to, forecast);
@@ -77,24 +83,28 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     rollout(to, forecast);
     deletion(to, forecast);
     if !is_json {
-        to.text("\nlives\n");
+        to.say("\nlives\n", &[]);
         drawing::write(to.out, forecast);
     }
-    to.say(if forecast.advice.is_empty() { "" } else { "\nwhat to change\n" }, r#""advice":["#, &[]);
+    if !forecast.advice.is_empty() {
+        to.say("\nwhat to change\n~", &[]);
+    }
+    to.say(r#"~"advice":["#, &[]);
     for advice in &forecast.advice {
         advise(to, advice);
     }
-    to.say("\nleft out: ", r#"],"left_out":["#, &[]);
-    for (at, line) in LEFT_OUT.split(';').enumerate() {
-        to.say(if at == 0 { "$a" } else { "; $a" }, r#""$a","#, &[Fact::Word(line)]);
+    to.say(concat!("\nleft out: ", r#"~],"left_out":["#), &[]);
+    let mut comma = "";
+    for line in LEFT_OUT.split(';') {
+        to.say("$b$a~\"$a\",", &[Fact::Word(line), Fact::Word(comma)]);
+        comma = "; ";
     }
     if tally.cut > 0 {
-        let line = "the rest of $a pods that did more than a play may";
-        to.say("; ", "\"", &[]);
-        to.say(line, line, &[Fact::Number(tally.cut)]);
-        to.say("", "\",", &[]);
+        to.say("; ~\"", &[]);
+        to.say("the rest of $a pods that did more than a play may", &[Fact::Number(tally.cut)]);
+        to.say("~\",", &[]);
     }
-    to.say("\n", "]}\n", &[]);
+    to.say("\n~]}\n", &[]);
 }
 
 fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -106,7 +116,10 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         readiness fails,killed by the startup probe,killed by the liveness probe,a container ends,restarted,\
         CrashLoopBackOff,not Ready,out of the Service,Succeeded,Failed";
     let tally = &forecast.tally;
-    to.say("\nfirst time of                   median    5 % .. 95 %           pods\n", r#"]},"events":["#, &[]);
+    to.say(
+        concat!("\nfirst time of                   median    5 % .. 95 %           pods\n", r#"~]},"events":["#),
+        &[],
+    );
     for what in What::ALL {
         let times = tally.first(what);
         if times.total() == 0 {
@@ -119,19 +132,23 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             Fact::Spread(times),
             Fact::Word(what.by().map_or("", Kind::name)),
         ];
-        to.say("  $a                            $D        $d                    $c\n", r#"{"what":"$b","#, &facts);
-        if what.by().is_some() {
-            let is_kill = matches!(what, What::KilledStartup | What::KilledLiveness);
-            let text = "    the event says: Container failed $e probe, will be restarted\n";
-            to.say(if is_kill { text } else { "" }, r#""by":"$e","#, &facts);
+        to.say(
+            concat!("  $a                            $D        $d                    $c\n", r#"~{"what":"$b","#),
+            &facts,
+        );
+        if matches!(what, What::KilledStartup | What::KilledLiveness) {
+            to.say("    the event says: Container failed $e probe, will be restarted\n~", &facts);
         }
-        to.say("", r#""share":$c,$d},"#, &facts);
+        if what.by().is_some() {
+            to.say(r#"~"by":"$e","#, &facts);
+        }
+        to.say(r#"~"share":$c,$d},"#, &facts);
     }
 }
 
 fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let (tally, pod) = (&forecast.tally, &forecast.play.inquiry.workload.pod);
-    to.json(r#"],"restarts":["#);
+    to.say(r#"~],"restarts":["#, &[]);
     for at in 0..forecast.play.plan.parts.len() {
         let Some(container) = pod.container(at) else { return };
         let mut n = 1;
@@ -149,13 +166,16 @@ fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
                 Fact::Word(by.name()),
             ];
             if n == 1 {
-                to.say("\nrestarts of $a", "", &facts);
-                let columns = "          at        after running for             pause                         because of   pods\n";
-                to.text(columns);
+                to.say("\nrestarts of $a~", &facts);
+                let columns = "          at        after running for             pause                         because of   pods\n~";
+                to.say(columns, &[]);
             }
             to.say(
-                "  $b  $D        $E        $e                 $F        $f                 $g $h, $i           $c\n",
-                r#"{"container":"$a","n":$b,"share":$c,"at":{$d},"life":{$e},"pause":{$f},"exit":$g,"reason":"$h","by":"$i"},"#,
+                concat!(
+                    "  $b  $D        $E        $e                 $F        $f                 $g $h, $i           $c\n",
+                    r#"~{"container":"$a","n":$b,"share":$c,"at":{$d},"life":{$e},"pause":{$f},"#,
+                    r#""exit":$g,"reason":"$h","by":"$i"},"#
+                ),
                 &facts,
             );
             n += 1;
@@ -171,21 +191,21 @@ fn steady(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let rate = tally.late_restarts * 3_600_000_000 / hours;
     let rate = if to.is_json { rate } else { (rate + 50) / 100 * 100 };
     let facts = [Fact::Time(end / 2), Fact::Thousandths(rate), Fact::Share(tally.late_ready, hours)];
-    let is_quiet = tally.late_restarts == 0 && tally.first(What::NotReady).total() == 0;
-    let text = "  from $a on: $b restarts an hour, Ready $c of the time\n";
-    let json = r#""steady":{"from":$a,"restarts_per_hour":$b,"ready":$c},"#;
-    to.say(if is_quiet { "" } else { text }, json, &facts);
+    if tally.late_restarts > 0 || tally.first(What::NotReady).total() > 0 {
+        to.say("  from $a on: $b restarts an hour, Ready $c of the time\n~", &facts);
+    }
+    to.say(r#"~"steady":{"from":$a,"restarts_per_hour":$b,"ready":$c},"#, &facts);
 }
 
 fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
-    to.say("\nSTATUS\n", r#"],"status":["#, &[]);
+    to.say(concat!("\nSTATUS\n", r#"~],"status":["#), &[]);
     for (at, words) in forecast.play.moments.iter().zip(tally.words.chunks(Word::COUNT)) {
         // At its end the pods are being deleted, which says nothing to people.
         if words[Word::Terminating as usize] == tally.pods && !to.is_json {
             continue;
         }
-        to.say("  at $a       ", r#"{"at":$a,"#, &[Fact::Time(*at)]);
+        to.say("  at $a       ~{\"at\":$a,", &[Fact::Time(*at)]);
         let (mut left, mut comma) = (words.to_vec(), "");
         loop {
             // In text the most common word first.
@@ -200,12 +220,12 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
                 break;
             }
             let facts = [Fact::Word(comma), Fact::Word(word(Word::NAMES, next)), Fact::Share(count, tally.pods)];
-            to.say("$a$b $c", r#""$b":$c,"#, &facts);
+            to.say("$a$b $c~\"$b\":$c,", &facts);
             comma = ", ";
         }
-        to.say("\n", "},", &[]);
+        to.say("\n~},", &[]);
     }
-    to.json("],");
+    to.say("~],", &[]);
 }
 
 fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -220,13 +240,16 @@ fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         Fact::Share(failing, served),
     ];
     to.say(
-        "\nService: a pod is in it $b of the time; of the calls that it is sent then $c are lost",
-        r#""service":{"assumed":$a,"in_service":$b,"lost":$c,"unanswered":$d,"failing":$e},"#,
+        concat!(
+            "\nService: a pod is in it $b of the time; of the calls that it is sent then $c are lost",
+            r#"~"service":{"assumed":$a,"in_service":$b,"lost":$c,"unanswered":$d,"failing":$e},"#
+        ),
         &facts,
     );
-    let how = " ($d find nobody, $e fail by a rule)";
-    to.say(if unanswered + failing > 0 { how } else { "" }, "", &facts);
-    to.text("\n");
+    if unanswered + failing > 0 {
+        to.say(" ($d find nobody, $e fail by a rule)~", &facts);
+    }
+    to.say("\n~", &[]);
 }
 
 fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -248,13 +271,18 @@ fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         fewest(95),
     ];
     to.say(
-        "rollout of such pods over good ones: ",
-        r#""rollout":{"rollouts":$a,"complete":{"share":$b,$c},"failed":{"share":$d,$e},"fewest_available":{"p5":$f,"p50":$g,"p95":$h}},"#,
+        concat!(
+            "rollout of such pods over good ones: ",
+            r#"~"rollout":{"rollouts":$a,"complete":{"share":$b,$c},"failed":{"share":$d,$e},"#,
+            r#""fewest_available":{"p5":$f,"p50":$g,"p95":$h}},"#
+        ),
         &facts,
     );
-    to.say(if complete.total() > 0 { "complete after $C ($c) in $b" } else { "never complete" }, "", &facts);
-    to.say(if failed.total() > 0 { "; called failed after $E in $d" } else { "" }, "", &facts);
-    to.say("; fewest available: $g\n", "", &facts);
+    to.say(if complete.total() > 0 { "complete after $C ($c) in $b~" } else { "never complete~" }, &facts);
+    if failed.total() > 0 {
+        to.say("; called failed after $E in $d~", &facts);
+    }
+    to.say("; fewest available: $g\n~", &facts);
 }
 
 fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
@@ -271,20 +299,25 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         Fact::Share(lost.total(), tally.served),
         Fact::Spread(lost),
     ];
-    // Without an end there is no text.
-    let of_end = |text| if gone.total() > 0 { text } else { "" };
-    let json = r#""deletion":{"at":$a,"ended":{$b},"gone":{$c},"#;
-    to.say(of_end("deletion: gone after $C ($c)"), json, &facts);
+    // Without an end there is no text, nor an exit and calls to tell of.
+    let has_end = gone.total() > 0;
+    if has_end {
+        to.say("deletion: gone after $C ($c)~", &facts);
+    }
+    to.say(r#"~"deletion":{"at":$a,"ended":{$b},"gone":{$c},"#, &facts);
     if exit.is_some() {
-        to.say(", exit status $d $e", r#""exit":$d,"reason":"$e","#, &facts);
+        to.say(concat!(", exit status $d $e", r#"~"exit":$d,"reason":"$e","#), &facts);
     }
     let calls = match (lost.total(), tally.served) {
-        (0, 0) => "",
-        (0, _) => "; no call is lost",
-        _ => "; calls are lost for $H in $g",
+        (0, 0) => "~",
+        (0, _) => "; no call is lost~",
+        _ => "; calls are lost for $H in $g~",
     };
-    to.say(calls, r#""killed":$f,"unanswered":{"share":$g,$h}},"#, &facts);
-    to.say(of_end("\n"), "", &[]);
+    to.say(calls, &facts);
+    to.say(r#"~"killed":$f,"unanswered":{"share":$g,$h}},"#, &facts);
+    if has_end {
+        to.say("\n~", &[]);
+    }
 }
 
 fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
@@ -303,20 +336,20 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         shown(&advice.now),
         shown(&advice.then),
     ];
-    to.say("  ", r#"{"field":""#, &[]);
     for (at, words) in advice.words.split('|').enumerate() {
-        match at {
-            0 => {}
-            1 => to.say(": ", r#"","set":""#, &[]),
-            _ => to.say("\n    ", r#"","why":""#, &[]),
-        }
-        to.say(words, words, &facts);
+        let before = match at {
+            0 => r#"  ~{"field":""#,
+            1 => r#": ~","set":""#,
+            _ => concat!("\n    ", r#"~","why":""#),
+        };
+        to.say(before, &[]);
+        to.say(words, &facts);
     }
-    to.say("; $d $e now, $f then\n", r#"","now":{"#, &facts);
+    to.say(concat!("; $d $e now, $f then\n", r#"~","now":{"#), &facts);
     outcome(to, &advice.now);
-    to.json(r#"},"then":{"#);
+    to.say(r#"~},"then":{"#, &[]);
     outcome(to, &advice.then);
-    to.json("}},");
+    to.say("~}},", &[]);
 }
 
 fn outcome(to: &mut Printer<'_>, outcome: &Outcome) {
@@ -324,7 +357,7 @@ fn outcome(to: &mut Printer<'_>, outcome: &Outcome) {
         rollout_failed fewest_available";
     for (at, &value) in outcome.0.iter().enumerate() {
         if value < NEVER {
-            to.say("", r#""$a":$b,"#, &[Fact::Word(word(NAMES, at)), Fact::Thousandths(value)]);
+            to.say(r#"~"$a":$b,"#, &[Fact::Word(word(NAMES, at)), Fact::Thousandths(value)]);
         }
     }
 }

@@ -32,10 +32,12 @@ pub(super) struct Printer<'o> {
 }
 
 impl Printer<'_> {
-    /// Appends the template of the format, with the facts in place of `$a`, `$b` and so on. In text two or more blanks
-    /// fill the line up to the column in which they end in the template, with one at least. In JSON a comma before the
-    /// end of an object or array goes away, so that members and items can all end with one.
-    pub(super) fn say(&mut self, text: &str, json: &str, facts: &[Fact<'_>]) {
+    /// Appends a template, of which text has what stands before a `~` and JSON what stands behind it; without one they
+    /// have the same. The facts come in place of `$a`, `$b` and so on. In text two or more blanks fill the line up to the
+    /// column in which they end in the template, with one at least. In JSON a comma before the end of an object or array
+    /// goes away, so that members and items can all end with one.
+    pub(super) fn say(&mut self, template: &str, facts: &[Fact<'_>]) {
+        let (text, json) = template.split_once('~').unwrap_or((template, template));
         let template = if self.is_json { json } else { text }.as_bytes();
         let (mut at, mut column, mut line) = (0, 0, self.out.len());
         while let Some(&byte) = template.get(at) {
@@ -62,18 +64,6 @@ impl Printer<'_> {
                 (column, line) = (at, self.out.len());
             }
         }
-    }
-
-    /// Appends to text alone.
-    #[inline(never)]
-    pub(super) fn text(&mut self, text: &str) {
-        self.say(text, "", &[]);
-    }
-
-    /// Appends to JSON alone.
-    #[inline(never)]
-    pub(super) fn json(&mut self, json: &str) {
-        self.say("", json, &[]);
     }
 
     fn fact(&mut self, fact: Fact<'_>, is_median: bool) {
@@ -109,9 +99,9 @@ impl Printer<'_> {
         for percent in [5, 50, 95] {
             let Some(time) = spread.percentile(percent) else { return };
             if self.is_json {
-                self.say("", "\"p$a\":$b,", &[Fact::Number(percent), Fact::Time(time)]);
+                self.say("\"p$a\":$b,", &[Fact::Number(percent), Fact::Time(time)]);
             } else if is_median == (percent == 50) {
-                self.say(if percent == 95 { " .. $a" } else { "$a" }, "", &[Fact::Time(time)]);
+                self.say(if percent == 95 { " .. $a" } else { "$a" }, &[Fact::Time(time)]);
             }
         }
     }
@@ -121,8 +111,8 @@ impl Printer<'_> {
 mod tests {
     use super::*;
 
-    fn said(is_json: bool, text: &str, json: &str, facts: &[Fact<'_>]) -> String {
-        text::written(|out| Printer { out, is_json }.say(text, json, facts))
+    fn said(is_json: bool, template: &str, facts: &[Fact<'_>]) -> String {
+        text::written(|out| Printer { out, is_json }.say(template, facts))
     }
 
     #[test]
@@ -132,10 +122,11 @@ mod tests {
         let facts = [Fact::Word("a\"b"), Fact::Share(1, 3), Fact::Spread(&spread), Fact::Time(61_234)];
         let text = "head\n  $a    $C  ($c)  $b\n$d";
         let want = "head\n  a\"b   0.5 s (0.05 s .. 0.95 s) 33.3 %\n61.2 s";
-        assert_eq!(said(false, text, "", &facts), want);
+        assert_eq!(said(false, text, &facts), want);
         let json = r#"{"a":"$a","b":$b,$c},{$d,},[]"#;
         let want = r#"{"a":"a\"b","b":0.333,"p5":0.05,"p50":0.5,"p95":0.95},{61.234},[]"#;
-        assert_eq!(said(true, "", json, &facts), want);
-        assert_eq!(said(true, "", "{$a}", &[Fact::Spread(&Spread::default())]), "{}");
+        assert_eq!(said(true, json, &facts), want);
+        assert_eq!(said(true, "{$a}", &[Fact::Spread(&Spread::default())]), "{}");
+        assert_eq!([false, true].map(|is_json| said(is_json, "$d ~{$d}", &facts)), ["61.2 s ", "{61.234}"]);
     }
 }
