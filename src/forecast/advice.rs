@@ -68,10 +68,12 @@ impl Outcome {
 /// Something to change.
 #[derive(Debug)]
 pub struct Advice<'p> {
-    /// `field|to what|why`, a template: `$a` is the container, `$b` and `$c` are values.
+    /// `field|to what|why`, a template: `$a` is the container, `$b` and `$c` are values, `$g` is the probe.
     pub words: &'static str,
     /// The container.
     pub container: &'p str,
+    /// The kind of the probe whose timeout or threshold is to change.
+    pub probe: &'static str,
     /// The values.
     pub values: [u64; 2],
     /// By what it is told how it helps.
@@ -106,6 +108,14 @@ enum Change {
 }
 
 impl Change {
+    /// The kind of the probe that it is about.
+    fn probe(self) -> &'static str {
+        match self {
+            Self::Failures(kind, _) | Self::Timeout(kind, _) | Self::Without(kind) => kind.name(),
+            _ => "",
+        }
+    }
+
     fn apply(self, play: &mut Play<'_>, at: usize) {
         let plan = &mut play.plan;
         let part = &mut plan.parts[at];
@@ -187,7 +197,7 @@ impl<'p> Adviser<'p, '_> {
 
     /// Plays again with a change, of a container where it is of one.
     fn again(&self, at: usize, change: Change) -> Tally {
-        let mut play = self.play.clone();
+        let mut play = Play::new(self.play.inquiry);
         play.pods = play.pods.min(AGAIN.max(play.size()));
         change.apply(&mut play, at);
         play.run(0..play.groups())
@@ -199,7 +209,7 @@ impl<'p> Adviser<'p, '_> {
         let then = Outcome::of(&self.again(at, change));
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
-            // What a longer wait saves is not seen by any pod.
+            // It is better already that the rollout stops.
             _ if matches!(change, Change::MinReady(_)) => true,
             Measure::Ready | Measure::Fewest => new > old,
             Measure::ReadyAt => new + 500 < old,
@@ -207,7 +217,7 @@ impl<'p> Adviser<'p, '_> {
         };
         if is_better {
             let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
-            self.advice.push(Advice { words, container, values, measure, now: self.now, then });
+            self.advice.push(Advice { words, container, probe: change.probe(), values, measure, now: self.now, then });
         }
         is_better
     }
@@ -238,15 +248,12 @@ impl<'p> Adviser<'p, '_> {
             }
             (None, None) => return false,
         };
-        let then = self.outcome(
-            at,
-            match latest {
-                Some(_) => Change::Failures(Kind::Startup, failures as u32),
-                None => Change::Without(Kind::Startup),
-            },
-        );
+        let change = match latest {
+            Some(_) => Change::Failures(Kind::Startup, failures as u32),
+            None => Change::Without(Kind::Startup),
+        };
         let patience = u64::from(known.failures) * known.period / 1000;
-        self.note(at, words, [failures, patience], Measure::Restarted, then)
+        self.advise(at, change, Measure::Restarted, words, [failures, patience])
     }
 
     /// Liveness that kills what lives.
@@ -256,16 +263,15 @@ impl<'p> Adviser<'p, '_> {
             && let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
             && liveness.handler == readiness.handler
         {
-            let then = self.outcome(at, Change::Tcp);
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
-            if self.note(at, words, [0, 0], Measure::Restarted, then) {
+            if self.advise(at, Change::Tcp, Measure::Restarted, words, [0, 0]) {
                 return;
             }
         }
         if !self.change(at, Kind::Liveness, Measure::Restarted) && known.timeout > known.period {
-            let then = self.outcome(at, Change::Timeout(Kind::Liveness, known.period));
+            let change = Change::Timeout(Kind::Liveness, known.period);
             let words = "containers[$a].livenessProbe.timeoutSeconds|$b|a timeout above the period lets each failure take longer than a period";
-            self.note(at, words, [known.period / 1000, 0], Measure::Lost, then);
+            self.advise(at, change, Measure::Lost, words, [known.period / 1000, 0]);
         }
     }
 
@@ -281,26 +287,18 @@ impl<'p> Adviser<'p, '_> {
                 false if value > known.failures && measure != Measure::Ready => Change::Failures(kind, value),
                 _ => continue,
             };
-            let then = self.outcome(at, change);
-            let better = then.get(measure);
+            let better = Outcome::of(&self.again(at, change)).get(measure);
             let is_mended = match measure {
                 Measure::Ready => better > now + 500,
                 _ => better * if is_timeout { 10 } else { 5 } < now,
             };
             if is_mended {
-                let words = match (kind, is_timeout) {
-                    (Kind::Readiness, true) => {
-                        "containers[$a].readinessProbe.timeoutSeconds|$b|answers take longer than it waits"
-                    }
-                    (Kind::Readiness, false) => {
-                        "containers[$a].readinessProbe.failureThreshold|$b|it fails now and then, and so often in a row"
-                    }
-                    (_, true) => "containers[$a].livenessProbe.timeoutSeconds|$b|answers take longer than it waits",
-                    (_, false) => {
-                        "containers[$a].livenessProbe.failureThreshold|$b|it fails now and then, and so often in a row"
-                    }
+                let words = if is_timeout {
+                    "containers[$a].$gProbe.timeoutSeconds|$b|answers take longer than it waits"
+                } else {
+                    "containers[$a].$gProbe.failureThreshold|$b|it fails now and then, and so often in a row"
                 };
-                return self.note(at, words, [value.into(), 0], measure, then);
+                return self.advise(at, change, measure, words, [value.into(), 0]);
             }
         }
         false
@@ -312,17 +310,15 @@ impl<'p> Adviser<'p, '_> {
         let is_restarted = self.has(What::Restarted);
         if !is_restarted && self.now.get(Measure::Ready) < 500 {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
-                let then = self.outcome(at, Change::Without(Kind::Readiness));
                 let words = "containers[$a].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
-                self.note(at, words, [0, 0], Measure::Ready, then);
+                self.advise(at, Change::Without(Kind::Readiness), Measure::Ready, words, [0, 0]);
             }
         } else if !is_restarted && self.has(What::FailingReadiness) {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.delay > 0 {
-            let then = self.outcome(at, Change::NoDelay);
             let words = "containers[$a].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
-            self.note(at, words, [0, 0], Measure::ReadyAt, then);
+            self.advise(at, Change::NoDelay, Measure::ReadyAt, words, [0, 0]);
         }
     }
 
@@ -331,20 +327,18 @@ impl<'p> Adviser<'p, '_> {
         let patient = self.again(0, Change::Grace(3_600_000, false));
         let takes = patient.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
         let heeds = patient.sigkilled() * 2 < patient.pods;
-        let then = self.outcome(0, Change::Grace(takes * 1000, !heeds));
         let words = match heeds {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
             false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
         };
-        self.note(0, words, [takes, 0], Measure::Killed, then);
+        self.advise(0, Change::Grace(takes * 1000, !heeds), Measure::Killed, words, [takes, 0]);
     }
 
     /// A deletion that loses calls.
     fn leaving(&mut self, at: usize) {
         if self.now.get(Measure::Unanswered) > 0 && self.play.plan.parts[at].pre_stop.is_none() {
-            let then = self.outcome(at, Change::Sleep(5000));
             let words = "containers[$a].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
-            self.note(at, words, [0, 0], Measure::Unanswered, then);
+            self.advise(at, Change::Sleep(5000), Measure::Unanswered, words, [0, 0]);
         }
     }
 
@@ -354,13 +348,12 @@ impl<'p> Adviser<'p, '_> {
             let ready = tally.first(What::Ready).percentile(100).unwrap_or(0);
             let needed = (ready / 1000 + self.play.min_ready / 1000) as u32 + 10;
             let deadline = needed.max(progress_deadline + 10);
-            let then = self.outcome(0, Change::Rollout(strategy, deadline));
+            let change = Change::Rollout(strategy, deadline);
             let words = "progressDeadlineSeconds|$b|pods take longer to be available than it allows between two steps";
-            self.note(0, words, [deadline.into(), 0], Measure::RolloutFailed, then);
+            self.advise(0, change, Measure::RolloutFailed, words, [deadline.into(), 0]);
         }
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
             let gentle = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
-            let then = self.outcome(0, Change::Rollout(gentle, progress_deadline));
             let words = match strategy {
                 Strategy::Recreate => {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|Recreate ends every old pod before a new one is available"
@@ -369,7 +362,7 @@ impl<'p> Adviser<'p, '_> {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|maxUnavailable may end every old pod before a new one is available"
                 }
             };
-            self.note(0, words, [0, 0], Measure::Fewest, then);
+            self.advise(0, Change::Rollout(gentle, progress_deadline), Measure::Fewest, words, [0, 0]);
         }
     }
 
@@ -383,10 +376,10 @@ impl<'p> Adviser<'p, '_> {
         if !is_soon || soak * 1000 <= self.play.min_ready || !completes(self.tally) {
             return;
         }
-        let then = self.again(0, Change::MinReady(soak * 1000));
-        if !completes(&then) {
+        let change = Change::MinReady(soak * 1000);
+        if !completes(&self.again(0, change)) {
             let words = "minReadySeconds|$b|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
-            self.push(0, words, [soak, 0], Measure::Fewest, Outcome::of(&then));
+            self.advise(0, change, Measure::Fewest, words, [soak, 0]);
         }
     }
 }

@@ -178,6 +178,7 @@ pub(super) struct Process {
 impl Process {
     /// A process that starts now, on a pod where the rules of these bits stand. What it will do by itself until the
     /// end of the play is settled at once.
+    #[inline(never)]
     pub(super) fn start(program: &Program, here: u64, now: Millis, end: Millis, chance: &mut Chance) -> Self {
         let mut process = Self {
             seed: program.seed.unwrap_or_else(|| chance.any()),
@@ -344,6 +345,7 @@ impl Process {
 
     /// SIGTERM, or what stands for it: when the process ends of it, and how. `NEVER`: it does not. One that is obedient
     /// drains, and that is all.
+    #[inline(never)]
     pub(super) fn terminate(&mut self, program: &Program, is_obedient: bool, now: Millis) -> (Millis, Exit) {
         let (mut delay, mut exit) = (0, Exit::with(0));
         if program.ignores_stop && !is_obedient {

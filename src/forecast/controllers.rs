@@ -88,6 +88,7 @@ pub(super) fn next_created(made: &[Life], min_ready: Millis, end: Millis, chance
 }
 
 /// Rolls a change of the template out over these pods; `None` where the controller does not.
+#[inline(never)]
 pub(super) fn rollout(
     controller: Controller,
     min_ready: Millis,
@@ -167,6 +168,7 @@ impl<'l, 'c> Rolling<'l, 'c> {
         self.now += PHASE;
     }
 
+    #[inline(never)]
     fn run(&mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
         let replicas = self.lives.len() as u32;
         let least = replicas - unavailable;

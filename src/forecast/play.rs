@@ -41,8 +41,7 @@ pub struct Inquiry {
     pub max_events: u64,
 }
 
-/// An inquiry made ready to be played. Advice plays changed copies of one.
-#[derive(Clone)]
+/// An inquiry made ready to be played. Advice changes one and plays again.
 pub struct Play<'i> {
     /// What is asked.
     pub inquiry: &'i Inquiry,
@@ -154,6 +153,7 @@ impl<'i> Play<'i> {
     }
 
     /// What a pod of that number may be called.
+    #[inline(never)]
     fn name(&self, number: u64) -> String {
         let mut end = String::new();
         let dash = match self.controller {

@@ -144,6 +144,7 @@ impl Tally {
     }
 
     /// Counts a life, of the pod of that number, in a play until `end`.
+    #[inline(never)]
     pub fn add(&mut self, life: &Life, number: u64, end: Millis) {
         self.pods += 1;
         self.events += life.events;

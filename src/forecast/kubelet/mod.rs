@@ -177,6 +177,7 @@ pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>, life: &mut Li
 }
 
 impl<'p> Pod<'p> {
+    #[inline(never)]
     fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
@@ -368,6 +369,7 @@ impl<'p> Pod<'p> {
     }
 
     /// A process starts in a container.
+    #[inline(never)]
     fn start(&mut self, container: usize, life: &mut Life) {
         let part = self.bodies[container].part;
         let here = part.program.rules_on(self.name);

@@ -147,6 +147,7 @@ impl Pod<'_> {
         seen.is_started != (prober.kind == Kind::Startup)
     }
 
+    #[inline(never)]
     fn ask(&mut self, at: usize, life: &mut Life) {
         let (container, kind) = (self.probers[at].container, self.probers[at].kind);
         life.note(

@@ -123,6 +123,7 @@ impl Pod<'_> {
     }
 
     /// The next step of the sync that is under way.
+    #[inline(never)]
     pub(super) fn step(&mut self, life: &mut Life) {
         self.step_at = NEVER;
         let Some(step) = self.steps.pop() else { return };

@@ -335,6 +335,7 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         Fact::Word(nth(MEASURES, b',', advice.measure as usize)),
         shown(&advice.now),
         shown(&advice.then),
+        Fact::Word(advice.probe),
     ];
     for (at, words) in advice.words.split('|').enumerate() {
         let before = match at {
