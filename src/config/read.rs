@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         add_wait(&mut plan, "ready fail for ", self.seconds("READY_WAIT_SECS"));
         add_chance(&mut plan, &["app fail"], self.factor("ERROR_FACTOR"));
         let delay = self.parsed("RESPONSE_DELAY", plan::range);
-        if delay.is_some_and(|(_, longest)| !longest.is_zero()) {
+        if delay.is_some_and(|(_, longest)| longest > 0) {
             text::put(&mut plan, b"app delay ");
             text::put(&mut plan, &self.value);
         }

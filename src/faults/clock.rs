@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, LiveRule, Try};
-use super::rule::{Effect, Rule, Target, nanoseconds};
+use super::rule::{Effect, Nanos, Rule, Target};
 
 /// What the listening socket does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -46,20 +46,18 @@ pub struct Termination {
 
 impl Rule {
     /// The number, from 1, of the window that opened last; `None` before the first.
-    fn window_at(&self, elapsed: Duration) -> Option<u64> {
+    fn window_at(&self, elapsed: Nanos) -> Option<u64> {
         let inside = elapsed.checked_sub(self.after.unwrap_or_default())?;
-        let windows = self.every.map_or(0, |every| nanoseconds(inside) / nanoseconds(every));
-        Some(windows + 1)
+        Some(1 + self.every.map_or(0, |every| inside / every))
     }
 
     /// When, after the rule began to count, its window opens or shuts next.
-    fn next_change(&self, elapsed: Duration) -> Option<Duration> {
+    fn next_change(&self, elapsed: Nanos) -> Option<Nanos> {
         let after = self.after.unwrap_or_default();
         let Some(window) = self.window_at(elapsed) else { return Some(after) };
-        let every = self.every.unwrap_or_default();
-        let opened = after + Duration::from_nanos(nanoseconds(every) * (window - 1)); // Not above `elapsed`.
+        let opened = after + self.every.unwrap_or_default() * (window - 1); // Not above `elapsed`.
         let shuts = self.length.map(|length| opened + length).filter(|&shuts| shuts > elapsed);
-        shuts.or_else(|| self.every.map(|_| opened + every))
+        shuts.or_else(|| self.every.map(|every| opened + every))
     }
 }
 
@@ -82,14 +80,15 @@ impl Engine {
     pub fn tick(&self, now: Instant) -> Tick {
         let mut tick =
             Tick { listening: Listening::Open, loads: Vec::new(), end: None, opened: Vec::new(), next: None };
+        let mut next = None;
         for live in self.rules().iter() {
             if !live.is_here || !matches!(live.rule.target, Target::Listen | Target::Process) {
                 continue;
             }
             let elapsed = live.elapsed(self.since_start(now));
             if let Some(change) = live.rule.next_change(elapsed) {
-                let change = now + change.saturating_sub(elapsed);
-                tick.next = Some(tick.next.map_or(change, |next| next.min(change)));
+                let left = change.saturating_sub(elapsed);
+                next = Some(next.map_or(left, |next: Nanos| next.min(left)));
             }
             let Some(window) = live.rule.window_at(elapsed) else { continue };
             let rolled = live.roll_for_window(window, self.seed());
@@ -107,6 +106,7 @@ impl Engine {
                 _ => {}
             }
         }
+        tick.next = next.map(|left| now + Duration::from_nanos(left));
         tick
     }
 

@@ -1,8 +1,7 @@
 //! The dice: the n-th draw of a rule depends on SEED, the rule's number and n alone, so that a plan replays
 //! identically however threads interleave.
 
-use std::time::Duration;
-
+use super::rule::Nanos;
 use crate::quantity::Percent;
 
 /// One draw of one rule: first its chance, then, where it has a range, its delay.
@@ -27,10 +26,9 @@ impl Draw {
         self.0.u32(0..Percent::ALWAYS.thousandths())
     }
 
-    /// A duration from the range, each microsecond as likely as another.
-    pub fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
-        let span = (longest - shortest).as_micros() as u64; // At most 30 days.
-        shortest + Duration::from_micros(self.0.u64(0..=span))
+    /// A time from the range, each microsecond as likely as another.
+    pub fn between(&mut self, shortest: Nanos, longest: Nanos) -> Nanos {
+        shortest + self.0.u64(0..=(longest - shortest) / 1000) * 1000
     }
 }
 
@@ -61,7 +59,7 @@ mod tests {
 
     #[test]
     fn delays_stay_in_their_range() {
-        let (shortest, longest) = (Duration::from_millis(50), Duration::from_millis(60));
+        let (shortest, longest) = (50_000_000, 60_000_000);
         for n in 0..1000 {
             let delay = Draw::new(1, 1, n).between(shortest, longest);
             assert!((shortest..=longest).contains(&delay), "{delay:?}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Check;
 use super::dice::Draw;
 use super::plan::MAX_RULES;
-use super::rule::{Effect, Rule, Target, nanoseconds};
+use super::rule::{Effect, Nanos, Rule, Target, nanoseconds};
 use crate::text;
 
 /// What rules can see of a request.
@@ -74,13 +74,13 @@ impl LiveRule {
 
     /// Whether it may be tried at `now` (after the engine was made): it stands here, its window is open and its count
     /// not used up.
-    pub fn is_due(&self, now: Duration) -> bool {
+    fn is_due(&self, now: Nanos) -> bool {
         self.is_here && !self.is_used_up() && self.rule.is_open(self.elapsed(now))
     }
 
     /// How long it has counted at `now`.
-    pub(super) fn elapsed(&self, now: Duration) -> Duration {
-        now.saturating_sub(Duration::from_nanos(self.since.load(Ordering::Relaxed)))
+    pub(super) fn elapsed(&self, now: Nanos) -> Nanos {
+        now.saturating_sub(self.since.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_used_up(&self) -> bool {
@@ -99,9 +99,9 @@ impl LiveRule {
         let is_hit = is_lucky && self.count_hit();
         let delay = match self.rule.effect {
             Effect::Delay(shortest, longest) if is_hit => draw.between(shortest, longest),
-            _ => Duration::ZERO,
+            _ => 0,
         };
-        Try { is_hit, roll, delay }
+        Try { is_hit, roll, delay: Duration::from_nanos(delay) }
     }
 
     /// Counts a hit, unless another thread has just used up the last one.
@@ -196,7 +196,7 @@ impl Engine {
     /// Takes away the rules that `goes` picks, and lets new ones stand behind the others, their time running from `now`.
     /// Whether any went.
     fn change(&self, goes: &dyn Fn(&LiveRule) -> bool, rules: Vec<Rule>, now: Instant) -> Result<bool, TooMany> {
-        let since = nanoseconds(self.since_start(now));
+        let since = self.since_start(now);
         let mut plan = self.lock();
         let mut kept = Vec::new();
         for live in plan.rules.iter() {
@@ -248,14 +248,15 @@ impl Engine {
 
     /// Lets the time of all rules run from `now`: listening has begun.
     pub fn restart_clock(&self, now: Instant) {
-        let since = nanoseconds(self.since_start(now));
+        let since = self.since_start(now);
         for live in self.rules().iter() {
             live.since.store(since, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn since_start(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.start)
+    #[inline(never)]
+    pub(super) fn since_start(&self, now: Instant) -> Nanos {
+        nanoseconds(now.saturating_duration_since(self.start))
     }
 
     /// Walks the rules in order for one request.
@@ -312,7 +313,7 @@ mod tests {
     fn rules_are_walked_in_order_until_one_ends_the_walk() {
         let now = Instant::now();
         let second = Duration::from_secs(1);
-        let delay = || Rule::new(Target::App, Effect::Delay(second, second));
+        let delay = || Rule::new(Target::App, Effect::Delay(1_000_000_000, 1_000_000_000));
         let fail = || Rule::new(Target::App, Effect::Fail(500));
         let root = Subject { check: None, is_protected: false, path: b"/" };
         for (rules, want_delay, want_end) in [

@@ -3,10 +3,8 @@
 //! `plan = [rule] *( (";" / newline) [rule] )`, a rule being `target effect [argument] [qualifier ...]`. Spelling a
 //! rule out again is in [`super::rule`].
 
-use std::time::Duration;
-
 use super::Check;
-use super::rule::{CrashKind, Effect, Pods, Rule, Target};
+use super::rule::{CrashKind, Effect, Nanos, Pods, Rule, Target, nanoseconds};
 use crate::quantity::{self, Percent};
 use crate::text;
 use crate::text::Value::{Json, Number, Text};
@@ -56,14 +54,14 @@ pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
 /// Reads a plan, whose rules come behind others.
 #[inline(never)]
 pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), PlanError> {
-    let mut reader = Reader { plan, at: 0, start: 0, expected: String::new() };
+    let mut reader = Reader { plan, at: 0, start: 0, expected: "", words: "" };
     while reader.is_at_rule() {
         let mut rule = Rule::new(Target::App, Effect::Hang);
-        let read = if rules.len() == MAX_RULES {
-            reader.next();
-            reader.fail("at most 64 rules")
-        } else {
+        let read = if rules.len() < MAX_RULES {
             reader.rule(&mut rule)
+        } else {
+            reader.next("at most 64 rules");
+            None
         };
         if read.is_none() {
             return Err(reader.error());
@@ -85,15 +83,17 @@ fn is_one_edit_away(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Reads a plan word by word. The first thing that is wrong ends the reading; it is where the last word begins.
+/// Reads a plan word by word, each with what is expected of it. The first thing that is wrong ends the reading: nothing
+/// comes of the last word.
 struct Reader<'p> {
     plan: &'p [u8],
     /// Where the next word is looked for.
     at: usize,
     /// Where the word that was read last begins.
     start: usize,
-    /// What should have been there instead.
-    expected: String,
+    /// What should be there, and the words that could be.
+    expected: &'static str,
+    words: &'static str,
 }
 
 impl<'p> Reader<'p> {
@@ -123,7 +123,7 @@ impl<'p> Reader<'p> {
 
     /// The next word of the rule; an empty one at its end.
     #[inline(never)]
-    fn next(&mut self) -> &'p [u8] {
+    fn next(&mut self, expected: &'static str) -> &'p [u8] {
         while matches!(self.peek(), b' ' | b'\t') {
             self.at += 1;
         }
@@ -131,61 +131,64 @@ impl<'p> Reader<'p> {
         while !matches!(self.peek(), b' ' | b'\t' | b';' | b'#' | b'\n') {
             self.at += 1;
         }
+        self.expected = expected;
+        self.words = "";
+        self.last()
+    }
+
+    /// The word that was read last.
+    fn last(&self) -> &'p [u8] {
         &self.plan[self.start..self.at]
     }
 
-    /// Says what should have been in place of the word that was read last.
-    fn fail<T>(&mut self, expected: &str) -> Option<T> {
+    /// That the word which was read last should be something else, one of these words where there are some.
+    fn expect(&mut self, expected: &'static str, words: &'static str) {
+        (self.expected, self.words) = (expected, words);
+    }
+
+    /// The same, when nothing can come of it.
+    fn fail<T>(&mut self, expected: &'static str) -> Option<T> {
         self.expect(expected, "");
         None
     }
 
-    /// The same, with the words that could stand there, and the one that was probably meant.
-    fn none_of<T>(&mut self, what: &str, words: &str) -> Option<T> {
-        self.expect(what, words);
-        None
-    }
-
-    #[inline(never)]
-    fn expect(&mut self, what: &str, words: &str) {
-        let (mut expected, mut hint) = (what.as_bytes().to_vec(), String::new());
-        let (word, mut rest) = (&self.plan[self.start..self.at], words);
+    /// What was wrong, and where: with the words that could stand there, and the one that was probably meant.
+    fn error(&self) -> PlanError {
+        let (word, mut expected, mut hint) = (self.last(), self.expected.as_bytes().to_vec(), "");
+        let (mut rest, mut before) = (self.words, " ");
         while !rest.is_empty() {
-            let is_first = rest.len() == words.len();
             let (known, after) = rest.split_once(' ').unwrap_or((rest, ""));
-            let before = match after {
-                _ if is_first => " ",
-                "" => " or ",
-                _ => ", ",
-            };
             text::put_all(&mut expected, &[before, known]);
             if hint.is_empty() && is_one_edit_away(word, known.as_bytes()) {
-                hint = text::filled("; did you mean ~?", &[Text(known)]);
+                hint = known;
             }
+            before = if after.contains(' ') { ", " } else { " or " };
             rest = after;
         }
-        text::put(&mut expected, hint.as_bytes());
-        self.expected = text::into_string(expected);
-    }
-
-    /// What was wrong, and where.
-    fn error(&mut self) -> PlanError {
-        let before = &self.plan[..self.start];
-        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        if !hint.is_empty() {
+            text::put_all(&mut expected, &["; did you mean ", hint, "?"]);
+        }
+        let (mut line, mut line_start) = (1, 0);
+        for (at, &byte) in self.plan[..self.start].iter().enumerate() {
+            if byte == b'\n' {
+                line += 1;
+                line_start = at + 1;
+            }
+        }
         PlanError {
-            line: line as u32,
+            line,
             column: (1 + self.start - line_start) as u32,
-            word: self.plan[self.start..self.at].to_vec(),
-            expected: std::mem::take(&mut self.expected),
+            word: word.to_vec(),
+            expected: text::into_string(expected),
         }
     }
 
     fn rule(&mut self, rule: &mut Rule) -> Option<()> {
         rule.target = self.target()?;
         rule.effect = self.effect(&rule.target)?;
-        while let word @ [first, ..] = self.next() {
-            self.qualifier(rule, word, first.is_ascii_digit())?;
+        let mut given = 0;
+        while !self.next("").is_empty() {
+            self.qualifier(rule, &mut given)?;
         }
         match (rule.every, rule.length) {
             (Some(_), None) if rule.takes_length() => self.fail("for, since the rule has every"),
@@ -197,18 +200,18 @@ impl<'p> Reader<'p> {
     }
 
     fn target(&mut self) -> Option<Target> {
-        let word = self.next();
+        let word = self.next("");
         if word.starts_with(b"/") {
             return self.path(word);
         }
-        Some(match text::place(Target::NAMES, word) {
-            Some(4) => Target::Start,
-            Some(5) => Target::App,
-            Some(6) => Target::Listen,
-            Some(7) => Target::Process,
-            Some(8) => Target::Term,
-            Some(at) if at < 4 => Target::Check(Check::ALL[at]),
-            _ => return self.none_of("a target:", TARGETS),
+        self.expect("a target:", TARGETS);
+        Some(match text::place(Target::NAMES, word)? {
+            4 => Target::Start,
+            5 => Target::App,
+            6 => Target::Listen,
+            7 => Target::Process,
+            8 => Target::Term,
+            at => Target::Check(*Check::ALL.get(at)?),
         })
     }
 
@@ -216,30 +219,27 @@ impl<'p> Reader<'p> {
         if !word.iter().all(u8::is_ascii_graphic) {
             return self.fail("a path of visible ASCII, as requests spell it");
         }
-        if let Some(prefix) = word.strip_suffix(b"*") {
-            return Some(Target::Path(prefix.to_vec(), true));
-        }
+        let (path, is_prefix) = match word.strip_suffix(b"*") {
+            Some(prefix) => (prefix, true),
+            None => (word, false),
+        };
         let first = word[1..].split(|&byte| byte == b'/').next().unwrap_or_default();
-        if text::place("faults infect cure", first).is_some() {
+        if !is_prefix && text::place("faults infect cure", first).is_some() {
             return self.fail("another path: a rule here would take away the cure");
         }
-        Some(Target::Path(word.to_vec(), false))
+        Some(Target::Path(path.to_vec(), is_prefix))
     }
 
     fn effect(&mut self, target: &Target) -> Option<Effect> {
         let allowed = effects(target);
-        let word = self.next();
-        if text::place(allowed, word).is_none() {
-            return self.none_of("an effect for this target:", allowed);
-        }
-        let kind = text::place(Effect::NAMES, word);
+        let word = self.next("");
+        self.expect("an effect for this target:", allowed);
+        text::place(allowed, word)?;
         // What has an argument reads it now; the status of `fail` may be left out.
-        Some(match kind.unwrap_or_default() {
-            0 => return self.status(target.failing_status()),
+        Some(match text::place(Effect::NAMES, word)? {
+            0 => Effect::Fail(self.status()?.unwrap_or(target.failing_status())),
             1 => {
-                let range = range(self.next());
-                let (shortest, longest) =
-                    range.or_else(|| self.fail("a duration such as 50ms, or a range such as 50ms..1s"))?;
+                let (shortest, longest) = range(self.next("a duration such as 50ms, or a range such as 50ms..1s"))?;
                 Effect::Delay(shortest, longest)
             }
             2 => Effect::Hang,
@@ -248,71 +248,65 @@ impl<'p> Reader<'p> {
             5 => Effect::Close,
             6 => Effect::Exit(self.number("an exit status, 0 to 255", b"", 0, 255)? as u8),
             7 => {
-                let kind = CrashKind::parse(self.next());
-                Effect::Crash(kind.or_else(|| self.none_of("a kind:", CrashKind::NAMES))?)
+                let word = self.next("");
+                self.expect("a kind:", CrashKind::NAMES);
+                Effect::Crash(CrashKind::parse(word)?)
             }
             8 => Effect::Cpu(self.number("whole percents of one core, 1% to 6400%", b"%", 1, 6400)?),
-            9 => {
-                let size = quantity::parse_size(self.next());
-                Effect::Mem(size.or_else(|| self.fail("a size such as 64Mi"))?)
-            }
+            9 => Effect::Mem(quantity::parse_size(self.next("a size such as 64Mi"))?),
             _ => Effect::Ignore,
         })
     }
 
-    /// `fail` and the status behind it. A number without % there can only be meant as one.
-    fn status(&mut self, default: u16) -> Option<Effect> {
+    /// The status behind `fail`, if there is one. A number without % there can only be meant as one.
+    fn status(&mut self) -> Option<Option<u16>> {
         let before = self.at;
-        let word = self.next();
+        let word = self.next("");
         self.at = before;
         if word.is_empty() || !word.iter().all(u8::is_ascii_digit) {
-            return Some(Effect::Fail(default));
+            return Some(None);
         }
-        Some(Effect::Fail(self.number("a status, 200 to 599, or a chance such as 40%", b"", 200, 599)? as u16))
+        let status = self.number("a status, 200 to 599, or a chance such as 40%", b"", 200, 599)?;
+        Some(Some(status as u16))
     }
 
     /// The next word as a number with that unit.
     #[inline(never)]
-    fn number(&mut self, expected: &str, unit: &[u8], least: u64, most: u64) -> Option<u32> {
-        let number = self.next().strip_suffix(unit).and_then(text::parse_decimal);
-        match number.filter(|number| (least..=most).contains(number)) {
-            Some(number) => Some(number as u32),
-            None => self.fail(expected),
-        }
+    fn number(&mut self, expected: &'static str, unit: &[u8], least: u64, most: u64) -> Option<u32> {
+        let number = self.next(expected).strip_suffix(unit).and_then(text::parse_decimal)?;
+        (least..=most).contains(&number).then_some(number as u32)
     }
 
     /// The next word as a duration.
     #[inline(never)]
-    fn duration(&mut self, least: Duration) -> Option<Duration> {
-        let duration = quantity::parse_duration(self.next()).filter(|&duration| duration >= least);
-        duration.or_else(|| self.fail(DURATION))
+    fn time(&mut self, least: Nanos) -> Option<Nanos> {
+        time(self.next(DURATION)).filter(|&time| time >= least)
     }
 
-    fn qualifier(&mut self, rule: &mut Rule, word: &[u8], is_chance: bool) -> Option<()> {
-        let (start, allowed) = (self.start, rule.qualifiers());
+    /// Reads the rest of the qualifier whose first word was read last. `given` has a bit for each that the rule has.
+    fn qualifier(&mut self, rule: &mut Rule, given: &mut u32) -> Option<()> {
+        let (word, allowed) = (self.last(), rule.qualifiers());
+        let is_chance = word[0].is_ascii_digit();
         if !is_chance && text::place(allowed, word).is_none() {
-            return self.none_of("a qualifier for this rule:", allowed);
+            self.expect("a qualifier for this rule:", allowed);
+            return None;
         }
-        let shortest = Duration::from_nanos(1);
-        let was_there = match text::place(QUALIFIERS, word) {
-            Some(0) => rule.after.replace(self.duration(Duration::ZERO)?).is_some(),
-            Some(1) => rule.length.replace(self.duration(shortest)?).is_some(),
-            Some(2) => rule.every.replace(self.duration(shortest)?).is_some(),
-            Some(3) => rule.times.replace(self.number("a number, 1 to 1000000000", b"", 1, 1_000_000_000)?).is_some(),
-            Some(_) => {
-                let pods = pods(self.next());
-                let pods = pods.or_else(|| self.fail("a share such as 33%, or a name with at most one *"))?;
-                rule.pods.replace(pods).is_some()
-            }
-            None => {
-                let chance = Percent::parse(word);
-                let chance = chance.or_else(|| self.fail("a chance such as 40% or 0.125%, or another qualifier"))?;
-                rule.chance.replace(chance).is_some()
-            }
-        };
-        if was_there {
-            (self.start, self.at) = (start, start + word.len());
+        // What is none of the words can only be a chance.
+        let (kind, chance) = (text::place(QUALIFIERS, word).unwrap_or(5), Percent::parse(word));
+        if kind == 5 && chance.is_none() {
+            return self.fail("a chance such as 40% or 0.125%, or another qualifier");
+        }
+        if *given >> kind & 1 == 1 {
             return self.fail("each qualifier at most once");
+        }
+        *given |= 1 << kind;
+        match kind {
+            0 => rule.after = Some(self.time(0)?),
+            1 => rule.length = Some(self.time(1)?),
+            2 => rule.every = Some(self.time(1)?),
+            3 => rule.times = Some(self.number("a number, 1 to 1000000000", b"", 1, 1_000_000_000)?),
+            4 => rule.pods = Some(pods(self.next("a share such as 33%, or a name with at most one *"))?),
+            _ => rule.chance = chance,
         }
         Some(())
     }
@@ -329,13 +323,17 @@ fn effects(target: &Target) -> &'static str {
     }
 }
 
+fn time(word: &[u8]) -> Option<Nanos> {
+    quantity::parse_duration(word).map(nanoseconds)
+}
+
 /// `D`, or `D..D` of which the first is not the larger.
-pub fn range(word: &[u8]) -> Option<(Duration, Duration)> {
+pub fn range(word: &[u8]) -> Option<(Nanos, Nanos)> {
     let (first, second) = match word.windows(2).position(|pair| pair == b"..") {
         Some(dots) => (&word[..dots], &word[dots + 2..]),
         None => (word, word),
     };
-    let (shortest, longest) = (quantity::parse_duration(first)?, quantity::parse_duration(second)?);
+    let (shortest, longest) = (time(first)?, time(second)?);
     (shortest <= longest).then_some((shortest, longest))
 }
 
@@ -429,6 +427,7 @@ mod tests {
             ("app fail 40", 1, 10, "40", "a status, 200 to 599, or a chance such as 40%"),
             ("app fail 40% 503", 1, 14, "503", "a chance such as 40% or 0.125%, or another qualifier"),
             ("app fail 101%", 1, 10, "101%", "a chance such as 40% or 0.125%, or another qualifier"),
+            ("app fail N%", 1, 10, "N%", "a chance such as 40% or 0.125%, or another qualifier"),
             ("app fail 40% 41%", 1, 14, "41%", "each qualifier at most once"),
             ("app fail after 1s after 2s", 1, 19, "after", "each qualifier at most once"),
             ("app fail after 5", 1, 16, "5", DURATION),

@@ -94,7 +94,7 @@ pub enum Effect {
     /// Answer with that status.
     Fail(u16),
     /// Wait, uniformly between the two, then go on.
-    Delay(Duration, Duration),
+    Delay(Nanos, Nanos),
     /// Accept and never answer.
     Hang,
     /// Close with no bytes.
@@ -148,11 +148,8 @@ impl Effect {
         match self {
             Self::Fail(status) if *status != default_status => text::decimal(out, u64::from(*status)),
             Self::Delay(shortest, longest) => {
-                quantity::write_duration(out, *shortest);
-                if longest > shortest {
-                    text::put(out, b"..");
-                    quantity::write_duration(out, *longest);
-                }
+                write_time(out, "", Some(*shortest));
+                write_time(out, "..", (longest > shortest).then_some(*longest));
             }
             Self::Exit(code) => text::decimal(out, u64::from(*code)),
             Self::Crash(kind) => text::put(out, kind.name().as_bytes()),
@@ -202,15 +199,19 @@ impl Pods {
 }
 
 /// A time in nanoseconds: no rule's is longer than 30 days, and no process runs for the 584 years that 64 bits hold.
-pub(super) fn nanoseconds(time: Duration) -> u64 {
+pub type Nanos = u64;
+
+/// A duration, so.
+pub(super) fn nanoseconds(time: Duration) -> Nanos {
     time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos())
 }
 
 /// Appends a time that is given, and what stands before it.
-pub(super) fn write_time(out: &mut Vec<u8>, before: &str, time: Option<Duration>) {
+#[inline(never)]
+pub(super) fn write_time(out: &mut Vec<u8>, before: &str, time: Option<Nanos>) {
     if let Some(time) = time {
         text::put(out, before.as_bytes());
-        quantity::write_duration(out, time);
+        quantity::write_duration(out, Duration::from_nanos(time));
     }
 }
 
@@ -230,11 +231,11 @@ pub struct Rule {
     /// With which chance; always when `None`.
     pub chance: Option<Percent>,
     /// When its window first opens.
-    pub after: Option<Duration>,
+    pub after: Option<Nanos>,
     /// How long its window stays open.
-    pub length: Option<Duration>,
+    pub length: Option<Nanos>,
     /// When its window opens again.
-    pub every: Option<Duration>,
+    pub every: Option<Nanos>,
     /// How often it hits at most.
     pub times: Option<u32>,
     /// Where it stands.
@@ -248,12 +249,9 @@ impl Rule {
     }
 
     /// Whether its window is open `elapsed` after the rule began to count.
-    pub fn is_open(&self, elapsed: Duration) -> bool {
+    pub fn is_open(&self, elapsed: Nanos) -> bool {
         let Some(inside) = elapsed.checked_sub(self.after.unwrap_or_default()) else { return false };
-        let inside = match self.every {
-            Some(every) => Duration::from_nanos(nanoseconds(inside) % nanoseconds(every)),
-            None => inside,
-        };
+        let inside = self.every.map_or(inside, |every| inside % every);
         self.length.is_none_or(|length| inside < length)
     }
 
@@ -298,13 +296,13 @@ mod tests {
     #[test]
     fn windows_open_and_shut_at_their_edges() {
         let mut rule = Rule::new(Target::App, Effect::Hang);
-        let open = |rule: &Rule, seconds: f64| rule.is_open(Duration::from_secs_f64(seconds));
+        let open = |rule: &Rule, seconds: f64| rule.is_open((seconds * 1e9) as Nanos);
         assert!(open(&rule, 0.0));
-        rule.after = Some(Duration::from_secs(20));
+        rule.after = Some(20_000_000_000);
         assert!(!open(&rule, 19.999) && open(&rule, 20.0) && open(&rule, 1e6));
-        rule.length = Some(Duration::from_secs(10));
+        rule.length = Some(10_000_000_000);
         assert!(open(&rule, 29.999) && !open(&rule, 30.0));
-        rule.every = Some(Duration::from_secs(60));
+        rule.every = Some(60_000_000_000);
         assert!(!open(&rule, 79.999) && open(&rule, 80.0) && open(&rule, 89.999) && !open(&rule, 90.0));
     }
 

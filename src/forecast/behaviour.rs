@@ -2,12 +2,12 @@
 //! how the process ends. What the kubelet makes of that is elsewhere.
 
 use super::chance::Chance;
-use super::{Millis, NEVER, millis};
+use super::{Millis, NEVER};
 use crate::faults::clock::Listening;
 use crate::faults::dice::Draw;
 use crate::faults::engine::Subject;
 use crate::faults::plan::MAX_RULES;
-use crate::faults::rule::{CrashKind, Effect, Rule, Target};
+use crate::faults::rule::{CrashKind, Effect, Nanos, Rule, Target};
 use crate::faults::{Check, is_protected};
 use crate::{grpc, text};
 
@@ -386,6 +386,11 @@ fn exit_of(effect: &Effect) -> Option<Exit> {
         Effect::Crash(CrashKind::Oom) => Some(Exit { code: 137, is_oom: true }),
         _ => None,
     }
+}
+
+/// A time of a rule in whole milliseconds.
+fn millis(time: Nanos) -> Millis {
+    time / 1_000_000
 }
 
 /// As [`Rule::is_open`], to the millisecond.
