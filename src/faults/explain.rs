@@ -1,8 +1,7 @@
 //! A plan in plain words: what each rule does, when, and on which pods. What a kubelet makes of it is the business of
 //! the forecast.
 
-use super::Check;
-use super::rule::{CrashKind, Effect, Pods, Rule, Target, write_time};
+use super::rule::{Effect, Pods, Rule, Target, write_time};
 use crate::text;
 
 /// Explains a plan on the pod of that name.
@@ -37,66 +36,52 @@ pub fn explain(rules: &[Rule], pod: &str) -> String {
     text::into_string(out)
 }
 
+/// Who meets a rule, in the order of [`Target::NAMES`].
+const TARGETS: &str = "each request to /healthz and /health;each request to /livez, /health/live and /health/alive;\
+    each request to /readyz and /health/ready;each request to /startupz;before listening, the process;\
+    each request to a route that is not protected;new connections;the process;SIGTERM";
+
 fn explain_target(out: &mut Vec<u8>, target: &Target) {
-    let (who, path): (&str, &[u8]) = match target {
-        Target::Start => ("before listening, the process", b""),
-        Target::Check(check) => {
-            let paths = match check {
-                Check::Health => "/healthz and /health",
-                Check::Live => "/livez, /health/live and /health/alive",
-                Check::Ready => "/readyz and /health/ready",
-                Check::Startup => "/startupz",
-            };
-            ("each request to ", paths.as_bytes())
-        }
-        Target::App => ("each request to a route that is not protected", b""),
-        Target::Path(path, false) => ("each request to ", path),
-        Target::Path(path, true) => ("each request to an unprotected path that begins with ", path),
-        Target::Listen => ("new connections", b""),
-        Target::Process => ("the process", b""),
-        Target::Term => ("SIGTERM", b""),
-    };
-    text::put(out, who.as_bytes());
-    text::put(out, path);
+    if let Target::Path(path, is_prefix) = target {
+        let what = if *is_prefix { "an unprotected path that begins with " } else { "" };
+        text::put_all(out, &["each request to ", what]);
+        text::put(out, path);
+    } else {
+        text::put(out, text::nth(TARGETS, ';', target.kind()).as_bytes());
+    }
     out.push(b' ');
 }
 
-/// What comes of it, as words around the effect's argument.
+/// What comes of each effect, in the order of [`Effect::NAMES`], with its argument in place of the `~`.
+const EFFECTS: &str = "is answered ~;waits ~, then goes on;is never answered;is closed without a byte;is reset (RST);\
+    are refused;ends the process with status ~;kills the process by ~;burns ~ of one core;holds ~ of touched memory;\
+    changes nothing: the pod is killed (137) when its grace period is over";
+/// What a kubelet sees of each crash, in the order of [`super::rule::CrashKind::NAMES`].
+const CRASHES: &str = "status 139 as PID 1, else 134;a segmentation fault, status 139;\
+    an illegal instruction, status 132;out of memory, status 137, OOMKilled";
+
 fn explain_effect(out: &mut Vec<u8>, rule: &Rule) {
-    let (before, after) = match (&rule.effect, &rule.target) {
-        (Effect::Fail(_), _) => ("is answered ", ""),
-        (Effect::Delay(..), Target::Term) => ("lets the exit wait ", " after the drain"),
-        (Effect::Delay(..), _) => ("waits ", ", then goes on"),
-        (Effect::Hang, Target::Listen) => ("are accepted by the kernel and served by nobody", ""),
-        (Effect::Hang, _) => ("is never answered", ""),
-        (Effect::Drop, _) => ("is closed without a byte", ""),
-        (Effect::Reset, _) => ("is reset (RST)", ""),
-        (Effect::Close, _) => ("are refused", ""),
-        (Effect::Exit(code), target) => {
-            let before = match target {
-                Target::Term => "leads to a drain and exit status ",
-                Target::Start | Target::Process => "exits with status ",
-                _ => "ends the process with status ",
-            };
-            (before, if *code == 0 { " (Completed)" } else { " (Error)" })
-        }
-        (Effect::Crash(kind), target) => {
-            let is_itself = matches!(target, Target::Start | Target::Process);
-            let after = match kind {
-                CrashKind::Abort => " (status 139 as PID 1, else 134)",
-                CrashKind::Segv => " (a segmentation fault, status 139)",
-                CrashKind::Trap => " (an illegal instruction, status 132)",
-                CrashKind::Oom => " (out of memory, status 137, OOMKilled)",
-            };
-            (if is_itself { "dies of " } else { "kills the process by " }, after)
-        }
-        (Effect::Cpu(_), _) => ("burns ", " of one core"),
-        (Effect::Mem(_), _) => ("holds ", " of touched memory"),
-        (Effect::Ignore, _) => ("changes nothing: the pod is killed (137) when its grace period is over", ""),
+    let words = match (&rule.effect, &rule.target) {
+        (Effect::Delay(..), Target::Term) => "lets the exit wait ~ after the drain",
+        (Effect::Hang, Target::Listen) => "are accepted by the kernel and served by nobody",
+        (Effect::Exit(_), Target::Term) => "leads to a drain and exit status ~",
+        (Effect::Exit(_), Target::Start | Target::Process) => "exits with status ~",
+        (Effect::Crash(_), Target::Start | Target::Process) => "dies of ~",
+        (effect, _) => text::nth(EFFECTS, ';', effect.kind()),
     };
+    let (before, after) = words.split_once('~').unwrap_or((words, ""));
     text::put(out, before.as_bytes());
     rule.effect.write_argument(out, 0);
     text::put(out, after.as_bytes());
+    let end = match rule.effect {
+        Effect::Exit(0) => "Completed",
+        Effect::Exit(_) => "Error",
+        Effect::Crash(kind) => text::nth(CRASHES, ';', kind as usize),
+        _ => "",
+    };
+    if !end.is_empty() {
+        text::put_all(out, &[" (", end, ")"]);
+    }
 }
 
 /// ` from 20s to 30s after listening`, ` for 1s every 10s, first 5s after listening`.
