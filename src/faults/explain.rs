@@ -47,7 +47,7 @@ fn explain_target(out: &mut Vec<u8>, target: &Target) {
         text::put_all(out, &["each request to ", what]);
         text::put(out, path);
     } else {
-        text::put(out, text::nth(TARGETS, ';', target.kind()).as_bytes());
+        text::put(out, text::nth(TARGETS, b';', target.kind()).as_bytes());
     }
     out.push(b' ');
 }
@@ -67,7 +67,7 @@ fn explain_effect(out: &mut Vec<u8>, rule: &Rule) {
         (Effect::Exit(_), Target::Term) => "leads to a drain and exit status ~",
         (Effect::Exit(_), Target::Start | Target::Process) => "exits with status ~",
         (Effect::Crash(_), Target::Start | Target::Process) => "dies of ~",
-        (effect, _) => text::nth(EFFECTS, ';', effect.kind()),
+        (effect, _) => text::nth(EFFECTS, b';', effect.kind()),
     };
     let (before, after) = words.split_once('~').unwrap_or((words, ""));
     text::put(out, before.as_bytes());
@@ -76,7 +76,7 @@ fn explain_effect(out: &mut Vec<u8>, rule: &Rule) {
     let end = match rule.effect {
         Effect::Exit(0) => "Completed",
         Effect::Exit(_) => "Error",
-        Effect::Crash(kind) => text::nth(CRASHES, ';', kind as usize),
+        Effect::Crash(kind) => text::nth(CRASHES, b';', kind as usize),
         _ => "",
     };
     if !end.is_empty() {
