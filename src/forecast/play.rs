@@ -147,9 +147,7 @@ impl<'i> Play<'i> {
             moments: &self.moments,
             max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / self.pods.max(1)),
         };
-        let mut life = Life::new(created, draws);
-        kubelet::play(&self.plan, &self.name(number), &terms, &mut life);
-        life
+        kubelet::play(&self.plan, &self.name(number), &terms, Life::new(created, draws))
     }
 
     /// What a pod of that number may be called.

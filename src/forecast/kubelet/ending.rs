@@ -1,7 +1,7 @@
 //! The end of a pod: deletion, or all containers done for good. Regular containers end first, together; then sidecars,
 //! last first (kuberuntime_termination_order.go); then the sandbox; then the object.
 
-use super::{Body, By, Life, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
+use super::{Body, By, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
 
 /// A pod that is done is looked at once more, a relist later, before its phase says so.
 const TERMINATED: Millis = 1020;
@@ -12,12 +12,12 @@ const LEAST_GRACE: Millis = 2000;
 
 impl Pod<'_> {
     /// The pod is deleted. A sync that is under way comes to its end first.
-    pub(super) fn delete(&mut self, life: &mut Life) {
-        self.account(life);
+    pub(super) fn delete(&mut self) {
+        self.account();
         self.is_deleted = true;
-        life.deletion.at = self.now;
-        life.deletion.was_in_service = self.is_routed;
-        life.deletion.exit = None;
+        self.life.deletion.at = self.now;
+        self.life.deletion.was_in_service = self.is_routed;
+        self.life.deletion.exit = None;
         if self.ends_well.is_some() {
             self.gone_at = self.now + self.chance.between(REMOVAL.0, 1000);
             return;
@@ -25,14 +25,14 @@ impl Pod<'_> {
         self.word = Word::Terminating;
         self.leave();
         self.stop_probes();
-        self.shade_now(life);
+        self.shade_now();
         if self.worker != Worker::Syncing && self.worker != Worker::Ending {
-            self.end_pod(life);
+            self.end_pod();
         }
     }
 
     /// Nothing of the pod is to go on.
-    pub(super) fn end_pod(&mut self, life: &mut Life) {
+    pub(super) fn end_pod(&mut self) {
         self.worker = Worker::Ending;
         self.steps.clear();
         self.step_at = NEVER;
@@ -40,14 +40,14 @@ impl Pod<'_> {
         self.synced = self.now;
         for at in 0..self.bodies.len() {
             if self.bodies[at].is_up && !self.bodies[at].part.is_sidecar {
-                self.kill(at, By::Deletion, Some(self.plan.grace), life);
+                self.kill(at, By::Deletion, Some(self.plan.grace));
             }
         }
-        self.end_next(life);
+        self.end_next();
     }
 
     /// Goes on with the end, when a container has come to its own.
-    pub(super) fn end_next(&mut self, life: &mut Life) {
+    pub(super) fn end_next(&mut self) {
         let (plan, now) = (self.plan, self.now);
         let is_regular = |body: &Body<'_>| body.is_up && !body.part.is_sidecar;
         if self.bodies.iter().any(is_regular) || self.final_at != NEVER {
@@ -57,7 +57,7 @@ impl Pod<'_> {
             if self.bodies[at].killed_by != By::Deletion {
                 let waited = now - self.synced;
                 let left = plan.grace.saturating_sub(waited / 1000 * 1000).max(LEAST_GRACE);
-                self.kill(at, By::Deletion, Some(left), life);
+                self.kill(at, By::Deletion, Some(left));
                 // Its preStop began with the others'.
                 if let Some((stops, _)) = &mut self.bodies[at].stops {
                     *stops = now.max(stops.saturating_sub(waited));
@@ -65,7 +65,7 @@ impl Pod<'_> {
             }
             return;
         }
-        life.deletion.ended = if self.is_deleted { now } else { NEVER };
+        self.life.deletion.ended = if self.is_deleted { now } else { NEVER };
         let wait = if self.is_deleted { 0 } else { TERMINATED };
         self.final_at = now + wait + self.chance.lognormal(SANDBOX_STOP);
         for body in &mut self.bodies {
@@ -74,14 +74,14 @@ impl Pod<'_> {
             body.seen.is_ready = false;
         }
         self.end_probes();
-        self.update(life);
+        self.update();
         if !self.is_deleted {
             self.word = self.read_word();
         }
     }
 
     /// The phase says how the pod has ended.
-    pub(super) fn finish(&mut self, life: &mut Life) {
+    pub(super) fn finish(&mut self) {
         self.final_at = NEVER;
         let is_well = self.bodies[self.plan.inits..].iter().all(|body| body.run > 0 && body.exit.code == 0);
         self.ends_well = Some(is_well);
@@ -89,20 +89,20 @@ impl Pod<'_> {
             self.follow_relists();
             self.gone_at = self.next_relist + self.chance.between(REMOVAL.0, REMOVAL.1);
         } else {
-            life.note(if is_well { What::Succeeded } else { What::Failed }, self.now);
+            self.note(if is_well { What::Succeeded } else { What::Failed });
         }
-        self.update(life);
+        self.update();
         if self.routed_at == NEVER && self.is_routed {
             self.leave();
         }
-        self.shade_now(life);
+        self.shade_now();
     }
 
     /// The object is gone.
-    pub(super) fn gone(&mut self, life: &mut Life) {
-        self.account(life);
+    pub(super) fn gone(&mut self) {
+        self.account();
         self.gone_at = NEVER;
         self.word = Word::Gone;
-        life.deletion.gone = self.now;
+        self.life.deletion.gone = self.now;
     }
 }

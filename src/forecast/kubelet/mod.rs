@@ -153,6 +153,8 @@ pub(super) struct Pod<'p> {
     ends_well: Option<bool>,
     /// STATUS, and since when the one before held no more.
     word: Word,
+    /// What it leaves behind.
+    life: Life,
 }
 
 /// What a play asks of a pod.
@@ -171,14 +173,16 @@ pub(super) struct Terms<'t> {
     pub(super) max_events: u64,
 }
 
-/// Plays one pod.
-pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>, life: &mut Life) {
-    Pod::new(plan, name, terms).run(terms, life);
+/// Plays one pod, whose life has not begun.
+pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>, life: Life) -> Life {
+    let mut pod = Pod::new(plan, name, terms, life);
+    pod.run(terms);
+    pod.life
 }
 
 impl<'p> Pod<'p> {
     #[inline(never)]
-    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
+    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>, life: Life) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
@@ -235,42 +239,50 @@ impl<'p> Pod<'p> {
             ends_well: None,
             word: Word::Pending,
             chance,
+            life,
         }
     }
 
-    fn run(&mut self, terms: &Terms<'_>, life: &mut Life) {
-        life.note(What::Created, 0);
-        self.shade(life, Shade::None);
-        while terms.moments.get(life.words.len()).is_some_and(|&moment| moment < life.created) {
-            life.words.push(Word::Absent);
+    #[inline(never)]
+    fn run(&mut self, terms: &Terms<'_>) {
+        self.note(What::Created);
+        self.shade(Shade::None);
+        while terms.moments.get(self.life.words.len()).is_some_and(|&moment| moment < self.life.created) {
+            self.life.words.push(Word::Absent);
         }
         loop {
             let (at, due) = self.next();
-            while let Some(&moment) = terms.moments.get(life.words.len())
-                && moment - life.created < at
+            while let Some(&moment) = terms.moments.get(self.life.words.len())
+                && moment - self.life.created < at
             {
-                life.words.push(self.word);
-                self.now = moment - life.created;
+                self.life.words.push(self.word);
+                self.now = moment - self.life.created;
             }
             if at >= NEVER || at > self.end && !self.is_deleted {
                 break;
             }
-            life.events += 1;
-            if life.events > terms.max_events {
-                life.is_cut = true;
+            self.life.events += 1;
+            if self.life.events > terms.max_events {
+                self.life.is_cut = true;
                 break;
             }
             self.now = at;
-            self.act(due, life);
+            self.act(due);
             if due == Due::Gone {
                 break;
             }
         }
-        while life.words.len() < terms.moments.len() {
-            life.words.push(self.word);
+        while self.life.words.len() < terms.moments.len() {
+            self.life.words.push(self.word);
         }
         self.now = self.now.max(self.end.min(self.deleted_at));
-        self.account(life);
+        self.account();
+    }
+
+    /// It happens now, if it has not before.
+    #[inline(never)]
+    fn note(&mut self, what: What) {
+        self.life.note(what, self.now);
     }
 
     /// What is due next, and when.
@@ -304,24 +316,24 @@ impl<'p> Pod<'p> {
         next
     }
 
-    fn act(&mut self, due: Due, life: &mut Life) {
+    fn act(&mut self, due: Due) {
         match due {
-            Due::Ended(container) => self.ended(container, life),
-            Due::Stop(container) => self.stop(container, life),
-            Due::Listener(container) => self.listener_changes(container, life),
-            Due::Step => self.step(life),
-            Due::Notice => self.notice(life),
-            Due::Prober(prober) => self.probe(prober, life),
-            Due::Relist => self.relists(life),
+            Due::Ended(container) => self.ended(container),
+            Due::Stop(container) => self.stop(container),
+            Due::Listener(container) => self.listener_changes(container),
+            Due::Step => self.step(),
+            Due::Notice => self.notice(),
+            Due::Prober(prober) => self.probe(prober),
+            Due::Relist => self.relists(),
             Due::Look => {
                 self.look_at = NEVER;
-                self.request(life);
+                self.request();
             }
-            Due::Written => self.written(life),
-            Due::Routed => self.routed(life),
-            Due::Deleted => self.delete(life),
-            Due::Final => self.finish(life),
-            Due::Gone => self.gone(life),
+            Due::Written => self.written(),
+            Due::Routed => self.routed(),
+            Due::Deleted => self.delete(),
+            Due::Final => self.finish(),
+            Due::Gone => self.gone(),
         }
     }
 
@@ -343,26 +355,26 @@ impl<'p> Pod<'p> {
     }
 
     /// The PLEG lists. What waits for its data goes on first; then what it has found is requested (generic.go:234).
-    fn relists(&mut self, life: &mut Life) {
+    fn relists(&mut self) {
         let has_news = std::mem::take(&mut self.has_news);
         self.follow_relists();
         if self.worker == Worker::Waiting {
-            self.sync(life);
+            self.sync();
         }
         if has_news {
-            self.request(life);
+            self.request();
         }
     }
 
     /// Somebody wants the kubelet to look at the pod (pod_workers.go:755).
-    fn request(&mut self, life: &mut Life) {
+    fn request(&mut self) {
         if self.worker != Worker::Idle {
             self.is_pending |= self.worker != Worker::Ending;
             return;
         }
         self.follow_relists();
         if self.relist > self.synced {
-            self.sync(life);
+            self.sync();
         } else {
             self.worker = Worker::Waiting;
         }
@@ -370,19 +382,19 @@ impl<'p> Pod<'p> {
 
     /// A process starts in a container.
     #[inline(never)]
-    fn start(&mut self, container: usize, life: &mut Life) {
+    fn start(&mut self, container: usize) {
         let part = self.bodies[container].part;
         let here = part.program.rules_on(self.name);
         // Where the pod is deleted at the end of the play, its process goes on a little.
         let process = Process::start(part.program, here, self.now, self.end + 60_000, &mut self.chance);
-        self.account(life);
+        self.account();
         let (now, is_late) = (self.now, self.now * 2 >= self.end);
         let body = &mut self.bodies[container];
         if body.run > 0 {
             let (n, life_before, pause) = (body.run, body.ended - body.started, now - body.ended);
             let restart = Restart { container, n, at: now, life: life_before, pause, exit: body.exit, by: body.by };
-            life.restart(restart, is_late);
-            life.note(What::Restarted, now);
+            self.life.restart(restart, is_late);
+            self.life.note(What::Restarted, now);
         }
         body.run += 1;
         body.is_up = true;
@@ -398,26 +410,26 @@ impl<'p> Pod<'p> {
             process.listening_until = process.listens;
         }
         if container >= self.plan.inits {
-            life.note(What::ContainerStarted, now);
+            self.note(What::ContainerStarted);
         }
-        self.shade_now(life);
+        self.shade_now();
         self.change();
     }
 
-    fn listener_changes(&mut self, container: usize, life: &mut Life) {
-        self.account(life);
+    fn listener_changes(&mut self, container: usize) {
+        self.account();
         let body = &mut self.bodies[container];
         if let Some(process) = &mut body.process {
             if container == self.plan.front.0 && process.listens == self.now {
-                life.note(What::Listening, self.now);
+                self.life.note(What::Listening, self.now);
             }
             process.watch_listener(body.part.program, self.now);
         }
     }
 
     /// A container has ended.
-    fn ended(&mut self, container: usize, life: &mut Life) {
-        self.account(life);
+    fn ended(&mut self, container: usize) {
+        self.account();
         let now = self.now;
         let body = &mut self.bodies[container];
         body.is_up = false;
@@ -428,18 +440,18 @@ impl<'p> Pod<'p> {
         if let Some(process) = &mut body.process {
             process.end.0 = now;
         }
-        life.note(What::Ended, now);
         if self.is_deleted && container == self.plan.front.0 {
-            life.deletion.exit = Some(body.exit);
+            self.life.deletion.exit = Some(body.exit);
         }
+        self.note(What::Ended);
         self.change();
         self.probes_cut(container);
         if self.steps.last() == Some(&Step::Await(container)) {
             self.step_at = now;
         }
-        self.shade_now(life);
+        self.shade_now();
         if self.worker == Worker::Ending {
-            self.end_next(life);
+            self.end_next();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Probe workers (pkg/kubelet/prober/worker.go:158, prober_manager.go:181): one for each container and kind of probe,
 //! as long as the pod lives.
 
-use super::{Life, Millis, NEVER, NOTICE, Pod, What};
+use super::{Millis, NEVER, NOTICE, Pod, What};
 use crate::forecast::pod::{Aim, Kind, Plan, Verdict};
 
 /// From the sync to a probe that it triggers.
@@ -85,13 +85,13 @@ impl Pod<'_> {
     }
 
     /// A worker has something to do: a tick, a trigger, or the end of a probe.
-    pub(super) fn probe(&mut self, at: usize, life: &mut Life) {
+    pub(super) fn probe(&mut self, at: usize) {
         let now = self.now;
         let prober = &mut self.probers[at];
         let aim = prober.aim;
         if let Some((_, verdict)) = prober.asking.take() {
             prober.free = now;
-            self.probed(at, verdict, life);
+            self.probed(at, verdict);
             return;
         }
         if prober.trigger <= now {
@@ -102,7 +102,7 @@ impl Pod<'_> {
             prober.tick += aim.period * ((now - prober.tick) / aim.period + 1);
         }
         if self.may_ask(at) {
-            self.ask(at, life);
+            self.ask(at);
         }
     }
 
@@ -148,16 +148,13 @@ impl Pod<'_> {
     }
 
     #[inline(never)]
-    fn ask(&mut self, at: usize, life: &mut Life) {
+    fn ask(&mut self, at: usize) {
         let (container, kind) = (self.probers[at].container, self.probers[at].kind);
-        life.note(
-            match kind {
-                Kind::Startup => What::StartupProbe,
-                Kind::Liveness => What::LivenessProbe,
-                Kind::Readiness => What::ReadinessProbe,
-            },
-            self.now,
-        );
+        self.note(match kind {
+            Kind::Startup => What::StartupProbe,
+            Kind::Liveness => What::LivenessProbe,
+            Kind::Readiness => What::ReadinessProbe,
+        });
         let aim = self.probers[at].aim;
         let body = &mut self.bodies[container];
         let mut asked = (0, Verdict::Error, false);
@@ -173,7 +170,7 @@ impl Pod<'_> {
             body.dies = body.dies.min(process.end);
         }
         if takes == 0 {
-            self.probed(at, verdict, life);
+            self.probed(at, verdict);
         } else {
             self.probers[at].asking = Some((self.now + takes, verdict));
         }
@@ -191,7 +188,7 @@ impl Pod<'_> {
     }
 
     /// A probe is done (worker.go:313).
-    fn probed(&mut self, at: usize, verdict: Verdict, life: &mut Life) {
+    fn probed(&mut self, at: usize, verdict: Verdict) {
         let prober = &mut self.probers[at];
         let aim = prober.aim;
         let is_pass = match verdict {
@@ -209,7 +206,7 @@ impl Pod<'_> {
             prober.has_passed = true;
         } else if prober.has_passed {
             let what = [What::FailingStartup, What::FailingLiveness, What::FailingReadiness];
-            life.note(what[prober.kind as usize], self.now);
+            self.life.note(what[prober.kind as usize], self.now);
         }
         let threshold = if is_pass { aim.successes } else { aim.failures };
         if prober.streak < threshold {
@@ -243,7 +240,7 @@ impl Pod<'_> {
     }
 
     /// A result has come to the sync loop (kubelet.go:2567): the status has it at once, and a sync is requested.
-    pub(super) fn notice(&mut self, life: &mut Life) {
+    pub(super) fn notice(&mut self) {
         let (_, at, is_pass) = self.notices.remove(0);
         let (container, kind, run) = {
             let prober = &self.probers[at];
@@ -256,9 +253,9 @@ impl Pod<'_> {
                 Kind::Startup => seen.is_started = is_pass,
                 Kind::Liveness => {}
             }
-            self.update(life);
+            self.update();
         }
-        self.request(life);
+        self.request();
     }
 
     /// No probe of these kinds from now on (prober_manager.go:248).

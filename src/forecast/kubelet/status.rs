@@ -1,7 +1,7 @@
 //! What the kubelet says of a pod, and who acts on it: container statuses as a sync sees them, conditions, the API,
 //! the EndpointSlice and kube-proxy, and the STATUS that kubectl prints (pkg/printers/internalversion/printers.go:892).
 
-use super::{Exit, Life, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, WRITE, What, Word};
+use super::{Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, WRITE, What, Word};
 use crate::faults::clock::Listening;
 use crate::forecast::pod::Kind;
 
@@ -13,7 +13,7 @@ const LOOK: Millis = 60_000;
 impl Pod<'_> {
     /// Takes the containers as the last relist has found them into the status (prober_manager.go:281), and lets
     /// readiness workers ask that have not passed.
-    pub(super) fn see(&mut self, life: &mut Life) {
+    pub(super) fn see(&mut self) {
         for at in 0..self.bodies.len() {
             let body = &self.bodies[at];
             if body.run == 0 {
@@ -33,15 +33,15 @@ impl Pod<'_> {
                 self.trigger(at);
             }
         }
-        self.update(life);
+        self.update();
         self.word = self.read_word();
         if matches!(self.word, Word::CrashLoopBackOff | Word::InitCrashLoopBackOff) {
-            life.note(What::CrashLoop, self.now);
+            self.note(What::CrashLoop);
         }
     }
 
     /// Draws the pod's conditions from its containers.
-    pub(super) fn update(&mut self, life: &mut Life) {
+    pub(super) fn update(&mut self) {
         let (mut is_started, mut is_ready) = (true, !self.plan.is_gated && self.ends_well.is_none());
         for (at, body) in self.bodies.iter().enumerate() {
             if at >= self.plan.inits || body.part.is_sidecar {
@@ -50,7 +50,7 @@ impl Pod<'_> {
             }
         }
         if is_started {
-            life.note(What::Started, self.now);
+            self.note(What::Started);
         }
         if is_ready != self.is_ready {
             self.is_ready = is_ready;
@@ -64,23 +64,23 @@ impl Pod<'_> {
     }
 
     /// The status manager takes Ready as it is now to the API.
-    pub(super) fn written(&mut self, life: &mut Life) {
+    pub(super) fn written(&mut self) {
         self.written_at = NEVER;
         if self.is_ready == self.is_ready_in_api {
             return;
         }
-        self.account(life);
+        self.account();
         let lag = self.chance.between(WRITE.0, WRITE.1);
         self.is_ready_in_api = self.is_ready;
         if !self.is_deleted {
-            life.note(if self.is_ready { What::Ready } else { What::NotReady }, self.now + lag);
-            life.turn(self.now + lag);
+            self.life.note(if self.is_ready { What::Ready } else { What::NotReady }, self.now + lag);
+            self.life.turn(self.now + lag);
         }
         if !self.plan.is_published && !self.is_deleted {
             let slice = self.chance.lognormal(SLICE);
             self.route(lag + slice);
         }
-        self.shade_now(life);
+        self.shade_now();
     }
 
     /// The EndpointSlice changes so much later; kube-proxy follows.
@@ -98,22 +98,22 @@ impl Pod<'_> {
     }
 
     /// kube-proxy takes up what the EndpointSlice says.
-    pub(super) fn routed(&mut self, life: &mut Life) {
+    pub(super) fn routed(&mut self) {
         self.routed_at = NEVER;
         let is_routed =
             (self.is_ready_in_api || self.plan.is_published) && !self.is_deleted && self.ends_well.is_none();
         if is_routed == self.is_routed {
             return;
         }
-        self.account(life);
+        self.account();
         self.is_routed = is_routed;
         if !self.is_deleted {
-            life.note(if is_routed { What::InService } else { What::OutOfService }, self.now);
+            self.note(if is_routed { What::InService } else { What::OutOfService });
         }
     }
 
     /// Counts the time since the last change, before the next one.
-    pub(super) fn account(&mut self, life: &mut Life) {
+    pub(super) fn account(&mut self) {
         let (since, now) = (self.counted, self.now);
         self.counted = now;
         if now <= since {
@@ -121,7 +121,7 @@ impl Pod<'_> {
         }
         let half = self.end / 2;
         if self.is_ready_in_api && !self.is_deleted {
-            life.late_ready += now.saturating_sub(since.max(half));
+            self.life.late_ready += now.saturating_sub(since.max(half));
         }
         if !self.is_routed {
             return;
@@ -132,10 +132,10 @@ impl Pod<'_> {
         let process = body.process.as_ref().filter(|_| body.is_up);
         let is_answered = process.is_some_and(|process| process.listening(since) == Listening::Open);
         if self.is_deleted {
-            life.deletion.unanswered += if is_answered { 0 } else { now - since };
+            self.life.deletion.unanswered += if is_answered { 0 } else { now - since };
             return;
         }
-        life.in_service += now - since;
+        self.life.in_service += now - since;
         match process {
             Some(process) if is_answered => {
                 if program.touches(question) {
@@ -144,11 +144,11 @@ impl Pod<'_> {
                     for look in 0..looks {
                         let at = since + look * part + self.chance.between(0, part);
                         let share = process.failing_share(program, question, at.min(now - 1));
-                        life.failing += part * share / 100_000;
+                        self.life.failing += part * share / 100_000;
                     }
                 }
             }
-            _ => life.unanswered += now - since,
+            _ => self.life.unanswered += now - since,
         }
     }
 
@@ -201,7 +201,7 @@ impl Pod<'_> {
     }
 
     /// What the pod looks like now.
-    pub(super) fn shade_now(&self, life: &mut Life) {
+    pub(super) fn shade_now(&mut self) {
         let body = &self.bodies[self.plan.front.0];
         let shade = match body.is_up {
             _ if self.ends_well.is_some() => Shade::None,
@@ -211,11 +211,11 @@ impl Pod<'_> {
             false if body.run == 0 => Shade::None,
             false => Shade::Waiting,
         };
-        self.shade(life, shade);
+        self.shade(shade);
     }
 
-    pub(super) fn shade(&self, life: &mut Life, shade: Shade) {
-        if let Some(shades) = &mut life.shades
+    pub(super) fn shade(&mut self, shade: Shade) {
+        if let Some(shades) = &mut self.life.shades
             && shades.last().is_none_or(|&(_, last)| last != shade)
         {
             shades.push((self.now, shade));

@@ -1,7 +1,7 @@
 //! The pod worker's sync: what it sees, what it decides (kuberuntime_manager.go:997), and what it does, one step after
 //! the other; kills (kuberuntime_container.go:818) and the crash back-off (kuberuntime_manager.go:1607).
 
-use super::{FIRST_START, LETTING_GO, Life, Millis, NEVER, Pod, START, What, Worker};
+use super::{FIRST_START, LETTING_GO, Millis, NEVER, Pod, START, What, Worker};
 use crate::forecast::life::By;
 use crate::forecast::pod::Kind;
 use crate::forecast::workload::RestartPolicy;
@@ -48,14 +48,14 @@ pub(super) enum Step {
 
 impl Pod<'_> {
     /// Looks at the pod as the last relist has found it, and begins to do what is to be done.
-    pub(super) fn sync(&mut self, life: &mut Life) {
+    pub(super) fn sync(&mut self) {
         self.worker = Worker::Syncing;
         self.is_error = false;
-        self.see(life);
+        self.see();
         self.steps.clear();
         self.steps.push(Step::Done);
         if self.decide() {
-            self.end_pod(life);
+            self.end_pod();
             return;
         }
         self.steps[1..].reverse();
@@ -124,12 +124,12 @@ impl Pod<'_> {
 
     /// The next step of the sync that is under way.
     #[inline(never)]
-    pub(super) fn step(&mut self, life: &mut Life) {
+    pub(super) fn step(&mut self) {
         self.step_at = NEVER;
         let Some(step) = self.steps.pop() else { return };
         match step {
             Step::Add => {
-                self.see(life);
+                self.see();
                 let takes = self.chance.lognormal(FIRST_START);
                 // The first of them comes with the sandbox.
                 let starts = if self.plan.inits > 0 { 1 } else { self.bodies.len() };
@@ -146,7 +146,7 @@ impl Pod<'_> {
                 self.step_at = self.now + left;
             }
             Step::Kill(at, by) => {
-                self.kill(at, by, None, life);
+                self.kill(at, by, None);
                 self.steps.push(Step::Await(at));
                 self.step_at = if self.bodies[at].is_up { NEVER } else { self.now };
             }
@@ -164,7 +164,7 @@ impl Pod<'_> {
                 }
             }
             Step::Started(at) => {
-                self.start(at, life);
+                self.start(at);
                 self.step_at = self.now;
                 let (body, now) = (&mut self.bodies[at], self.now);
                 if let Some(process) = &mut body.process
@@ -180,14 +180,14 @@ impl Pod<'_> {
                 self.steps.push(Step::Kill(at, By::PostStart));
                 self.step_at = self.now;
             }
-            Step::Done => self.end_sync(life),
+            Step::Done => self.end_sync(),
         }
     }
 
-    fn end_sync(&mut self, life: &mut Life) {
+    fn end_sync(&mut self) {
         self.synced = self.now;
         if self.is_deleted {
-            return self.end_pod(life);
+            return self.end_pod();
         }
         self.worker = Worker::Idle;
         let (least, most) = if self.is_error { RETRY } else { RESYNC };
@@ -195,13 +195,13 @@ impl Pod<'_> {
         // The queue is looked at each second.
         self.look_at = due + (self.look_phase + 1000 - due % 1000) % 1000;
         if std::mem::take(&mut self.is_pending) {
-            self.request(life);
+            self.request();
         }
     }
 
     /// Kills a container: preStop, SIGTERM, and SIGKILL when the grace period is over. `grace` is that of an end that
     /// knows no other.
-    pub(super) fn kill(&mut self, at: usize, by: By, grace: Option<Millis>, life: &mut Life) {
+    pub(super) fn kill(&mut self, at: usize, by: By, grace: Option<Millis>) {
         let plan = self.plan;
         let part = self.bodies[at].part;
         let kind = match by {
@@ -212,9 +212,9 @@ impl Pod<'_> {
         let own = kind.and_then(|(kind, _)| part.aims[kind as usize].as_ref()).and_then(|aim| aim.grace);
         let grace = grace.or(own).unwrap_or(plan.grace);
         if let Some((_, what)) = kind {
-            life.note(what, self.now);
+            self.life.note(what, self.now);
             #[cfg(test)]
-            life.kills.push(self.now);
+            self.life.kills.push(self.now);
         }
         let body = &mut self.bodies[at];
         let Some(process) = body.process.as_mut().filter(|_| body.is_up) else { return };
@@ -222,12 +222,12 @@ impl Pod<'_> {
         let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
         body.killed_by = by;
         body.stops = Some((self.now + takes + self.chance.between(SIGNAL.0, SIGNAL.1), left));
-        self.shade_now(life);
+        self.shade_now();
     }
 
     /// SIGTERM is due.
-    pub(super) fn stop(&mut self, at: usize, life: &mut Life) {
-        self.account(life);
+    pub(super) fn stop(&mut self, at: usize) {
+        self.account();
         let body = &mut self.bodies[at];
         let Some((_, left)) = body.stops.take() else { return };
         let Some(process) = &mut body.process else { return };
