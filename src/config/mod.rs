@@ -78,7 +78,7 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 const TERMINATION_MESSAGE_PATH: &str = "TERMINATION_MESSAGE_PATH";
 /// Whether a plan has a `start` rule with a chance.
 pub fn has_seeded_start(rules: &[Rule]) -> bool {
-    rules.iter().any(|rule| rule.target == Target::Start && rule.chance.is_some())
+    rules.iter().any(|rule| matches!(rule.target, Target::Start) && rule.chance.is_some())
 }
 
 /// What a `start` rule with a chance comes to while SEED is set.

@@ -114,7 +114,7 @@ impl Engine {
     pub fn terminate(&self, now: Instant) -> Termination {
         let mut termination = Termination::default();
         for live in self.rules().iter() {
-            let is_met = live.is_here && live.rule.target == Target::Term;
+            let is_met = live.is_here && matches!(live.rule.target, Target::Term);
             if !is_met || !live.rule.is_open(live.elapsed(self.since_start(now))) {
                 continue;
             }

@@ -340,12 +340,12 @@ pub fn range(word: &[u8]) -> Option<(Nanos, Nanos)> {
 impl Rule {
     /// Whether its window can shut by `for`: ends of the process happen when it opens, and have no length.
     fn takes_length(&self) -> bool {
-        self.target != Target::Start && !self.ends_by_clock()
+        !matches!(self.target, Target::Start) && !self.ends_by_clock()
     }
 
     /// Whether it ends the process by the clock.
     pub(super) fn ends_by_clock(&self) -> bool {
-        self.target == Target::Process && matches!(self.effect, Effect::Exit(_) | Effect::Crash(_))
+        matches!((&self.target, &self.effect), (Target::Process, Effect::Exit(_) | Effect::Crash(_)))
     }
 
     /// The qualifiers that mean something for its target and effect.

@@ -282,7 +282,7 @@ impl Process {
             let next = if now < shuts { shuts } else { NEVER }.min(opened.saturating_add(every));
             self.listening_until = self.listening_until.min(next);
             if now < shuts && self.counts[at].is_active {
-                let does = if rule.effect == Effect::Close { Listening::Closed } else { Listening::Hung };
+                let does = if matches!(rule.effect, Effect::Close) { Listening::Closed } else { Listening::Hung };
                 self.listening = self.listening.max(does);
             }
         }

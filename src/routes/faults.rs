@@ -12,43 +12,46 @@ use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, Number, Text};
 use crate::{sys, text};
 
+/// What is said of more rules than there may be.
+const TOO_MANY: &str = "rules: at most 64, those that stand included";
+
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let engine = state.engine;
-    let refused = match request.head.method {
-        Method::Put | Method::Post => change(request, engine),
-        Method::Delete => {
-            engine.remove(&|_| true);
-            None
-        }
-        _ => return list(request, engine),
-    };
-    refused.map_or_else(|| changed(request, engine), Outcome::Respond)
+    match request.head.method {
+        Method::Put | Method::Post => match change(request, engine) {
+            Ok(()) => changed(request, engine),
+            Err((status, why)) => Outcome::Respond(Response::error(status, &why)),
+        },
+        Method::Delete => cure(request, state),
+        _ => list(request, engine),
+    }
 }
 
-/// Replaces the plan, or adds to it. A response means that nothing has changed.
-fn change(request: &Request<'_>, engine: &Engine) -> Option<Response> {
-    let rules = match plan::parse(request.body) {
-        Ok(rules) => rules,
-        Err(error) => return Some(Response::error(400, &error.line())),
-    };
+/// Replaces the plan, or adds to it. An error is a status and what is wrong: nothing has changed.
+fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
+    let rules = plan::parse(request.body).map_err(|error| (400, error.line()))?;
+    let (mut status, mut why) = (400, ["", ""]);
     if rules.is_empty() && !request.body.is_empty() {
-        let why = text::joined(&[plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"]);
-        return Some(Response::error(400, &why));
+        why = [plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"];
     }
-    if rules.iter().any(|rule| rule.target == Target::Start) {
-        return Some(Response::error(400, "start: this moment has passed; set FAULTS"));
+    for rule in &rules {
+        if matches!(rule.target, Target::Start) {
+            (status, why) = (400, ["start: this moment has passed; set FAULTS", ""]);
+        } else if matches!(rule.effect, Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
+            (status, why) = (409, ["crash oom ", super::crash::NEEDS_MEMORY_LIMIT]);
+        }
     }
-    if rules.iter().any(|rule| rule.effect == Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
-        return Some(Response::error(409, &text::joined(&["crash oom ", super::crash::NEEDS_MEMORY_LIMIT])));
+    if why[0].is_empty() {
+        let now = Instant::now();
+        if request.head.method == Method::Put {
+            engine.replace(rules, now);
+        } else if engine.add(rules, now).is_err() {
+            why[0] = TOO_MANY;
+        }
     }
-    let now = Instant::now();
-    if request.head.method == Method::Put {
-        engine.replace(rules, now);
-        return None;
-    }
-    engine.add(rules, now).err().map(|_| Response::error(400, "rules: at most 64, those that stand included"))
+    if why[0].is_empty() { Ok(()) } else { Err((status, text::joined(&why))) }
 }
 
 /// `DELETE /faults/N`.
@@ -74,7 +77,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     }
     match state.engine.add(missing, Instant::now()) {
         Ok(()) => changed(request, state.engine),
-        Err(_) => Outcome::Respond(Response::error(400, "rules: at most 64, those that stand included")),
+        Err(_) => Outcome::Respond(Response::error(400, TOO_MANY)),
     }
 }
 

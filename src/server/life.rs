@@ -39,12 +39,12 @@ pub fn serve(config: &'static mut Config) -> i32 {
     sys::block_signals();
     // Unless a rule comes before it, listening is the first thing to do: from then on the kernel accepts for us.
     let open = |config: &Config| listener::open(config.port, config.bind);
-    let has_start = rules.iter().any(|rule| rule.target == Target::Start);
+    let has_start = rules.iter().any(|rule| matches!(rule.target, Target::Start));
     let config: &'static Config = config;
     let opened_early = (!has_start).then(|| open(config));
     ending::install_panic_hook();
     let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
-    let is_oom = |rule: &Rule| rule.effect == Effect::Crash(CrashKind::Oom);
+    let is_oom = |rule: &Rule| matches!(rule.effect, Effect::Crash(CrashKind::Oom));
     if rules.iter().any(is_oom) && !sys::has_memory_limit() {
         return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
     }
@@ -129,7 +129,7 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
 /// Walks the rules for the moment before listening. An exit status means that the process ends here.
 #[inline(never)]
 fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
-    for live in engine.rules().iter().filter(|live| live.is_here && live.rule.target == Target::Start) {
+    for live in engine.rules().iter().filter(|live| live.is_here && matches!(live.rule.target, Target::Start)) {
         log.start(); // This may take its time. Otherwise listening comes first.
         let result = live.attempt(engine.seed());
         log_roll(log, live, result.roll, result.is_hit);

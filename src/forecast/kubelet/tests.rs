@@ -75,8 +75,7 @@ impl Case {
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
             let terms = Terms { seed: 7, number, end, deleted_at, moments: &[], max_events: 1_000_000 };
-            let life = play(&plan, "web-0", &terms, Life::new(0, false));
-            life
+            play(&plan, "web-0", &terms, Life::new(0, false))
         };
         (0..pods).map(life).collect()
     }
