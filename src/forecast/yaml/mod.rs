@@ -98,17 +98,17 @@ impl<'t> Documents<'t> {
         let is_found = self.read_next();
         match self.scanner.fault.take() {
             Some(fault) => Err(fault),
-            None => Ok(Some(&self.scanner.document).filter(|_| is_found.unwrap_or(false))),
+            None => Ok(Some(&self.scanner.document).filter(|_| is_found)),
         }
     }
 
-    fn read_next(&mut self) -> scan::Reading<bool> {
+    fn read_next(&mut self) -> bool {
         let scanner = &mut self.scanner;
         loop {
             scanner.document = Document::new();
-            scanner.skip_to_content()?;
+            scanner.skip_to_content();
             if scanner.is_at_end() {
-                return Ok(false);
+                return false;
             }
             if scanner.is_at_marker() {
                 // `---` may have content behind it on its line.
@@ -117,15 +117,15 @@ impl<'t> Documents<'t> {
                 continue;
             }
             let is_json = scanner.peek() == b'{';
-            scanner.block(-1, false)?;
-            scanner.skip_to_content()?;
+            scanner.block(-1, false);
+            scanner.skip_to_content();
             // JSON documents may follow one another with nothing between.
             let is_next = is_json && scanner.peek() == b'{';
             if !scanner.is_over() && !is_next {
-                return scanner.fail("got more content, expected the end of the document: is the indentation right?");
+                scanner.fail("got more content, expected the end of the document: is the indentation right?");
             }
             if scanner.document.value(Node::ROOT) != Value::Null {
-                return Ok(true);
+                return true;
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Scalars in all their styles: plain, quoted, literal and folded. Their text goes into the document.
 
 use super::Piece;
-use super::block::refused;
-use super::scan::{Reading, Scanner, is_blank_or_end};
+use super::scan::{Scanner, is_blank_or_end};
 
 fn is_flow_indicator(byte: u8) -> bool {
     matches!(byte, b',' | b'[' | b']' | b'{' | b'}')
@@ -32,15 +31,21 @@ const ESCAPES: [(u8, char); 18] = [
 
 impl Scanner<'_> {
     /// The plain or quoted scalar that begins here; further lines of a plain one stand right of the column `parent`.
-    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Reading<Piece> {
+    pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Piece {
         let next = self.ahead(1);
-        let message = match self.peek() {
+        let refused = match self.peek() {
             b'"' | b'\'' => return self.quoted(),
-            b'&' => refused!("an anchor (&)"),
-            b'*' => refused!("an alias (*)"),
-            b'!' => refused!("a tag (!)"),
-            b'%' if self.column() == 0 => refused!("a directive (%)"),
-            b'?' if is_blank_or_end(next) || in_flow => refused!("a complex key (?)"),
+            b'&' => "an anchor (&)",
+            b'*' => "an alias (*)",
+            b'!' => "a tag (!)",
+            b'%' if self.column() == 0 => "a directive (%)",
+            b'?' if is_blank_or_end(next) || in_flow => "a complex key (?)",
+            _ => "",
+        };
+        if !refused.is_empty() {
+            self.refuse_at(self.at(), refused);
+        }
+        let message = match self.peek() {
             b':' if is_blank_or_end(next) || in_flow => "got a \":\" without a key, expected a key or a value",
             b'-' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => "got a \"-\", expected a value",
             b'%' | b'@' | b'`' => "got a character that begins no plain text, expected quotes around it",
@@ -48,7 +53,8 @@ impl Scanner<'_> {
             byte if is_flow_indicator(byte) => "got a bracket or comma, expected a value",
             _ => return self.plain(parent, in_flow),
         };
-        self.fail(message)
+        self.fail(message);
+        Piece::default()
     }
 
     /// The length of the document's text.
@@ -77,7 +83,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn plain(&mut self, parent: i32, in_flow: bool) -> Reading<Piece> {
+    fn plain(&mut self, parent: i32, in_flow: bool) -> Piece {
         let start = self.length();
         self.plain_line(0, in_flow);
         loop {
@@ -91,7 +97,8 @@ impl Scanner<'_> {
                 self.skip_blanks();
                 let is_indented_by_tab = self.column() > column && column <= parent && !in_flow;
                 if is_indented_by_tab && self.peek() != b'\n' {
-                    self.fail_at_tab(tab)?;
+                    self.fail_at_tab(tab);
+                    return Piece::default();
                 }
             }
             let is_outside = !in_flow && self.column() <= parent;
@@ -99,7 +106,7 @@ impl Scanner<'_> {
             let is_end = breaks == 0 || self.is_over() || is_outside || is_stopped || self.peek() == b'#';
             if is_end || !self.plain_line(breaks, in_flow) {
                 self.go_back(spot);
-                return Ok(self.piece(start));
+                return self.piece(start);
             }
         }
     }
@@ -132,7 +139,7 @@ impl Scanner<'_> {
     }
 
     /// A scalar in single or double quotes.
-    fn quoted(&mut self) -> Reading<Piece> {
+    fn quoted(&mut self) -> Piece {
         let (opening, quote, start) = (self.at(), self.peek(), self.length());
         self.skip(1);
         // What was escaped is not trimmed before a line break.
@@ -158,14 +165,14 @@ impl Scanner<'_> {
                         let breaks = self.skip_breaks();
                         self.fold(if breaks == 1 { 0 } else { breaks });
                     } else {
-                        let character = self.escape()?;
+                        let character = self.escape();
                         self.push(character);
                     }
                     kept = self.length();
                 }
                 byte if byte == quote && (quote == b'"' || self.ahead(1) != b'\'') => {
                     self.skip(1);
-                    return Ok(self.piece(start));
+                    return self.piece(start);
                 }
                 0 => break,
                 byte => {
@@ -178,7 +185,8 @@ impl Scanner<'_> {
                 break;
             }
         }
-        self.fail_at(opening, "got text without an end, expected its closing quote: is it cut off?")
+        self.fail_at(opening, "got text without an end, expected its closing quote: is it cut off?");
+        Piece::default()
     }
 
     /// Goes over line breaks and the blanks behind them; how many there were.
@@ -196,52 +204,56 @@ impl Scanner<'_> {
     }
 
     /// What stands for one character behind a backslash.
-    fn escape(&mut self) -> Reading<char> {
+    fn escape(&mut self) -> char {
         let letter = self.peek();
         for (known, character) in ESCAPES {
             if known == letter {
                 self.skip(1);
-                return Ok(character);
+                return character;
             }
         }
         let digits = match letter {
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
-            _ => return self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041"),
+            _ => {
+                self.fail("got an unknown escape, expected one of YAML's, such as \\n or \\u0041");
+                0
+            }
         };
-        let mut code = self.hexadecimal(digits)?;
+        let mut code = self.hexadecimal(digits);
         // JSON writes what is above U+FFFF as two halves.
         if digits == 4 && (0xd800..0xdc00).contains(&code) && self.peek() == b'\\' && self.ahead(1) == b'u' {
             self.skip(1);
-            let low = self.hexadecimal(4)?;
+            let low = self.hexadecimal(4);
             if (0xdc00..0xe000).contains(&low) {
                 code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
             }
         }
-        match char::from_u32(code) {
-            Some(character) => Ok(character),
-            None => self.fail("got an escape that is no character, expected one of Unicode's"),
-        }
+        char::from_u32(code).unwrap_or_else(|| {
+            self.fail("got an escape that is no character, expected one of Unicode's");
+            ' '
+        })
     }
 
     /// So many hexadecimal digits behind the letter that the cursor is at.
     #[inline(never)]
-    fn hexadecimal(&mut self, digits: usize) -> Reading<u32> {
+    fn hexadecimal(&mut self, digits: usize) -> u32 {
         self.skip(1);
         let mut code = 0u32;
         for _ in 0..digits {
-            match char::from(self.peek()).to_digit(16) {
-                Some(digit) => code = code << 4 | digit,
-                None => return self.fail("got too few digits of an escape, expected hexadecimal ones"),
-            }
+            let Some(digit) = char::from(self.peek()).to_digit(16) else {
+                self.fail("got too few digits of an escape, expected hexadecimal ones");
+                break;
+            };
+            code = code << 4 | digit;
             self.skip(1);
         }
-        Ok(code)
+        code
     }
 
     /// A literal (`|`) or folded (`>`) scalar, whose text stands right of the column `parent`. Ends at a line's start.
-    pub(super) fn block_scalar(&mut self, parent: i32) -> Reading<Piece> {
+    pub(super) fn block_scalar(&mut self, parent: i32) -> Piece {
         let is_folded = self.peek() == b'>';
         self.skip(1);
         let (mut chomping, mut indent) = (0, 0);
@@ -253,11 +265,11 @@ impl Scanner<'_> {
             }
             self.skip(1);
         }
-        self.expect_line_end()?;
+        self.expect_line_end();
         self.skip_line();
         let mut breaks = 0;
         if indent == 0 {
-            indent = self.detect_indent(parent, &mut breaks)?;
+            indent = self.detect_indent(parent, &mut breaks);
         }
         let start = self.length();
         // The break behind the last line that had text, and whether that line began with a blank.
@@ -298,17 +310,17 @@ impl Scanner<'_> {
         if chomping == b'+' {
             self.newlines(breaks);
         }
-        Ok(self.piece(start))
+        self.piece(start)
     }
 
     /// The indentation of a block scalar: that of its first line with text. Counts the blank lines before it.
-    fn detect_indent(&mut self, parent: i32, breaks: &mut usize) -> Reading<i32> {
+    fn detect_indent(&mut self, parent: i32, breaks: &mut usize) -> i32 {
         let mut widest = 0;
         loop {
             self.skip_spaces();
             widest = widest.max(self.column());
             if self.peek() == b'\t' && self.column() <= parent {
-                self.fail_at_tab(self.spot())?;
+                self.fail_at_tab(self.spot());
             }
             if !self.is_past_break() {
                 break;
@@ -316,6 +328,6 @@ impl Scanner<'_> {
             *breaks += 1;
         }
         // Not deeper than the text: the line belongs to what follows.
-        Ok(widest.max(parent + 1).max(1))
+        widest.max(parent + 1).max(1)
     }
 }

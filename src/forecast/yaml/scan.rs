@@ -3,12 +3,6 @@
 use super::{Document, Fault, Piece, fault_at};
 use crate::text;
 
-/// Reading has come to an end at a fault, which the scanner keeps.
-pub(super) struct Failed;
-
-/// What is read, unless there was a fault.
-pub(super) type Reading<T> = Result<T, Failed>;
-
 /// A position that one can go back to.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {
@@ -107,20 +101,26 @@ impl<'t> Scanner<'t> {
     }
 
     /// A fault where the cursor is.
-    pub(super) fn fail<T>(&mut self, message: &str) -> Reading<T> {
-        self.fail_at(self.spot.at, message)
-    }
-
-    /// A fault at a place.
-    pub(super) fn fail_at<T>(&mut self, start: usize, message: &str) -> Reading<T> {
-        self.keep(start, message);
-        Err(Failed)
-    }
-
     #[cold]
     #[inline(never)]
-    fn keep(&mut self, start: usize, message: &str) {
-        self.fault = Some(fault_at(self.text.as_bytes(), start, message));
+    pub(super) fn fail(&mut self, message: &str) {
+        self.fail_at(self.spot.at, message);
+    }
+
+    /// A fault at a place. Only the first counts, and the text ends there for all that still reads.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail_at(&mut self, start: usize, message: &str) {
+        self.fault.get_or_insert_with(|| fault_at(self.text.as_bytes(), start, message));
+        self.spot.at = self.text.len();
+    }
+
+    /// A fault at something that YAML has and kubectl does not print.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refuse_at(&mut self, start: usize, what: &str) {
+        let advice = ", which is not read here, expected what `kubectl create --dry-run=client -o json -f FILE` prints";
+        self.fail_at(start, &text::joined(&["got ", what, advice]));
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -178,16 +178,19 @@ impl<'t> Scanner<'t> {
 
     /// Goes to the next value, over blank lines and comments. A tab that indents one is refused.
     #[inline(never)]
-    pub(super) fn skip_to_content(&mut self) -> Reading<()> {
+    pub(super) fn skip_to_content(&mut self) {
         loop {
             self.skip_spaces();
             let spot = self.spot;
             self.skip_blanks();
             if !self.is_at_line_end() {
-                return if self.spot.at > spot.at { self.fail_at_tab(spot) } else { Ok(()) };
+                if self.spot.at > spot.at {
+                    self.fail_at_tab(spot);
+                }
+                return;
             }
             if self.is_at_end() {
-                return Ok(());
+                return;
             }
             self.skip_line();
         }
@@ -195,9 +198,8 @@ impl<'t> Scanner<'t> {
 
     /// Refuses the tab that stands at a place.
     #[inline(never)]
-    pub(super) fn fail_at_tab(&mut self, spot: Spot) -> Reading<()> {
-        self.go_back(spot);
-        self.fail("got a tab, expected spaces: YAML does not indent with tabs")
+    pub(super) fn fail_at_tab(&mut self, spot: Spot) {
+        self.fail_at(spot.at, "got a tab, expected spaces: YAML does not indent with tabs")
     }
 
     /// Goes to the start of the next line.
@@ -217,14 +219,15 @@ impl<'t> Scanner<'t> {
 
     /// Refuses anything but a comment behind a value.
     #[inline(never)]
-    pub(super) fn expect_line_end(&mut self) -> Reading<()> {
+    pub(super) fn expect_line_end(&mut self) {
         self.skip_blanks();
         if self.is_at_line_end() {
-            return Ok(());
+            return;
         }
-        if self.is_at_indicator(b':') {
-            return self.fail("got a second \":\", expected the end of the line: quote text that has \": \" in it");
-        }
-        self.fail("got more behind a value, expected the end of the line")
+        self.fail(if self.is_at_indicator(b':') {
+            "got a second \":\", expected the end of the line: quote text that has \": \" in it"
+        } else {
+            "got more behind a value, expected the end of the line"
+        });
     }
 }
