@@ -330,6 +330,16 @@ pub fn parse_decimal(bytes: &[u8]) -> Option<u64> {
     })
 }
 
+/// A number without its sign, and whether that is a minus.
+#[inline(never)]
+pub fn signed(number: &[u8]) -> (bool, &[u8]) {
+    match number {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    }
+}
+
 /// Parses an IP address in the forms that have one meaning: no short, octal or hexadecimal IPv4, no scopes.
 pub fn parse_ip(bytes: &[u8]) -> Option<IpAddr> {
     str::from_utf8(bytes).ok()?.parse().ok()
@@ -428,6 +438,14 @@ mod tests {
             }
         }
         assert!(!is_same(b"a", b"ab") && is_same(b"", b"") && is_same(b"Keep-Alive", b"keep-alive"));
+    }
+
+    #[test]
+    fn a_sign_is_taken_off_once() {
+        let signs = [("-1", (true, "1")), ("+-1", (false, "-1")), ("1", (false, "1")), ("", (false, ""))];
+        for (number, (is_negative, digits)) in signs {
+            assert_eq!(signed(number.as_bytes()), (is_negative, digits.as_bytes()), "{number}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is asked of a forecast, as options of the command line or parameters of a query, and the inquiries that they
 //! and the manifests come to.
 
-use super::manifest;
+use super::manifest::{self, Read};
 use super::play::Inquiry;
 use super::workload::{Handler, Workload};
 use super::{Millis, NEVER, assume, millis, sketch};
@@ -138,6 +138,41 @@ impl Asked {
 
     /// What is to be played, for each workload of the inputs, which have names for messages.
     pub fn inquiries(&self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
+        let mut read = self.read(inputs)?;
+        let mut inquiries = Vec::new();
+        let mut names = Vec::new();
+        for workload in std::mem::take(&mut read.workloads) {
+            names.push(text::joined(&[workload.controller.kind(), "/", &workload.name]));
+            if self.only.is_empty() || self.only == workload.name || names.last() == Some(&self.only) {
+                inquiries.push(Inquiry {
+                    workload,
+                    programs: Vec::new(),
+                    assumed: read.notes.clone(),
+                    pods: self.pods,
+                    length: self.length,
+                    seed: self.seed,
+                    delete_at: self.delete_at,
+                    minor: self.minor,
+                    max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
+                });
+            }
+        }
+        let mut fault = String::new();
+        if inquiries.is_empty() {
+            let values = [Value::Text(&self.only), Value::Text(&text::list(&names, ", "))];
+            fault = text::filled("only: got \"~\", expected one of ~", &values);
+        }
+        for inquiry in &mut inquiries {
+            if let Err(line) = self.assume(inquiry) {
+                fault = line;
+            }
+        }
+        if fault.is_empty() { Ok(inquiries) } else { Err(fault) }
+    }
+
+    /// Reads the inputs, or else the pod that the probes sketch.
+    #[inline(never)]
+    fn read(&self, inputs: &[(&str, &[u8])]) -> Result<Read, String> {
         let is_sketch = inputs.is_empty();
         if self.delete_at < NEVER && self.delete_at > self.length {
             return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
@@ -154,39 +189,10 @@ impl Asked {
         if !read.passed_over.is_empty() {
             read.notes.push(text::joined(&["not read: ", &text::list(&read.passed_over, ", ")]));
         }
-        let (mut inquiries, mut names) = (Vec::new(), Vec::new());
-        for workload in read.workloads {
-            let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
-            if self.only.is_empty() || self.only == workload.name || self.only == name {
-                inquiries.push(self.inquiry(workload, &read.notes));
-            }
-            names.push(name);
-        }
-        if inquiries.is_empty() {
-            let values = [Value::Text(&self.only), Value::Text(&text::list(&names, ", "))];
-            return Err(text::filled("only: got \"~\", expected one of ~", &values));
-        }
-        match inquiries.iter_mut().try_for_each(|inquiry| self.assume(inquiry)) {
-            Ok(()) => Ok(inquiries),
-            Err(line) => Err(line),
-        }
+        Ok(read)
     }
 
     #[inline(never)]
-    fn inquiry(&self, workload: Workload, notes: &[String]) -> Inquiry {
-        Inquiry {
-            workload,
-            programs: Vec::new(),
-            assumed: notes.to_vec(),
-            pods: self.pods,
-            length: self.length,
-            seed: self.seed,
-            delete_at: self.delete_at,
-            minor: self.minor,
-            max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-        }
-    }
-
     fn assume(&self, inquiry: &mut Inquiry) -> Result<(), String> {
         assume::programs(inquiry, &self.plans)?;
         if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {

@@ -2,10 +2,9 @@
 
 use crate::text;
 
-/// A decimal number: its digits, and the power of ten they are multiplied by.
+/// A decimal number without its sign: its digits, and the power of ten they are multiplied by.
 #[derive(Clone, Copy, Default)]
 struct Decimal {
-    is_negative: bool,
     /// 18 of them, or 19: more than a quantity that fits 64 bits can hold.
     digits: u64,
     exponent: i32,
@@ -15,12 +14,11 @@ struct Decimal {
 
 impl Decimal {
     /// Reads as much of a number as there is, without an exponent; and what follows it.
-    fn leading(text: &str) -> Option<(Self, &str)> {
-        let mut number = Self { is_negative: text.starts_with('-'), ..Self::default() };
+    fn leading(text: &[u8]) -> Option<(Self, &[u8])> {
+        let mut number = Self::default();
         let (mut is_any, mut is_fraction) = (false, false);
-        let start = usize::from(text.starts_with(['+', '-']));
-        let mut end = start;
-        for byte in text.bytes().skip(start) {
+        let mut end = 0;
+        for byte in text {
             match byte {
                 b'.' if !is_fraction => is_fraction = true,
                 b'0'..=b'9' => {
@@ -43,14 +41,6 @@ impl Decimal {
             self.exponent += 1;
             self.is_cut |= digit != 0;
         }
-    }
-
-    /// Multiplied by ten to a power that is written so.
-    fn raised(mut self, power: &str) -> Option<Self> {
-        let digits = power.strip_prefix(['+', '-']).unwrap_or(power);
-        let power_of_ten = text::parse_decimal(digits.as_bytes()).filter(|&power| power <= 1000)? as i32;
-        self.exponent += if power.starts_with('-') { -power_of_ten } else { power_of_ten };
-        Some(self)
     }
 
     /// Multiplied by 1024.
@@ -78,36 +68,37 @@ impl Decimal {
     }
 }
 
-/// A whole number, however it is written: `3`, `3.0`, `3e0`.
+/// A number and its unit, rounded up, away from zero, and not above what 63 bits hold; and whether it was whole.
 #[inline(never)]
-pub(super) fn parse_whole(text: &str) -> Option<i64> {
-    let (mut number, rest) = Decimal::leading(text)?;
-    if !rest.is_empty() {
-        number = number.raised(rest.strip_prefix(['e', 'E'])?)?;
-    }
-    let (digits, is_whole) = number.rounded();
-    let whole = i64::try_from(digits).ok().filter(|_| is_whole)?;
-    Some(if number.is_negative { -whole } else { whole })
-}
-
-/// A quantity in whole units, rounded up, and not above what 63 bits hold.
-#[inline(never)]
-pub(super) fn parse(text: &str) -> Option<u64> {
+fn read(text: &str) -> Option<(i64, bool)> {
     // From 10^-9 on, by thousands; in the middle stands no unit at all.
     const DECIMAL: &str = "n u m  k M G T P E";
     const BINARY: &str = "Ki Mi Gi Ti Pi Ei";
-    let (mut number, unit) = Decimal::leading(text)?;
-    if number.is_negative && number.digits > 0 {
-        return None;
-    }
-    if let Some(power) = text::place(BINARY, unit.as_bytes()) {
+    let (is_negative, digits) = text::signed(text.as_bytes());
+    let (mut number, unit) = Decimal::leading(digits)?;
+    if let Some(power) = text::place(BINARY, unit) {
         for _ in 0..=power {
             number.times_1024();
         }
-    } else if let Some(power) = text::place(DECIMAL, unit.as_bytes()) {
+    } else if let Some(power) = text::place(DECIMAL, unit) {
         number.exponent += 3 * (power as i32 - 3);
     } else {
-        number = number.raised(unit.strip_prefix(['e', 'E'])?)?;
+        let [b'e' | b'E', power @ ..] = unit else { return None };
+        let (is_negative, digits) = text::signed(power);
+        let power = text::parse_decimal(digits).filter(|&power| power <= 1000)? as i32;
+        number.exponent += if is_negative { -power } else { power };
     }
-    Some(number.rounded().0.min(i64::MAX as u64))
+    let (digits, is_whole) = number.rounded();
+    let number = digits.min(i64::MAX as u64) as i64;
+    Some((if is_negative { -number } else { number }, is_whole && digits <= i64::MAX as u64))
+}
+
+/// A whole number, however it is written: `3`, `3.0`, `3e0`.
+pub(super) fn parse_whole(text: &str) -> Option<i64> {
+    read(text).filter(|(_, is_whole)| *is_whole).map(|(number, _)| number)
+}
+
+/// A quantity in whole units, rounded up, and not above what 63 bits hold.
+pub(super) fn parse(text: &str) -> Option<u64> {
+    read(text).and_then(|(number, _)| u64::try_from(number).ok())
 }

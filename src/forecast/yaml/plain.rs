@@ -1,7 +1,7 @@
 //! What a plain scalar means: the words and the numbers of go.yaml.in/yaml/v2's resolve.go, which sigs.k8s.io/yaml uses.
 
 use super::{Piece, Value};
-use crate::text::place;
+use crate::text::{place, signed};
 
 /// The words with a meaning: first those for null, then those for true, then those for false.
 const WORDS: &str =
@@ -27,11 +27,7 @@ pub(super) fn meaning(text: &mut String, piece: Piece) -> Value {
     let Some(first @ (b'0'..=b'9' | b'+' | b'-' | b'.')) = scalar.bytes().next() else { return Value::Text(piece) };
     // Underscores between digits are allowed.
     let number = if first == b'.' { String::from(scalar) } else { scalar.replace('_', "") };
-    let (is_negative, digits) = match number.as_bytes() {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    let (is_negative, digits) = signed(number.as_bytes());
     let whole = whole(digits);
     if let Some(Ok(number)) = whole.map(i64::try_from) {
         return Value::Integer(if is_negative { -number } else { number });
@@ -68,8 +64,7 @@ fn is_decimal(text: &[u8]) -> bool {
             b'0'..=b'9' => digits += 1,
             b'.' if points == 0 => points = 1,
             b'e' | b'E' if digits > 0 => {
-                let power = &text[at + 1..];
-                let power = power.strip_prefix(b"+").or(power.strip_prefix(b"-")).unwrap_or(power);
+                let (_, power) = signed(&text[at + 1..]);
                 return !power.is_empty() && power.iter().all(u8::is_ascii_digit);
             }
             _ => return place(".inf .Inf .INF .nan .NaN .NAN", text).is_some(),

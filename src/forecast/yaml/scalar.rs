@@ -152,8 +152,9 @@ impl Scanner<'_> {
             self.take(from);
             match self.peek() {
                 b'\n' => {
-                    while self.length() > kept && self.document.text.ends_with([' ', '\t']) {
-                        self.document.text.pop();
+                    let text = &mut self.document.text;
+                    while text.len() > kept && matches!(text.as_bytes().last(), Some(b' ' | b'\t')) {
+                        text.pop();
                     }
                     let breaks = self.skip_breaks();
                     self.fold(breaks);
