@@ -89,6 +89,16 @@ pub fn list<T: AsRef<str>>(items: &[T], between: &str) -> String {
     into_string(out)
 }
 
+/// A text with another in place of an ASCII byte.
+#[inline(never)]
+pub fn replaced(text: &str, byte: u8, with: &str) -> String {
+    let mut out = begun();
+    for own in text.as_bytes() {
+        put(&mut out, if *own == byte { with.as_bytes() } else { std::slice::from_ref(own) });
+    }
+    into_string(out)
+}
+
 /// Appends `number` in decimal.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0u8; 20];
@@ -409,6 +419,7 @@ mod tests {
     fn lists_have_something_between() {
         assert_eq!((list(&["a"], ", "), list(&["a", "b"], ", ")), ("a".to_owned(), "a, b".to_owned()));
         assert_eq!(list::<&str>(&[], ", "), "");
+        assert_eq!(replaced("a é b", b' ', ", "), "a, é, b");
     }
 
     #[test]

@@ -138,24 +138,16 @@ impl Asked {
 
     /// What is to be played, for each workload of the inputs, which have names for messages.
     pub fn inquiries(&self, inputs: &[(&str, &[u8])]) -> Result<Vec<Inquiry>, String> {
-        let mut read = self.read(inputs)?;
+        let mut read = Read::default();
+        self.read(inputs, &mut read)?;
         let mut inquiries = Vec::new();
         let mut names = Vec::new();
-        for workload in std::mem::take(&mut read.workloads) {
-            names.push(text::joined(&[workload.controller.kind(), "/", &workload.name]));
-            if self.only.is_empty() || self.only == workload.name || names.last() == Some(&self.only) {
-                inquiries.push(Inquiry {
-                    workload,
-                    programs: Vec::new(),
-                    assumed: read.notes.clone(),
-                    pods: self.pods,
-                    length: self.length,
-                    seed: self.seed,
-                    delete_at: self.delete_at,
-                    minor: self.minor,
-                    max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-                });
+        for workload in &mut read.workloads {
+            let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
+            if self.only.is_empty() || self.only == workload.name || self.only == name {
+                inquiries.push(self.inquiry(workload, &read.notes));
             }
+            names.push(name);
         }
         let mut fault = String::new();
         if inquiries.is_empty() {
@@ -172,7 +164,7 @@ impl Asked {
 
     /// Reads the inputs, or else the pod that the probes sketch.
     #[inline(never)]
-    fn read(&self, inputs: &[(&str, &[u8])]) -> Result<Read, String> {
+    fn read(&self, inputs: &[(&str, &[u8])], out: &mut Read) -> Result<(), String> {
         let is_sketch = inputs.is_empty();
         if self.delete_at < NEVER && self.delete_at > self.length {
             return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
@@ -182,14 +174,29 @@ impl Asked {
         }
         let sketch = sketch::manifest(&self.probes);
         let sketch = [("probe", sketch.as_bytes())];
-        let mut read = manifest::read(if is_sketch { &sketch } else { inputs })?;
+        manifest::read(if is_sketch { &sketch } else { inputs }, out)?;
         if is_sketch {
-            read.notes.push("no manifest: one container with the probes given, grace period 30s".to_owned());
+            out.notes.push("no manifest: one container with the probes given, grace period 30s".to_owned());
         }
-        if !read.passed_over.is_empty() {
-            read.notes.push(text::joined(&["not read: ", &text::list(&read.passed_over, ", ")]));
+        if !out.passed_over.is_empty() {
+            out.notes.push(text::joined(&["not read: ", &text::list(&out.passed_over, ", ")]));
         }
-        Ok(read)
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn inquiry(&self, workload: &mut Workload, notes: &[String]) -> Inquiry {
+        Inquiry {
+            workload: std::mem::take(workload),
+            programs: Vec::new(),
+            assumed: notes.to_vec(),
+            pods: self.pods,
+            length: self.length,
+            seed: self.seed,
+            delete_at: self.delete_at,
+            minor: self.minor,
+            max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
+        }
     }
 
     #[inline(never)]

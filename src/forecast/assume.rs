@@ -6,9 +6,9 @@ use super::play::Inquiry;
 use super::pod::sleep_in;
 use super::workload::Container;
 use super::{Millis, millis};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, has_seeded_start};
 use crate::faults::plan::{self, MAX_PLAN};
-use crate::faults::rule::{Rule, Target};
+use crate::faults::rule::Rule;
 use crate::text::{self, Value, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
@@ -109,8 +109,7 @@ fn program(
         program.rules = rules(plan).unwrap_or_default(); // It has been read before.
         put(out, b"; behaves by the plan given");
     }
-    let is_chance = |rule: &Rule| matches!(rule.target, Target::Start) && rule.chance.is_some();
-    if program.seed.is_some() && program.rules.iter().any(is_chance) {
+    if program.seed.is_some() && has_seeded_start(&program.rules) {
         put(out, b"; SEED is set, so chances at start come out the same each time");
     }
     for (name, value) in &container.environment {

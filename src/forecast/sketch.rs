@@ -64,8 +64,10 @@ pub(super) fn workload(probes: &[&str]) -> super::workload::Workload {
         let (place, text) = probe(word).unwrap_or_else(|| panic!("{word}"));
         texts[place] = text;
     }
-    let read = super::manifest::read(&[("probe", manifest(&texts).as_bytes())]);
-    read.unwrap_or_else(|line| panic!("{line}")).workloads.remove(0)
+    let mut read = super::manifest::Read::default();
+    let result = super::manifest::read(&[("probe", manifest(&texts).as_bytes())], &mut read);
+    result.unwrap_or_else(|line| panic!("{line}"));
+    read.workloads.remove(0)
 }
 
 #[cfg(test)]

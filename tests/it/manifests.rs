@@ -12,10 +12,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What inputs hold.
+fn all(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
+    let mut out = Read::default();
+    manifest::read(inputs, &mut out).map(|()| out)
+}
+
 #[track_caller]
 fn read(file: &str) -> Read {
     let text = std::fs::read(root().join("tests/manifests").join(file)).expect("a file can be read");
-    manifest::read(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"))
+    all(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What is most easily read wrongly, in few words.
@@ -125,14 +131,14 @@ fn kustomizations(folder: &Path, found: &mut Vec<PathBuf>) {
 fn our_own_manifests_are_read() {
     for file in ["base/deployment.yaml", "original/deployment-crash.yaml", "original/deployment-flaky.yaml"] {
         let text = std::fs::read(root().join("k8s").join(file)).expect("a file can be read");
-        let read = manifest::read(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"));
+        let read = all(&[(file, &text)]).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(read.workloads.len(), 1, "{file}");
     }
     // A Service may stand in another file than what it selects.
     let files = ["base/service.yaml", "base/deployment.yaml", "base/pdb.yaml"];
     let texts = files.map(|file| std::fs::read(root().join("k8s").join(file)).expect("a file can be read"));
     let inputs: Vec<(&str, &[u8])> = files.iter().zip(&texts).map(|(name, text)| (*name, text.as_slice())).collect();
-    let read = manifest::read(&inputs).unwrap_or_else(|error| panic!("{error}"));
+    let read = all(&inputs).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(read.workloads[0].services.len(), 1);
 
     let mut folders = Vec::new();
@@ -144,7 +150,7 @@ fn our_own_manifests_are_read() {
         let Ok(output) = Command::new("kubectl").arg("kustomize").arg(&folder).output() else { return };
         assert!(output.status.success(), "{}: {output:?}", folder.display());
         let name = folder.to_string_lossy();
-        match manifest::read(&[(&name, &output.stdout)]) {
+        match all(&[(&name, &output.stdout)]) {
             Ok(read) => workloads += read.workloads.len(),
             Err(error) => assert!(error.to_string().contains("expected a Deployment"), "{error}"),
         }

@@ -128,7 +128,7 @@ impl<'d> Fields<'d> {
             return 0;
         }
         text::place(words, word.as_bytes()).unwrap_or_else(|| {
-            self.unexpected(at, &words.replace(' ', " or "));
+            self.unexpected(at, &text::replaced(words, b' ', " or "));
             0
         })
     }

@@ -32,22 +32,21 @@ pub struct Read {
 }
 
 /// What has been read of all inputs, before it is joined.
-#[derive(Default)]
-struct Objects {
+struct Objects<'r> {
     /// The owner of each workload, as `Kind/name`; empty for none.
     owners: Vec<String>,
     /// Services that select pods, with the namespace and the selector of each.
     services: Vec<(String, Selector, Service)>,
-    read: Read,
+    read: &'r mut Read,
 }
 
 /// Reads inputs, each with a name for messages. There is at least one workload in what is read. An error is one line:
 /// `FILE:LINE:COLUMN: got this, expected that`.
-pub fn read(inputs: &[(&str, &[u8])]) -> Result<Read, String> {
-    let mut objects = Objects::default();
+pub fn read(inputs: &[(&str, &[u8])], out: &mut Read) -> Result<(), String> {
+    let mut objects = Objects { owners: Vec::new(), services: Vec::new(), read: out };
     objects.add_inputs(inputs)?;
     objects.join();
-    Ok(objects.read)
+    Ok(())
 }
 
 /// The kinds that are read, the version of each, and their places: workloads come first.
@@ -59,7 +58,7 @@ const REPLICA_SET: usize = 3;
 const POD: usize = 4;
 const SERVICE: usize = 5;
 
-impl Objects {
+impl Objects<'_> {
     #[inline(never)]
     fn add_inputs(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), String> {
         let mut names = Vec::new();
@@ -186,14 +185,16 @@ impl Objects {
                 owner.clear();
             }
         }
-        let mut at = 0;
-        for owner in &self.owners {
+        let mut kept = 0;
+        for (at, owner) in self.owners.iter().enumerate() {
             if owner.is_empty() {
-                at += 1;
+                workloads.swap(kept, at);
+                kept += 1;
             } else {
-                self.read.passed_over.push(full_name_of(&workloads.remove(at)));
+                self.read.passed_over.push(full_name_of(&workloads[at]));
             }
         }
+        workloads.truncate(kept);
         for workload in workloads {
             for (namespace, selector, service) in &self.services {
                 if *namespace == workload.namespace && selector.matches(&workload.pod.labels) {

@@ -71,7 +71,10 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
     let at = fields.get(node, found);
     Some(match text::place("httpGet tcpSocket exec grpc sleep", found.as_bytes()) {
         None => {
-            fields.fail(node, &text::filled("got no handler, expected one of ~", &[Text(&kinds.replace(' ', ", "))]));
+            fields.fail(
+                node,
+                &text::filled("got no handler, expected one of ~", &[Text(&text::replaced(kinds, b' ', ", "))]),
+            );
             return None;
         }
         Some(0) => {

@@ -1,7 +1,7 @@
 //! What a plain scalar means: the words and the numbers of go.yaml.in/yaml/v2's resolve.go, which sigs.k8s.io/yaml uses.
 
 use super::{Piece, Value};
-use crate::text::{place, signed};
+use crate::text::{place, replaced, signed};
 
 /// The words with a meaning: first those for null, then those for true, then those for false.
 const WORDS: &str =
@@ -26,7 +26,7 @@ pub(super) fn meaning(text: &mut String, piece: Piece) -> Value {
     }
     let Some(first @ (b'0'..=b'9' | b'+' | b'-' | b'.')) = scalar.bytes().next() else { return Value::Text(piece) };
     // Underscores between digits are allowed.
-    let number = if first == b'.' { String::from(scalar) } else { scalar.replace('_', "") };
+    let number = if first == b'.' { String::from(scalar) } else { replaced(scalar, b'_', "") };
     let (is_negative, digits) = signed(number.as_bytes());
     let whole = whole(digits);
     if let Some(Ok(number)) = whole.map(i64::try_from) {
