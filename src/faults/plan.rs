@@ -153,6 +153,7 @@ impl<'p> Reader<'p> {
     }
 
     /// What was wrong, and where: with the words that could stand there, and the one that was probably meant.
+    #[inline(never)]
     fn error(&self) -> PlanError {
         let (word, mut expected, mut hint) = (self.last(), self.expected.as_bytes().to_vec(), "");
         let (mut rest, mut before) = (self.words, " ");
@@ -183,6 +184,7 @@ impl<'p> Reader<'p> {
         }
     }
 
+    #[inline(never)]
     fn rule(&mut self, rule: &mut Rule) -> Option<()> {
         rule.target = self.target()?;
         rule.effect = self.effect(&rule.target)?;
@@ -339,11 +341,13 @@ pub fn range(word: &[u8]) -> Option<(Nanos, Nanos)> {
 
 impl Rule {
     /// Whether its window can shut by `for`: ends of the process happen when it opens, and have no length.
+    #[inline(never)]
     fn takes_length(&self) -> bool {
         !matches!(self.target, Target::Start) && !self.ends_by_clock()
     }
 
     /// Whether it ends the process by the clock.
+    #[inline(never)]
     pub(super) fn ends_by_clock(&self) -> bool {
         matches!((&self.target, &self.effect), (Target::Process, Effect::Exit(_) | Effect::Crash(_)))
     }
