@@ -176,13 +176,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// A process that starts now, on a pod where the rules of these bits stand. What it will do by itself until the
-    /// end of the play is settled at once.
+    /// A process that does not listen yet.
     #[inline(never)]
-    pub(super) fn start(program: &Program, here: u64, now: Millis, end: Millis, chance: &mut Chance) -> Self {
-        let mut process = Self {
-            seed: program.seed.unwrap_or_else(|| chance.any()),
-            here,
+    pub(super) fn new(now: Millis) -> Self {
+        Self {
+            seed: 0,
+            here: 0,
             counts: [Counts::default(); MAX_RULES],
             started: now,
             listens: NEVER,
@@ -190,7 +189,16 @@ impl Process {
             drain: None,
             listening: Listening::Open,
             listening_until: NEVER,
-        };
+        }
+    }
+
+    /// A process that starts now, on a pod where the rules of these bits stand. What it will do by itself until the
+    /// end of the play is settled at once.
+    #[inline(never)]
+    pub(super) fn start(program: &Program, here: u64, now: Millis, end: Millis, chance: &mut Chance) -> Self {
+        let mut process = Self::new(now);
+        process.seed = program.seed.unwrap_or_else(|| chance.any());
+        process.here = here;
         let mut at = now + BOOT;
         for (number, rule) in program.rules.iter().enumerate() {
             if process.stands(number)

@@ -60,7 +60,8 @@ struct Seen {
 /// A container on the node.
 struct Body<'p> {
     part: &'p Part<'p>,
-    process: Option<Process>,
+    /// Its last process; one that never was before the first.
+    process: Process,
     /// Runs so far.
     run: u32,
     is_up: bool,
@@ -190,7 +191,7 @@ impl<'p> Pod<'p> {
         for part in &plan.parts {
             bodies.push(Body {
                 part,
-                process: None,
+                process: Process::new(0),
                 run: 0,
                 is_up: false,
                 started: 0,
@@ -297,7 +298,7 @@ impl<'p> Pod<'p> {
             if body.is_up {
                 soonest(body.dies.0, Due::Ended(at));
                 soonest(body.stops.map_or(NEVER, |(at, _)| at), Due::Stop(at));
-                soonest(body.process.as_ref().map_or(NEVER, |process| process.listening_until), Due::Listener(at));
+                soonest(body.process.listening_until, Due::Listener(at));
             }
         }
         soonest(self.notices.first().map_or(NEVER, |notice| notice.0), Due::Notice);
@@ -404,11 +405,9 @@ impl<'p> Pod<'p> {
         body.killed_by = By::Itself;
         body.stops = None;
         body.is_refused = false;
-        body.process = Some(process);
+        body.process = process;
         // The listener's first moment comes as a change of it.
-        if let Some(process) = &mut body.process {
-            process.listening_until = process.listens;
-        }
+        body.process.listening_until = body.process.listens;
         if container >= self.plan.inits {
             self.note(What::ContainerStarted);
         }
@@ -419,12 +418,10 @@ impl<'p> Pod<'p> {
     fn listener_changes(&mut self, container: usize) {
         self.account();
         let body = &mut self.bodies[container];
-        if let Some(process) = &mut body.process {
-            if container == self.plan.front.0 && process.listens == self.now {
-                self.life.note(What::Listening, self.now);
-            }
-            process.watch_listener(body.part.program, self.now);
+        if container == self.plan.front.0 && body.process.listens == self.now {
+            self.life.note(What::Listening, self.now);
         }
+        body.process.watch_listener(body.part.program, self.now);
     }
 
     /// A container has ended.
@@ -437,9 +434,7 @@ impl<'p> Pod<'p> {
         body.exit = body.dies.1;
         body.by = body.killed_by;
         body.stops = None;
-        if let Some(process) = &mut body.process {
-            process.end.0 = now;
-        }
+        body.process.end.0 = now;
         if self.is_deleted && container == self.plan.front.0 {
             self.life.deletion.exit = Some(body.exit);
         }

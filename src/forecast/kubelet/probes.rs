@@ -159,15 +159,15 @@ impl Pod<'_> {
         let body = &mut self.bodies[container];
         let mut asked = (0, Verdict::Error, false);
         for _ in 0..TRIES {
-            let process = body.process.as_mut().filter(|_| body.is_up);
+            let process = body.is_up.then_some(&mut body.process);
             asked = aim.ask(body.part.program, process, self.now, &mut self.chance);
             if asked.1 != Verdict::Error {
                 break;
             }
         }
         let (takes, verdict, ends) = asked;
-        if ends && let Some(process) = &body.process {
-            body.dies = body.dies.min(process.end);
+        if ends {
+            body.dies = body.dies.min(body.process.end);
         }
         if takes == 0 {
             self.probed(at, verdict);

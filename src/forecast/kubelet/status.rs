@@ -129,26 +129,22 @@ impl Pod<'_> {
         let (front, question) = self.plan.front;
         let body = &self.bodies[front];
         let program = body.part.program;
-        let process = body.process.as_ref().filter(|_| body.is_up);
-        let is_answered = process.is_some_and(|process| process.listening(since) == Listening::Open);
+        let is_answered = body.process.listening(since) == Listening::Open;
         if self.is_deleted {
             self.life.deletion.unanswered += if is_answered { 0 } else { now - since };
             return;
         }
         self.life.in_service += now - since;
-        match process {
-            Some(process) if is_answered => {
-                if program.touches(question) {
-                    let looks = (1 + (now - since) / LOOK).min(8);
-                    let part = (now - since).div_ceil(looks);
-                    for look in 0..looks {
-                        let at = since + look * part + self.chance.between(0, part);
-                        let share = process.failing_share(program, question, at.min(now - 1));
-                        self.life.failing += part * share / 100_000;
-                    }
-                }
+        if !is_answered {
+            self.life.unanswered += now - since;
+        } else if program.touches(question) {
+            let looks = (1 + (now - since) / LOOK).min(8);
+            let part = (now - since).div_ceil(looks);
+            for look in 0..looks {
+                let at = since + look * part + self.chance.between(0, part);
+                let share = body.process.failing_share(program, question, at.min(now - 1));
+                self.life.failing += part * share / 100_000;
             }
-            _ => self.life.unanswered += now - since,
         }
     }
 

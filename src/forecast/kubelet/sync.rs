@@ -167,9 +167,8 @@ impl Pod<'_> {
                 self.start(at);
                 self.step_at = self.now;
                 let (body, now) = (&mut self.bodies[at], self.now);
-                if let Some(process) = &mut body.process
-                    && let Some((takes, is_good)) = body.part.post_start(process, now, &mut self.chance)
-                {
+                let hook = body.part.post_start(&mut body.process, now, &mut self.chance);
+                if let Some((takes, is_good)) = hook {
                     self.steps.push(Step::PostStart(at, is_good));
                     self.step_at = now.saturating_add(takes).min(body.dies.0);
                 }
@@ -217,8 +216,10 @@ impl Pod<'_> {
             self.life.kills.push(self.now);
         }
         let body = &mut self.bodies[at];
-        let Some(process) = body.process.as_mut().filter(|_| body.is_up) else { return };
-        let takes = part.pre_stop(process, self.now, grace, &mut self.chance);
+        if !body.is_up {
+            return;
+        }
+        let takes = part.pre_stop(&mut body.process, self.now, grace, &mut self.chance);
         let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
         body.killed_by = by;
         body.stops = Some((self.now + takes + self.chance.between(SIGNAL.0, SIGNAL.1), left));
@@ -230,8 +231,7 @@ impl Pod<'_> {
         self.account();
         let body = &mut self.bodies[at];
         let Some((_, left)) = body.stops.take() else { return };
-        let Some(process) = &mut body.process else { return };
-        let ends = process.terminate(body.part.program, body.part.is_obedient, self.now);
+        let ends = body.process.terminate(body.part.program, body.part.is_obedient, self.now);
         let killed = (self.now + left, super::Exit::KILLED);
         body.dies = body.dies.min(ends).min(killed);
     }
