@@ -61,7 +61,7 @@ struct Seen {
 struct Body<'p> {
     part: &'p Part<'p>,
     /// Its last process; one that never was before the first.
-    process: Process,
+    process: Box<Process>,
     /// Runs so far.
     run: u32,
     is_up: bool,
@@ -191,7 +191,7 @@ impl<'p> Pod<'p> {
         for part in &plan.parts {
             bodies.push(Body {
                 part,
-                process: Process::new(0),
+                process: Box::new(Process::new(0)),
                 run: 0,
                 is_up: false,
                 started: 0,
@@ -405,7 +405,7 @@ impl<'p> Pod<'p> {
         body.killed_by = By::Itself;
         body.stops = None;
         body.is_refused = false;
-        body.process = process;
+        *body.process = process;
         // The listener's first moment comes as a change of it.
         body.process.listening_until = body.process.listens;
         if container >= self.plan.inits {

@@ -159,7 +159,7 @@ impl Pod<'_> {
         let body = &mut self.bodies[container];
         let mut asked = (0, Verdict::Error, false);
         for _ in 0..TRIES {
-            let process = body.is_up.then_some(&mut body.process);
+            let process = body.is_up.then_some(&mut *body.process);
             asked = aim.ask(body.part.program, process, self.now, &mut self.chance);
             if asked.1 != Verdict::Error {
                 break;
