@@ -1,65 +1,55 @@
-//! How times are spread: a histogram of fixed size with buckets of at most 0.05 %, so that memory grows neither with
-//! pods nor with time.
+//! How times are spread: a histogram with buckets of at most 0.05 %, so that memory grows neither with pods nor with
+//! time.
 
 use super::Millis;
 
 /// Buckets for each doubling; below twice as many milliseconds, each has a bucket of its own.
 const STEPS: u64 = 2048;
-/// Blocks of so many buckets: what is longer than a day and a half is counted as that.
-const BLOCKS: usize = 18;
+/// What is longer than a day and a half is counted as that.
+const LAST: u32 = 18 * STEPS as u32 - 1;
 
 /// Times, counted by their size.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Spread {
-    /// A block for each doubling, made when it is needed.
-    blocks: [Vec<u32>; BLOCKS],
+    /// Buckets that have any, in order, and how many.
+    counts: Vec<(u32, u32)>,
     total: u64,
 }
 
-/// In which block a time belongs, and where there.
-fn bucket(time: Millis) -> (usize, usize) {
+/// In which bucket a time belongs.
+fn bucket(time: Millis) -> u32 {
     let shift = (63 - (time | STEPS).leading_zeros()) - STEPS.trailing_zeros();
-    // The first block has the milliseconds one by one, the second those from there on, so that it is full.
-    let block = if time < STEPS { 0 } else { shift as usize + 1 };
-    (block.min(BLOCKS - 1), ((time >> shift) % STEPS) as usize)
+    // The first doubling begins where the milliseconds one by one end.
+    let bucket = u64::from(shift) * STEPS + (time >> shift);
+    bucket.min(LAST.into()) as u32
 }
 
 /// The middle of a bucket.
-fn middle(block: usize, at: usize) -> Millis {
-    match block {
-        0 => at as u64,
-        block => ((STEPS + at as u64) << (block - 1)) + ((1 << (block - 1)) >> 1),
-    }
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self { blocks: [const { Vec::new() }; BLOCKS], total: 0 }
-    }
+fn middle(bucket: u32) -> Millis {
+    let (bucket, shift) = (u64::from(bucket), (u64::from(bucket) / STEPS).saturating_sub(1));
+    ((bucket - shift * STEPS) << shift) + ((1 << shift) >> 1)
 }
 
 impl Spread {
-    fn count(&mut self, block: usize, at: usize, more: u32) {
-        let block = &mut self.blocks[block];
-        if block.is_empty() {
-            block.resize(STEPS as usize, 0);
+    #[inline(never)]
+    fn count(&mut self, bucket: u32, more: u32) {
+        let at = self.counts.partition_point(|&(known, _)| known < bucket);
+        match self.counts.get_mut(at) {
+            Some((known, count)) if *known == bucket => *count += more,
+            _ => self.counts.insert(at, (bucket, more)),
         }
-        block[at] += more;
         self.total += u64::from(more);
     }
 
     /// Counts a time.
     pub fn add(&mut self, time: Millis) {
-        let (block, at) = bucket(time);
-        self.count(block, at, 1);
+        self.count(bucket(time), 1);
     }
 
     /// Counts all that another one has.
     pub fn merge(&mut self, other: &Self) {
-        for (block, counts) in other.blocks.iter().enumerate() {
-            for (at, &more) in counts.iter().enumerate().filter(|(_, more)| **more > 0) {
-                self.count(block, at, more);
-            }
+        for &(bucket, more) in &other.counts {
+            self.count(bucket, more);
         }
     }
 
@@ -71,13 +61,11 @@ impl Spread {
     /// The time that so many percent of them do not exceed; `None` when there are none.
     pub fn percentile(&self, percent: u64) -> Option<Millis> {
         let mut left = (self.total * percent).div_ceil(100).max(1);
-        for (block, counts) in self.blocks.iter().enumerate() {
-            for (at, &count) in counts.iter().enumerate() {
-                match left.checked_sub(u64::from(count)) {
-                    None | Some(0) => return Some(middle(block, at)),
-                    Some(rest) => left = rest,
-                }
+        for &(bucket, count) in &self.counts {
+            if left <= u64::from(count) {
+                return Some(middle(bucket));
             }
+            left -= u64::from(count);
         }
         None
     }
@@ -89,14 +77,15 @@ mod tests {
 
     #[test]
     fn a_bucket_is_at_most_a_twentieth_of_a_percent_wide() {
-        let mut before = (0, 0);
+        let mut before = 0;
         for time in (0..9000).chain((9000..90_000_000).step_by(997)) {
             let found = bucket(time);
             assert!(found >= before, "{time}");
             before = found;
-            assert!(middle(found.0, found.1).abs_diff(time) <= time / 4000, "{time}: {}", middle(found.0, found.1));
+            assert!(middle(found).abs_diff(time) <= time / 4000, "{time}: {}", middle(found));
         }
-        assert!(bucket(24 * 3_600_000).0 < 18, "a day needs {} blocks", bucket(24 * 3_600_000).0);
+        assert!(bucket(24 * 3_600_000) < LAST, "a day needs {} buckets", bucket(24 * 3_600_000));
+        assert_eq!(bucket(u64::MAX), LAST);
     }
 
     #[test]
