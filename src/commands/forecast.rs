@@ -70,28 +70,29 @@ pub(super) fn run(words: &[&str]) -> i32 {
 
 impl<'w> Options<'w> {
     fn read(&mut self, words: &[&'w str]) -> Result<(), String> {
-        let mut words = words.iter();
-        while let Some(&word) = words.next() {
-            let Some(name) = word.strip_prefix('-').filter(|name| !name.is_empty()) else {
-                self.asked.set("plan", word)?;
-                continue;
-            };
-            let name = name.strip_prefix('-').unwrap_or(name);
-            let (name, value) = match name.split_once('=') {
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let option = word.strip_prefix("--").or(word.strip_prefix("-")).unwrap_or_default();
+            let (name, value) = match option.split_once('=') {
+                _ if option.is_empty() => ("plan", Some(word)),
                 Some((name, value)) => (name, Some(value)),
-                None => (name, words.next().copied()),
+                None => (option, words.next()),
             };
             let Some(value) = value else {
                 return Err(text::joined(&[word, ": expected a value"]));
             };
             let is_known = match text::place("f filename fail-on plan", name.as_bytes()) {
-                Some(0 | 1) => self.file(value)?,
-                Some(2) => self.outcomes(value)?,
-                Some(_) => false,
-                None => self.asked.set(name, value).map_err(|line| text::joined(&["--", &line]))?,
+                Some(0 | 1) => self.file(value),
+                Some(2) => self.outcomes(value),
+                Some(_) if !option.is_empty() => Ok(false),
+                _ => self.asked.set(name, value),
             };
-            if !is_known {
-                return Err(text::filled("got \"~\", expected an option of forecast --help", &[Value::Text(word)]));
+            match is_known {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(text::filled("got \"~\", expected an option of forecast --help", &[Value::Text(word)]));
+                }
+                Err(line) => return Err(text::joined(&[if option.is_empty() { "" } else { "--" }, &line])),
             }
         }
         Ok(())
@@ -103,8 +104,10 @@ impl<'w> Options<'w> {
             "-" => ("standard input", sys::read_input(MAX_INPUT + 1)),
             file => (file, sys::read_file(file, MAX_INPUT + 1)),
         };
-        let content = content.map_err(|error| text::joined(&[file, ": ", &sys::error_text(&error)]))?;
-        self.files.push((name, content));
+        match content {
+            Ok(content) => self.files.push((name, content)),
+            Err(error) => return Err(text::joined(&["filename: ", file, ": ", &sys::error_text(&error)])),
+        }
         Ok(true)
     }
 
@@ -112,7 +115,7 @@ impl<'w> Options<'w> {
         for outcome in list.split(',') {
             let Some(at) = text::place(OUTCOMES, outcome.as_bytes()) else {
                 let values = [Value::Text(outcome), Value::Text(OUTCOMES)];
-                return Err(text::filled("--fail-on: got \"~\", expected some of ~", &values));
+                return Err(text::filled("fail-on: got \"~\", expected some of ~", &values));
             };
             self.fail_on |= 1 << at;
         }

@@ -126,18 +126,18 @@ impl Objects<'_> {
         let place = text::place(KINDS, kind.as_bytes()).unwrap_or(KINDS.len());
         let own = text::word(VERSIONS, place);
         // A kind of that name in another group is another kind: Knative has a Service.
-        let is_ours = group(version) == group(own) || group(version) == "extensions";
-        if own.is_empty() || !is_ours {
+        let group = group_of(version);
+        if own.is_empty() || group != group_of(own) && group != "extensions" {
             return self.read.passed_over.push(full_name(kind, name));
         }
         fields.labels(fields.need(node, "metadata"), "labels");
         let namespace = fields.text_or(metadata, "namespace", "default");
-        fields.check_label(namespace, fields.get(metadata, "namespace"));
+        fields.check_name(namespace, fields.get(metadata, "namespace"), false);
         if name.is_empty() {
             let is_generated = fields.has(metadata, "generateName");
             name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
         } else {
-            fields.check_subdomain(at_name);
+            fields.check_name(name, at_name, true);
         }
         let object = full_name(kind, name);
         if version != own {
@@ -179,19 +179,15 @@ impl Objects<'_> {
     #[inline(never)]
     fn join(&mut self) {
         let workloads = &mut self.read.workloads;
-        for (owner, made) in self.owners.iter_mut().zip(workloads.iter()) {
-            let is_maker = |maker: &Workload| maker.namespace == made.namespace && full_name_of(maker) == *owner;
-            if !owner.is_empty() && !workloads.iter().any(is_maker) {
-                owner.clear();
-            }
-        }
         let mut kept = 0;
         for (at, owner) in self.owners.iter().enumerate() {
-            if owner.is_empty() {
+            let made = &workloads[at];
+            let is_maker = |maker: &Workload| maker.namespace == made.namespace && full_name_of(maker) == *owner;
+            if !owner.is_empty() && workloads.iter().any(is_maker) {
+                self.read.passed_over.push(full_name_of(made));
+            } else {
                 workloads.swap(kept, at);
                 kept += 1;
-            } else {
-                self.read.passed_over.push(full_name_of(&workloads[at]));
             }
         }
         workloads.truncate(kept);
@@ -216,7 +212,7 @@ fn full_name_of(workload: &Workload) -> String {
 }
 
 #[inline(never)]
-fn group(version: &str) -> &str {
+fn group_of(version: &str) -> &str {
     version.split_once('/').map_or("", |(group, _)| group)
 }
 

@@ -5,10 +5,9 @@ use crate::forecast::yaml::Node;
 
 /// Whether a text is 1 to `most` letters and digits, lower-case unless said otherwise, with these bytes between them.
 #[inline(never)]
-pub(super) fn is_name(text: &str, most: usize, inner: &[u8], has_upper: bool) -> bool {
+pub(super) fn is_name(bytes: &[u8], most: usize, inner: &[u8], has_upper: bool) -> bool {
     let is_outer =
         |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || has_upper && byte.is_ascii_uppercase();
-    let bytes = text.as_bytes();
     let ends = [bytes.first(), bytes.last()];
     bytes.len() <= most
         && ends.iter().all(|end| end.is_some_and(is_outer))
@@ -16,18 +15,20 @@ pub(super) fn is_name(text: &str, most: usize, inner: &[u8], has_upper: bool) ->
 }
 
 impl Fields<'_> {
-    /// Refuses what is no RFC 1123 label, as containers and namespaces have.
-    pub(super) fn check_label(&self, name: &str, node: Node) {
-        if !is_name(name, 63, b"-", false) {
-            self.unexpected(node, "a name of at most 63 lower-case letters, digits and inner dashes");
+    /// Refuses what is no RFC 1123 label, as containers and namespaces have, or subdomain, as most objects have.
+    #[inline(never)]
+    pub(super) fn check_name(&self, name: &str, node: Node, is_subdomain: bool) {
+        let (most, expected) = if is_subdomain {
+            (253, "a name of at most 253 lower-case letters, digits, inner dashes and dots")
+        } else {
+            (63, "a name of at most 63 lower-case letters, digits and inner dashes")
+        };
+        let mut is_right = name.len() <= most;
+        for label in name.as_bytes().split(|&byte| byte == b'.' && is_subdomain) {
+            is_right &= is_name(label, most, b"-", false);
         }
-    }
-
-    /// Refuses what is no RFC 1123 subdomain, as most objects have.
-    pub(super) fn check_subdomain(&self, node: Node) {
-        let name = self.text(node);
-        if name.len() > 253 || !name.split('.').all(|label| is_name(label, 253, b"-", false)) {
-            self.unexpected(node, "a name of at most 253 lower-case letters, digits, inner dashes and dots");
+        if !is_right {
+            self.unexpected(node, expected);
         }
     }
 
@@ -37,7 +38,7 @@ impl Fields<'_> {
         let name = self.text(node);
         let has_letter = name.bytes().any(|byte| byte.is_ascii_lowercase());
         let has_pair = name.as_bytes().windows(2).any(|pair| pair == b"--");
-        if !is_name(name, 15, b"-", false) || !has_letter || has_pair {
+        if !is_name(name.as_bytes(), 15, b"-", false) || !has_letter || has_pair {
             let expected =
                 "a port's number without quotes, or a name of at most 15 lower-case letters, digits and inner dashes";
             self.unexpected(node, expected);

@@ -114,7 +114,7 @@ impl Fields<'_> {
         }
         for value in self.document.children(at) {
             let text = self.text(value);
-            if !text.is_empty() && !is_name(text, 63, b"-_.", true) {
+            if !text.is_empty() && !is_name(text.as_bytes(), 63, b"-_.", true) {
                 self.unexpected(value, "at most 63 letters and digits, with inner dashes, dots and underscores");
             }
             labels.push((String::from(self.document.key(value)), String::from(text)));
