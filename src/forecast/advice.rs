@@ -260,7 +260,7 @@ impl<'p> Adviser<'p, '_> {
     fn living(&mut self, at: usize) {
         let Some(known) = self.aim(at, Kind::Liveness).filter(|_| self.has(What::KilledLiveness)) else { return };
         if let Some(container) = self.play.inquiry.workload.pod.container(at)
-            && let (Some(liveness), Some(readiness)) = (&container.liveness, &container.readiness)
+            && let [_, Some(liveness), Some(readiness)] = &container.probes
             && liveness.handler == readiness.handler
         {
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";

@@ -15,6 +15,8 @@ const SLEEP: u64 = 30;
 /// Most moments of one forecast.
 const MAX_EVENTS: u64 = 8_000_000_000;
 
+/// What can be asked, by the names of the options.
+pub const OPTIONS: &str = "plan container probe only format pods seed for delete-at kubernetes";
 /// What a time is written as, for [`text::filled`] with the most of it.
 const TIME: &str = "a duration such as 15m, 1s to ~h";
 
@@ -70,8 +72,7 @@ impl Asked {
 
     /// Takes an option by its name. What is wrong with it is a line; false: there is no such option.
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
-        let known = "plan container probe only format pods seed for delete-at kubernetes";
-        let Some(option) = text::place(known, name.as_bytes()) else { return Ok(false) };
+        let Some(option) = text::place(OPTIONS, name.as_bytes()) else { return Ok(false) };
         // What was expected; nothing where it was right.
         let expected = match option {
             0 | 1 => {

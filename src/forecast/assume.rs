@@ -31,10 +31,8 @@ fn is_read(name: &str) -> bool {
 
 /// Whether an image is this program's.
 fn is_own(container: &Container) -> bool {
-    let before = |word: &'_ str, end: u8| word.bytes().position(|byte| byte == end).unwrap_or(word.len());
-    let image = &container.image[..before(&container.image, b'@')];
-    let name = &image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..];
-    let name = &name[..before(name, b':')];
+    let image = text::nth(&container.image, b'@', 0);
+    let name = text::nth(&image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..], b':', 0);
     name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
 

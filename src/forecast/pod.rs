@@ -262,13 +262,10 @@ impl Aim {
 
 impl<'p> Part<'p> {
     fn new(container: &Container, program: &'p Program) -> Self {
+        let [startup, liveness, readiness] = &container.probes;
         let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, program));
         Self {
-            aims: [
-                Aim::new(&container.startup, program),
-                Aim::new(&container.liveness, program),
-                Aim::new(&container.readiness, program),
-            ],
+            aims: [Aim::new(startup, program), Aim::new(liveness, program), Aim::new(readiness, program)],
             pre_stop: hook(&container.pre_stop),
             post_start: hook(&container.post_start),
             is_sidecar: container.is_sidecar,

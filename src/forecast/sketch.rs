@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(workload(&["liveness:tcp,path=/a,period=3,period=4"]), workload(&["liveness:path=/a,period=4"]));
         let hostile = "/a\"}}]\\: {b\u{85}\u{2028}\n\t\u{1b} #'c";
         let workload = workload(&[&format!("readiness:path={hostile}")]);
-        let probe = workload.pod.containers[0].readiness.as_ref().expect("it has one");
+        let probe = workload.pod.containers[0].probes[2].as_ref().expect("it has one");
         let path = hostile.to_owned();
         let handler = crate::forecast::workload::Handler::Http { path, port: Some(8080), is_https: false };
         assert_eq!(probe.handler, handler);

@@ -163,12 +163,8 @@ pub struct Container {
     pub ports: Vec<(Option<String>, u16)>,
     /// An init container with `restartPolicy: Always`.
     pub is_sidecar: bool,
-    /// `startupProbe`.
-    pub startup: Option<Probe>,
-    /// `livenessProbe`.
-    pub liveness: Option<Probe>,
-    /// `readinessProbe`.
-    pub readiness: Option<Probe>,
+    /// `startupProbe`, `livenessProbe` and `readinessProbe`.
+    pub probes: [Option<Probe>; 3],
     /// `lifecycle.postStart`.
     pub post_start: Option<Handler>,
     /// `lifecycle.preStop`.

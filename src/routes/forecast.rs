@@ -2,17 +2,15 @@
 //! the query, when they behave by the plan of the query.
 
 use super::{Outcome, Request, Work, wants_json};
-use crate::forecast::asked::{Asked, REQUEST};
+use crate::forecast::asked::{Asked, OPTIONS, REQUEST};
 use crate::forecast::play::Inquiry;
 use crate::forecast::{play, tell};
 use crate::http::response::Response;
 use crate::http::target;
+use crate::text::{self, Value};
 
 /// Most content: more than any one object that the API server takes has of its own, and room for a few.
 pub(super) const MAX_MANIFESTS: u64 = 256 * 1024;
-
-const UNKNOWN: &str =
-    "query: expected one of plan, container, probe, only, pods, for, delete-at, seed, kubernetes or format";
 
 /// A forecast to be made.
 pub struct Forecast {
@@ -43,7 +41,7 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
         };
         let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
         if !asked.set(name, value)? {
-            return Err(UNKNOWN.to_owned());
+            return Err(text::filled("query: expected one of ~", &[Value::Text(&text::replaced(OPTIONS, b' ', ", "))]));
         }
     }
     let content = [("content", request.body)];

@@ -47,7 +47,7 @@ fn summary(workload: &Workload) -> String {
     {
         let mark = if container.is_sidecar { "sidecar " } else { mark };
         out += &format!("; {mark}{}", container.name);
-        for (letter, probe) in [('S', &container.startup), ('L', &container.liveness), ('R', &container.readiness)] {
+        for (letter, probe) in ['S', 'L', 'R'].into_iter().zip(&container.probes) {
             if let Some(probe) = probe {
                 let numbers = [probe.initial_delay, probe.period, probe.timeout, probe.failures, probe.successes];
                 out += &format!(" {letter} {} {numbers:?}", handler(&probe.handler));

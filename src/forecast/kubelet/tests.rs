@@ -42,7 +42,7 @@ impl Case {
 
     pub(super) fn exec(mut self, command: &str) -> Self {
         let command = command.split(' ').map(str::to_owned).collect();
-        if let Some(probe) = &mut self.pod.containers[0].liveness {
+        if let Some(probe) = &mut self.pod.containers[0].probes[1] {
             probe.handler = Handler::Exec { command };
         }
         self
@@ -361,7 +361,7 @@ fn an_exec_probe_of_a_command_that_is_not_there_counts_as_nothing() {
     all(&case, |life| life.restarts.is_empty() && first(life, What::FailingLiveness) == NEVER);
     let ready = Case::new("", &["readiness:period=2"]);
     let mut unready = Case::new("", &["readiness:period=2"]);
-    if let Some(probe) = &mut unready.pod.containers[0].readiness {
+    if let Some(probe) = &mut unready.pod.containers[0].probes[2] {
         probe.handler = Handler::Exec { command: vec!["cat".to_owned(), "/tmp/healthy".to_owned()] };
     }
     all(&ready, |life| first(life, What::Ready) < NEVER);

@@ -73,16 +73,16 @@ fn read_container(
     container.is_sidecar = is_init && has_policy && !fields.text(policy).is_empty();
     if is_init && !container.is_sidecar {
         for place in 0..4 {
-            let at = fields.get(node, text::word("livenessProbe readinessProbe startupProbe lifecycle", place));
+            let at = fields.get(node, text::word(probe::FIELDS, place));
             if !fields.is_nothing(at) {
                 fields.fail(at, "got this in an init container, expected it only where restartPolicy is Always");
             }
         }
     }
     let ports = &container.ports;
-    probe::probe(fields, node, "startupProbe", ports, &mut container.startup);
-    probe::probe(fields, node, "livenessProbe", ports, &mut container.liveness);
-    probe::probe(fields, node, "readinessProbe", ports, &mut container.readiness);
+    for (kind, probe) in container.probes.iter_mut().enumerate() {
+        probe::probe(fields, node, kind, ports, probe);
+    }
     let lifecycle = fields.get(node, "lifecycle");
     container.post_start = probe::hook(fields, lifecycle, "postStart", ports, grace);
     container.pre_stop = probe::hook(fields, lifecycle, "preStop", ports, grace);

@@ -1,6 +1,7 @@
 //! Probes and hooks, and what they ask.
 
 use super::field::Fields;
+use crate::forecast::pod::Kind;
 use crate::forecast::workload::{Handler, Probe};
 use crate::forecast::yaml::{Node, Value};
 use crate::text;
@@ -9,10 +10,12 @@ use crate::text::Value::Text;
 /// A container's ports.
 pub(super) type Ports = Vec<(Option<String>, u16)>;
 
-/// Reads a probe of a container.
-#[inline(never)]
-pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Ports, out: &mut Option<Probe>) {
-    let node = fields.get(container, name);
+/// What only containers that go on have: probes by their kinds, and hooks.
+pub(super) const FIELDS: &str = "startupProbe livenessProbe readinessProbe lifecycle";
+
+/// Reads a container's probe of a kind.
+pub(super) fn probe(fields: &Fields<'_>, container: Node, kind: usize, ports: &Ports, out: &mut Option<Probe>) {
+    let node = fields.get(container, text::word(FIELDS, kind));
     if fields.is_nothing(node) {
         return;
     }
@@ -35,7 +38,7 @@ pub(super) fn probe(fields: &Fields<'_>, container: Node, name: &str, ports: &Po
             grace: (grace > 0).then_some(grace),
         });
     }
-    let is_readiness = name == "readinessProbe";
+    let is_readiness = kind == Kind::Readiness as usize;
     if is_readiness && grace > 0 {
         fields.unexpected(at_grace, "none: a readiness probe ends nothing");
     }

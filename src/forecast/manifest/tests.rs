@@ -37,7 +37,7 @@ fn defaults_are_those_of_the_api_server() {
     assert_eq!(workload.controller, Controller::Deployment { strategy, progress_deadline: 600, is_paused: false });
     assert_eq!((workload.name.as_str(), workload.namespace.as_str(), workload.replicas), ("shop", "default", 1));
     let container = &workload.pod.containers[0];
-    let probe = container.liveness.as_ref().expect("it has one");
+    let probe = container.probes[1].as_ref().expect("it has one");
     let handler = Handler::Http { path: String::from("/livez"), port: Some(8080), is_https: false };
     assert_eq!(probe.handler, handler);
     assert_eq!((probe.period, probe.timeout, probe.failures, probe.successes), (5, 1, 3, 1));
@@ -248,7 +248,7 @@ fn what_the_api_server_refuses_is_refused() {
 #[test]
 fn what_the_api_server_takes_is_taken() {
     let with = |from: &str, to: &str| one(&SHOP.replacen(from, to, 1)).unwrap_or_else(|fault| panic!("{to}: {fault}"));
-    let probe = |to: &str| with("periodSeconds: 5", to).pod.containers[0].liveness.clone().expect("it has one");
+    let probe = |to: &str| with("periodSeconds: 5", to).pod.containers[0].probes[1].clone().expect("it has one");
     // 0 and null are as good as nothing; what is whole may be written as a decimal number.
     for to in ["periodSeconds: 0", "periodSeconds: null", "timeoutSeconds: 1.0", "successThreshold: 1e0"] {
         assert_eq!((probe(to).period, probe(to).timeout, probe(to).successes), (10, 1, 1), "{to}");
@@ -284,7 +284,7 @@ fn what_the_api_server_takes_is_taken() {
         assert_eq!(grace(to).pod.grace, want, "{to}");
     }
     // A port's name that no port has makes a probe an error each time, which the API server does not see.
-    let handler = with("port: http}", "port: web}").pod.containers[0].liveness.clone().expect("it has one").handler;
+    let handler = with("port: http}", "port: web}").pod.containers[0].probes[1].clone().expect("it has one").handler;
     assert_eq!(handler, Handler::Http { path: String::from("/livez"), port: None, is_https: false });
     let selector =
         "selector: {matchExpressions: [{key: app, operator: Exists}, {key: x, operator: NotIn, values: [z]}]}";
