@@ -3,6 +3,12 @@
 
 use super::RequestError;
 use super::head::{Framing, is_token_byte};
+use Octet::{Text, This, Token};
+use Place::{
+    BeforeExtension, Data, DataLineFeed, DataReturn, End, Extension, ExtensionEquals, ExtensionEscaped, ExtensionName,
+    ExtensionQuoted, ExtensionValue, LastLineFeed, Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerName,
+    TrailerStart,
+};
 
 /// Most octets of chunk extensions in one message.
 const MAX_EXTENSIONS: u32 = 4 * 1024;
@@ -54,8 +60,10 @@ enum Place {
     ExtensionEquals,
     /// In a value that is a token.
     ExtensionValue,
-    /// In a quoted value; the flag says that the octet before was a backslash.
-    ExtensionQuoted(bool),
+    /// In a quoted value.
+    ExtensionQuoted,
+    /// There, after a backslash.
+    ExtensionEscaped,
     SizeLineFeed,
     Data,
     DataReturn,
@@ -68,7 +76,50 @@ enum Place {
     Trailer,
     TrailerLineFeed,
     LastLineFeed,
+    End,
 }
+
+/// An octet of a chunked message that is not data.
+enum Octet {
+    This(u8),
+    /// One that a token may have.
+    Token,
+    /// A visible one, white space, or one that is not ASCII.
+    Text,
+}
+
+/// What may come where, apart from the digits of a size, and what follows it; the first that fits counts.
+const STEPS: [(Place, Octet, Place); 29] = [
+    (Size, This(b'\r'), SizeLineFeed),
+    (Size, This(b';'), Extension),
+    (BeforeExtension, This(b'\r'), SizeLineFeed),
+    (BeforeExtension, This(b';'), Extension),
+    (Extension, Token, ExtensionName),
+    (ExtensionName, This(b'\r'), SizeLineFeed),
+    (ExtensionName, This(b';'), Extension),
+    (ExtensionName, This(b'='), ExtensionEquals),
+    (ExtensionName, Token, ExtensionName),
+    (ExtensionEquals, This(b'"'), ExtensionQuoted),
+    (ExtensionEquals, Token, ExtensionValue),
+    (ExtensionValue, This(b'\r'), SizeLineFeed),
+    (ExtensionValue, This(b';'), Extension),
+    (ExtensionValue, Token, ExtensionValue),
+    (ExtensionQuoted, This(b'"'), BeforeExtension),
+    (ExtensionQuoted, This(b'\\'), ExtensionEscaped),
+    (ExtensionQuoted, Text, ExtensionQuoted),
+    (ExtensionEscaped, Text, ExtensionQuoted),
+    (SizeLineFeed, This(b'\n'), Data),
+    (DataReturn, This(b'\r'), DataLineFeed),
+    (DataLineFeed, This(b'\n'), Size),
+    (TrailerStart, This(b'\r'), LastLineFeed),
+    (TrailerStart, Token, TrailerName),
+    (TrailerName, This(b':'), Trailer),
+    (TrailerName, Token, TrailerName),
+    (Trailer, This(b'\r'), TrailerLineFeed),
+    (Trailer, Text, Trailer),
+    (TrailerLineFeed, This(b'\n'), TrailerStart),
+    (LastLineFeed, This(b'\n'), End),
+];
 
 impl BodyReader {
     /// A reader for a request's content of at most `limit` octets.
@@ -123,14 +174,14 @@ impl BodyReader {
             State::Chunked(chunked) => {
                 let mut at = 0;
                 while at < input.len() {
-                    if chunked.place == Place::Data {
+                    if chunked.place == Data {
                         let taken = (input.len() - at).min(usize::try_from(chunked.size).unwrap_or(usize::MAX));
                         self.room = self.room.checked_sub(taken as u64).ok_or(RequestError::ContentTooLarge)?;
                         out.extend_from_slice(&input[at..at + taken]);
                         at += taken;
                         chunked.size -= taken as u64;
                         if chunked.size == 0 {
-                            chunked.place = Place::DataReturn;
+                            chunked.place = DataReturn;
                         }
                     } else {
                         let is_last = chunked.step(input[at])?;
@@ -139,7 +190,7 @@ impl BodyReader {
                             self.state = State::Done;
                             break;
                         }
-                        if chunked.place == Place::Data && chunked.size > self.room {
+                        if chunked.place == Data && chunked.size > self.room {
                             return Err(RequestError::ContentTooLarge);
                         }
                     }
@@ -152,66 +203,51 @@ impl BodyReader {
 
 impl State {
     fn chunked() -> Self {
-        Self::Chunked(Chunked { place: Place::Size, size: 0, digits: 0, extensions: 0, trailers: 0 })
+        Self::Chunked(Chunked { place: Size, size: 0, digits: 0, extensions: 0, trailers: 0 })
     }
 }
 
 impl Chunked {
     /// Takes one octet that is not data. `true`: it was the last one of the message.
     fn step(&mut self, byte: u8) -> Result<bool, RequestError> {
-        use Place::{
-            BeforeExtension, Data, DataLineFeed, DataReturn, Extension, ExtensionEquals, ExtensionName,
-            ExtensionQuoted, ExtensionValue, LastLineFeed, Size, SizeLineFeed, Trailer, TrailerLineFeed, TrailerName,
-            TrailerStart,
-        };
         self.count()?;
-        self.place = match (self.place, byte) {
-            (Size, _) if byte.is_ascii_hexdigit() && self.digits < MAX_SIZE_DIGITS => {
+        if self.place == Size {
+            let digit = (byte as char).to_digit(16).filter(|_| self.digits < MAX_SIZE_DIGITS);
+            if let Some(digit) = digit {
                 self.digits += 1;
-                self.size = self.size << 4 | u64::from((byte as char).to_digit(16).unwrap_or(0));
-                Size
+                self.size = self.size << 4 | u64::from(digit);
+                return Ok(false);
             }
-            (Size, b'\r') if self.digits > 0 => SizeLineFeed,
-            (Size, b';') if self.digits > 0 => Extension,
-            (BeforeExtension | ExtensionName | ExtensionValue, b';') => Extension,
-            (BeforeExtension | ExtensionName | ExtensionValue, b'\r') => SizeLineFeed,
-            (ExtensionName, b'=') => ExtensionEquals,
-            (ExtensionEquals, b'"') => ExtensionQuoted(false),
-            (Extension | ExtensionName, _) if is_token_byte(byte) => ExtensionName,
-            (ExtensionEquals | ExtensionValue, _) if is_token_byte(byte) => ExtensionValue,
-            (ExtensionQuoted(false), b'"') => BeforeExtension,
-            (ExtensionQuoted(escaped), b'\t' | b' '..=b'~' | 0x80..) => ExtensionQuoted(!escaped && byte == b'\\'),
-            (SizeLineFeed, b'\n') => {
+            if self.digits == 0 {
+                return Err(RequestError::Malformed);
+            }
+        }
+        let fits = |octet: &Octet| match octet {
+            This(octet) => byte == *octet,
+            Token => is_token_byte(byte),
+            Text => matches!(byte, b'\t' | b' '..=b'~' | 0x80..),
+        };
+        let step = STEPS.iter().find(|(place, octet, _)| *place == self.place && fits(octet));
+        self.place = match step {
+            None => return Err(RequestError::Malformed),
+            Some((SizeLineFeed, ..)) => {
                 self.digits = 0;
                 if self.size == 0 { TrailerStart } else { Data }
             }
-            (DataReturn, b'\r') => DataLineFeed,
-            (DataLineFeed, b'\n') => Size,
-            (TrailerStart, b'\r') => LastLineFeed,
-            (TrailerStart | TrailerName, _) if is_token_byte(byte) => TrailerName,
-            (TrailerName, b':') => Trailer,
-            (Trailer, b'\r') => TrailerLineFeed,
-            (Trailer, b'\t' | b' '..=b'~' | 0x80..) => Trailer,
-            (TrailerLineFeed, b'\n') => TrailerStart,
-            (LastLineFeed, b'\n') => return Ok(true),
-            _ => return Err(RequestError::Malformed),
+            Some((.., next)) => *next,
         };
-        Ok(false)
+        Ok(self.place == End)
     }
 
     /// Bounds what is read and thrown away.
     fn count(&mut self) -> Result<(), RequestError> {
         match self.place {
-            Place::BeforeExtension
-            | Place::Extension
-            | Place::ExtensionName
-            | Place::ExtensionEquals
-            | Place::ExtensionValue
-            | Place::ExtensionQuoted(_) => {
+            BeforeExtension | Extension | ExtensionName | ExtensionEquals | ExtensionValue | ExtensionQuoted
+            | ExtensionEscaped => {
                 self.extensions += 1;
                 if self.extensions > MAX_EXTENSIONS { Err(RequestError::Malformed) } else { Ok(()) }
             }
-            Place::TrailerStart | Place::TrailerName | Place::Trailer | Place::TrailerLineFeed => {
+            TrailerStart | TrailerName | Trailer | TrailerLineFeed => {
                 self.trailers += 1;
                 if self.trailers > MAX_TRAILERS { Err(RequestError::FieldsTooLarge) } else { Ok(()) }
             }
