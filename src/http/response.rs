@@ -31,6 +31,15 @@ impl Body {
         }
     }
 
+    /// Its octets, unless they are made up.
+    pub fn octets(&self) -> Option<&[u8]> {
+        match self {
+            Self::Static(bytes) => Some(bytes),
+            Self::Owned(bytes) => Some(bytes),
+            Self::Zeros(_) => None,
+        }
+    }
+
     /// Bytes of memory that go with it.
     pub fn held(&self) -> usize {
         if let Self::Owned(bytes) = self { bytes.len() } else { 0 }

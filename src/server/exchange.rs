@@ -10,7 +10,7 @@ use super::paused::Then;
 use super::queues::Until;
 use super::reason::Reason;
 use super::request_log::Done;
-use super::sending::{self, After, finish_sending};
+use super::sending::{self, After, Output, finish_sending};
 use super::{Server, worker};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
@@ -198,13 +198,17 @@ impl Visit<'_> {
         let with_content = head.method != Method::Head && response.has_content();
         self.write_head(&response, persistence);
         let body = if with_content { response.body } else { Body::Static(b"") };
-        let sent = sending::send(self.stream, &mut self.desk.output, body, after);
+        let mut output = Output::new(std::mem::take(&mut self.desk.output), body, after);
+        let sent = output.send(self.stream);
         let now = Instant::now();
         self.server.state.counts.took(now.saturating_duration_since(self.since));
         self.idle_since = Some(now);
         match sent {
-            Ok(None) => after.into(),
-            Ok(Some(output)) => {
+            Ok(true) => {
+                self.desk.output = output.head;
+                after.into()
+            }
+            Ok(false) => {
                 let until = Until::Deadline(quantity::deadline_in(WRITE_TIMEOUT));
                 self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(Box::new(output)))
             }
@@ -219,7 +223,8 @@ impl Visit<'_> {
         let response = Response::status_page(error.status());
         self.write_head(&response, Persistence::Close);
         // A client that takes not even this gets no more.
-        let _ = sending::send(self.stream, &mut self.desk.output, response.body, After::Linger);
+        let mut output = Output::new(std::mem::take(&mut self.desk.output), response.body, After::Linger);
+        let _ = output.send(self.stream);
         Step::Linger
     }
 

@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use crate::http::response::Body;
+use crate::text;
 
 /// Content up to this size is sent in one piece with its head.
-const COPIED: u64 = 4 * 1024;
+const COPIED: usize = 4 * 1024;
 /// Made-up octets sent at a time.
 const ZEROS: usize = 64 * 1024;
 
@@ -22,78 +23,64 @@ pub(super) enum After {
     Linger,
 }
 
-/// An answer that has been sent in part.
+/// An answer on its way out.
 pub(super) struct Output {
-    head: Vec<u8>,
+    pub(super) head: Vec<u8>,
     body: Body,
     /// Octets of head and content sent so far.
     sent: u64,
     pub(super) after: After,
 }
 
-/// Sends an answer whose head is in `head`. What the client does not take at once is returned.
-pub(super) fn send(stream: &TcpStream, head: &mut Vec<u8>, body: Body, after: After) -> io::Result<Option<Output>> {
-    let body = match body {
-        Body::Static(bytes) if body.length() <= COPIED => {
-            head.extend_from_slice(bytes);
-            Body::Static(b"")
-        }
-        Body::Owned(bytes) if bytes.len() as u64 <= COPIED => {
-            head.extend_from_slice(&bytes);
-            Body::Static(b"")
-        }
-        body => body,
-    };
-    let sent = transmit(stream, head, &body, 0)?;
-    let all = head.len() as u64 + body.length();
-    Ok((sent < all).then(|| Output { head: std::mem::take(head), body, sent, after }))
-}
-
 impl Output {
+    /// An answer of which nothing has been sent. Small content goes behind its head, so that both are one piece.
+    #[inline(never)]
+    pub(super) fn new(mut head: Vec<u8>, mut body: Body, after: After) -> Self {
+        if let Some(bytes) = body.octets().filter(|bytes| bytes.len() <= COPIED) {
+            text::put(&mut head, bytes);
+            body = Body::Static(b"");
+        }
+        Self { head, body, sent: 0, after }
+    }
+
     /// Bytes that it keeps.
     pub(super) fn held(&self) -> usize {
         self.head.len() + self.body.held()
     }
 
-    /// Sends on. `true`: that was all.
-    pub(super) fn send(&mut self, stream: &TcpStream) -> io::Result<bool> {
-        self.sent = transmit(stream, &self.head, &self.body, self.sent)?;
-        Ok(self.sent == self.head.len() as u64 + self.body.length())
-    }
-}
-
-/// Sends head and body from octet `sent` on until the kernel takes no more; returns how far it got.
-fn transmit(mut stream: &TcpStream, head: &[u8], body: &Body, mut sent: u64) -> io::Result<u64> {
-    let zeros;
-    let body_length = body.length();
-    let content: &[u8] = match body {
-        Body::Static(bytes) => bytes,
-        Body::Owned(bytes) => bytes,
-        Body::Zeros(length) => {
-            zeros = vec![0; ZEROS.min(*length as usize)];
-            &zeros
-        }
-    };
-    let all = head.len() as u64 + body_length;
-    while sent < all {
-        let in_body = sent.saturating_sub(head.len() as u64);
-        let piece = match body {
-            Body::Zeros(_) => &content[..content.len().min((body_length - in_body) as usize)],
-            _ => &content[in_body as usize..],
+    /// Sends on until the kernel takes no more. `true`: that was all.
+    #[inline(never)]
+    pub(super) fn send(&mut self, mut stream: &TcpStream) -> io::Result<bool> {
+        let (head, body_length) = (self.head.as_slice(), self.body.length());
+        let zeros;
+        let content = match self.body.octets() {
+            Some(octets) => octets,
+            None => {
+                zeros = vec![0; ZEROS.min(body_length as usize)];
+                &zeros
+            }
         };
-        let result = match head.get(sent as usize..) {
-            Some(rest) if piece.is_empty() => stream.write(rest),
-            Some(rest) if !rest.is_empty() => stream.write_vectored(&[IoSlice::new(rest), IoSlice::new(piece)]),
-            _ => stream.write(piece),
-        };
-        match result {
-            Ok(count) => sent += count as u64,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let all = head.len() as u64 + body_length;
+        while self.sent < all {
+            let in_body = self.sent.saturating_sub(head.len() as u64);
+            let piece = match &self.body {
+                Body::Zeros(_) => &content[..content.len().min((body_length - in_body) as usize)],
+                _ => &content[in_body as usize..],
+            };
+            let result = match head.get(self.sent as usize..) {
+                Some(rest) if piece.is_empty() => stream.write(rest),
+                Some(rest) if !rest.is_empty() => stream.write_vectored(&[IoSlice::new(rest), IoSlice::new(piece)]),
+                _ => stream.write(piece),
+            };
+            match result {
+                Ok(count) => self.sent += count as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(true)
     }
-    Ok(sent)
 }
 
 /// Receives what is there, whatever interrupts it.
