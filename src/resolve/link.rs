@@ -136,7 +136,8 @@ impl Link {
         let mut received = Vec::new();
         loop {
             let count = self.read(&mut received, deadline)?;
-            match upstream::parse(&received).map_err(|_| ErrorKind::InvalidData)? {
+            let Ok(parsed) = &mut upstream::parse(&received) else { return Err(ErrorKind::InvalidData.into()) };
+            match parsed {
                 Some(head) => return self.receive_content(head, &received, deadline),
                 None if received.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
                 None if count == 0 || received.len() > MAX_ANSWER_HEAD => return Err(ErrorKind::InvalidData.into()),
@@ -145,8 +146,8 @@ impl Link {
         }
     }
 
-    fn receive_content(&self, head: UpstreamHead<'_>, received: &[u8], deadline: Instant) -> io::Result<Answer> {
-        let UpstreamHead { status, mut body, .. } = head;
+    fn receive_content(&self, head: &mut UpstreamHead<'_>, received: &[u8], deadline: Instant) -> io::Result<Answer> {
+        let body = &mut head.body;
         let (mut content, mut piece) = (Vec::new(), received[head.length..].to_vec());
         loop {
             body.feed(&piece, &mut content).map_err(|_| ErrorKind::InvalidData)?;
@@ -165,7 +166,7 @@ impl Link {
         content.truncate(MAX_CONTENT);
         Ok(Answer {
             address: self.address.ip(),
-            status,
+            status: head.status,
             reason: text::lossy(head.reason),
             content,
             is_cut,

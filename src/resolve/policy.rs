@@ -48,7 +48,7 @@ impl Allow {
 
     /// Whether `host` may be called at `address`, however that is read; `own` are the addresses of our interfaces.
     pub fn permits(&self, host: &str, address: IpAddr, own: &[IpAddr]) -> bool {
-        let is_own = |reading| own.iter().chain(&self.own).any(|&own| own == address || own == reading);
+        let is_own = |reading| [own, &self.own].iter().any(|own| own.contains(&address) || own.contains(&reading));
         let is_named = |reading| self.networks().any(|network| network.contains(reading));
         let may = |&reading: &IpAddr| is_named(reading) || !is_own(reading) && !is_special(reading) && self.names(host);
         readings(address).iter().all(may)

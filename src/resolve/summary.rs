@@ -83,6 +83,7 @@ pub struct Summary {
 
 impl Summary {
     /// Nothing yet of so many calls.
+    #[inline(never)]
     pub fn new(wanted: u64) -> Self {
         let tables = [By::Address, By::Pod, By::Zone].map(|by| Table { by, rows: Vec::new() });
         Self { calls: 0, wanted, answers: 0, errors: [0; CLASSES.len()], tables }

@@ -1,6 +1,6 @@
 //! The basics of a test target: a status, a delay, bytes, the head as received, an echo.
 
-use super::{MAX_LOAD, Outcome, Request, Waiting};
+use super::{MAX_LOAD, Outcome, Request};
 use crate::http::response::{Body, OCTETS, Response};
 use crate::{quantity, text};
 
@@ -28,10 +28,7 @@ pub(super) fn delay(request: &Request<'_>) -> Outcome {
             let mut body = b"waited ".to_vec();
             quantity::write_duration(&mut body, delay);
             body.push(b'\n');
-            match Response::text(body) {
-                response if delay.is_zero() => Outcome::Respond(response),
-                response => Outcome::Wait(Box::new(Waiting { delay, response, held: None, place: None })),
-            }
+            Outcome::after(delay, Response::text(body), None)
         }
         None => refuse("delay: expected seconds or a duration, at most 60s"),
     }

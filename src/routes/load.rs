@@ -3,7 +3,7 @@
 use std::hint;
 use std::time::{Duration, Instant};
 
-use super::{MAX_LOAD, Outcome, Request, State, Waiting, Work};
+use super::{MAX_LOAD, Outcome, Request, State, Work};
 use crate::http::response::Response;
 use crate::http::target;
 use crate::process::memory::Memory;
@@ -80,5 +80,5 @@ pub(super) fn hold(size: u64, duration: Duration, state: &'static State) -> Outc
     quantity::write_duration(&mut body, duration);
     body.push(b'\n');
     let held = Some(Held { _memory: memory, _share: share });
-    Outcome::Wait(Box::new(Waiting { delay: duration, response: Response::text(body), held, place: None }))
+    Outcome::after(duration, Response::text(body), held)
 }

@@ -62,9 +62,9 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
         status.resident_bytes,
         status.threads,
     ];
-    for (family, value) in SINGLE.split('\n').zip(values) {
+    for (family, value) in SINGLE.split('\n').zip(&values) {
         page.family(family);
-        page.sample("", &[], value);
+        page.sample("", &[], *value);
     }
     page.family("process_cpu_seconds_total counter Time on cores, user and system.");
     page.seconds("", sys::process_time());

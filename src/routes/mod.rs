@@ -138,7 +138,7 @@ impl Route {
     }
 
     /// Completes an answer with what only the route knows: Allow, Location, and that OPTIONS gets no content.
-    fn finish(self, method: Method, mut response: Response) -> Response {
+    fn finish(self, method: Method, response: &mut Response) {
         let row = self.row();
         response.close |= row.closes;
         match response.status {
@@ -150,7 +150,6 @@ impl Route {
             response.allow = row.methods;
             (response.content_type, response.body) = ("", Body::Static(b""));
         }
-        response
     }
 
     /// Where a redirect on purpose leads: out of the reach of the rule that made it, since a kubelet follows it, and a circle
@@ -164,16 +163,16 @@ impl Route {
 pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {
     let row = route.row();
     let method = request.head.method;
-    if method == Method::Options && row.options == Options::Methods {
-        return Outcome::Respond(route.finish(method, Response::new(204, "", Body::Static(b""))));
+    let mut outcome = if method == Method::Options && row.options == Options::Methods {
+        Outcome::Respond(Response::new(204, "", Body::Static(b"")))
+    } else {
+        handle(row.handler, request, state)
+    };
+    debug_assert!(row.is_slow || !matches!(outcome, Outcome::Work(_)), "{} is slow", route.name());
+    if let Outcome::Respond(response) = &mut outcome {
+        route.finish(method, response);
     }
-    match handle(row.handler, request, state) {
-        Outcome::Respond(response) => Outcome::Respond(route.finish(method, response)),
-        outcome => {
-            debug_assert!(row.is_slow || !matches!(outcome, Outcome::Work(_)), "{} is slow", route.name());
-            outcome
-        }
-    }
+    outcome
 }
 
 fn handle(handler: Handler, request: &Request<'_>, state: &'static State) -> Outcome {
@@ -227,11 +226,12 @@ fn wants_json(request: &Request<'_>) -> bool {
 
 /// What `fail` makes of a request: a check's error body, elsewhere the status and its phrase.
 pub fn failed(route: Route, status: u16, request: &Request<'_>) -> Response {
-    let response = match route.check() {
+    let mut response = match route.check() {
         Some(_) => checks::with_status(status, request),
         None => Response::status_page(status),
     };
-    route.finish(request.head.method, response)
+    route.finish(request.head.method, &mut response);
+    response
 }
 
 #[cfg(test)]

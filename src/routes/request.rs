@@ -88,6 +88,16 @@ pub struct Waiting {
     pub place: Option<Share>,
 }
 
+impl Outcome {
+    /// The answer after a delay, if that is one.
+    pub fn after(delay: Duration, response: Response, held: Option<load::Held>) -> Self {
+        if delay.is_zero() {
+            return Self::Respond(response);
+        }
+        Self::Wait(Box::new(Waiting { delay, response, held, place: None }))
+    }
+}
+
 /// Work that keeps a thread busy.
 pub enum Work {
     /// Burn one core so long.

@@ -69,10 +69,10 @@ pub fn serve(config: &'static mut Config) -> i32 {
     };
     // Before there are workers, which have what this thread has.
     sys::forget_low_ports();
+    let mut enforcer = Enforcer::default();
     let begun = build(config, log, engine, opened.listener, started, started_at).and_then(|server| {
         announce(server, opened.is_fallback);
         // Nobody gets in before the rules of this moment hold.
-        let mut enforcer = Enforcer::default();
         enforcer.tick(server);
         server.listener.watch(server)?;
         if let Some(error) = server.crew.start(&|| worker::spawn(server))? {
@@ -82,10 +82,10 @@ pub fn serve(config: &'static mut Config) -> i32 {
         log.start();
         server.state.identity.ip();
         server.crew.set_cpus(sys::cpu_count());
-        Ok((server, enforcer))
+        Ok(server)
     });
     match begun {
-        Ok((server, enforcer)) => watch(server, enforcer),
+        Ok(server) => watch(server, enforcer),
         Err(error) => fail(log, ending::FAILED, &["cannot start: ", &sys::error_text(&error)]),
     }
 }
@@ -164,22 +164,28 @@ fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
 #[inline(never)]
 fn wait(duration: Duration, engine: &Engine, log: &'static Log) -> Option<i32> {
     let deadline = quantity::deadline_in(duration);
+    while let Some(signal) = signal_until(deadline) {
+        let termination = engine.terminate(Instant::now());
+        if is_ignored(&termination, signal) {
+            log_ignored(log, signal);
+            continue;
+        }
+        let reason = text::joined(&[signal.name(), " while waiting"]);
+        log.say("stopped reason", &[Text(&reason)]);
+        stay(termination.delay, log);
+        return Some(end_status(&termination));
+    }
+    None
+}
+
+/// Waits for a signal from outside; `None`: there was none until then.
+fn signal_until(deadline: Instant) -> Option<Signal> {
     loop {
         let left = quantity::left_until(deadline);
         match sys::wait_signal(Some(left)) {
             Some(Signal::Wake) | None if left.is_zero() => return None,
             Some(Signal::Wake) | None => {}
-            Some(signal) => {
-                let termination = engine.terminate(Instant::now());
-                if is_ignored(&termination, signal) {
-                    log_ignored(log, signal);
-                    continue;
-                }
-                let reason = text::joined(&[signal.name(), " while waiting"]);
-                log.say("stopped reason", &[Text(&reason)]);
-                stay(termination.delay, log);
-                return Some(end_status(&termination));
-            }
+            signal => return signal,
         }
     }
 }
@@ -195,14 +201,8 @@ fn log_ignored(log: &Log, signal: Signal) {
 
 /// Stays so much longer than it has to, as `term delay` asks; only another signal ends it sooner.
 fn stay(delay: Duration, log: &'static Log) {
-    let deadline = quantity::deadline_in(delay);
-    loop {
-        let left = quantity::left_until(deadline);
-        match sys::wait_signal(Some(left)) {
-            Some(Signal::Wake) | None if left.is_zero() => return,
-            Some(Signal::Wake) | None => {}
-            Some(signal) => ending::end_by_signal(log, signal),
-        }
+    if let Some(signal) = signal_until(quantity::deadline_in(delay)) {
+        ending::end_by_signal(log, signal);
     }
 }
 

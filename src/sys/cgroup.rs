@@ -56,8 +56,8 @@ fn smallest(mount: &str, own: &[u8], controller: &str, limit_of: LimitOf) -> Opt
         if !is_v2 && controllers.split(|&byte| byte == b',').all(|name| name != controller.as_bytes()) {
             continue;
         }
-        let below = if is_v2 { [mount, "", ""] } else { [mount, "/", controller] };
-        let mut folder = text::joined(&[&text::joined(&below), &text::lossy(path)]);
+        let (slash, hierarchy) = if is_v2 { ("", "") } else { ("/", controller) };
+        let mut folder = text::joined(&[mount, slash, hierarchy, &text::lossy(path)]);
         while folder.len() >= mount.len() {
             smallest = smallest.min(limit_of(&folder, is_v2).unwrap_or(u64::MAX));
             folder.truncate(folder.bytes().rposition(|byte| byte == b'/').unwrap_or_default());
