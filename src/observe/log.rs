@@ -4,11 +4,12 @@
 //! at all. What finds no room, or cannot be written, is dropped, counted, and reported in one line later.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use super::line::{Format, Line};
 use crate::http::date;
+use crate::sync::Lock;
 use crate::text::Value;
 use crate::{quantity, sys, text};
 
@@ -70,7 +71,7 @@ impl Buffer {
 /// The log of the program.
 pub struct Log {
     format: Format,
-    buffer: Mutex<Buffer>,
+    buffer: Lock<Buffer>,
     /// Something is waiting.
     filled: Condvar,
     /// There is room again, or nothing is waiting any more.
@@ -82,7 +83,7 @@ impl Log {
     /// A log that keeps its lines until it is started.
     pub fn new(format: Format) -> Self {
         let has_writer = AtomicBool::new(false);
-        Self { format, buffer: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new(), has_writer }
+        Self { format, buffer: Lock::default(), filled: Condvar::new(), emptied: Condvar::new(), has_writer }
     }
 
     /// Starts the thread that writes, if it does not run yet. Without a thread to be had, lines are kept until the
@@ -98,10 +99,6 @@ impl Log {
         if sys::spawn("log", STACK, work).is_err() {
             self.has_writer.store(false, Ordering::Relaxed);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Buffer> {
-        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line; `what` is the event, and the names of the values.
@@ -126,7 +123,7 @@ impl Log {
 
     fn put(&self, line: Line, deadline: Option<Instant>) {
         let bytes = line.finished();
-        let mut buffer = self.lock();
+        let mut buffer = self.buffer.lock();
         while !buffer.has_room(bytes.len()) {
             let now = Instant::now();
             let until_deadline = deadline.map_or(PATIENCE, |deadline| deadline.saturating_duration_since(now));
@@ -148,7 +145,7 @@ impl Log {
 
     /// Lines dropped so far.
     pub fn dropped_total(&self) -> u64 {
-        self.lock().dropped_total
+        self.buffer.lock().dropped_total
     }
 
     /// Writes lines to stdout as they come; the work of the log's thread.
@@ -160,7 +157,7 @@ impl Log {
             let written = self.write_pieces(&writing);
             is_failing = written < writing.len();
             if is_failing {
-                let mut buffer = self.lock();
+                let mut buffer = self.buffer.lock();
                 match reported {
                     // The report itself is lost: what it told is still to be told.
                     Some(dropped) => buffer.dropped += dropped,
@@ -178,7 +175,7 @@ impl Log {
     fn take(&self, writing: &mut Vec<u8>, is_failing: bool) -> Option<u64> {
         writing.clear();
         let mut reported = None;
-        let mut buffer = self.lock();
+        let mut buffer = self.buffer.lock();
         while buffer.waiting.is_empty() {
             if buffer.dropped > 0 && !is_failing {
                 let dropped = std::mem::take(&mut buffer.dropped);
@@ -203,7 +200,7 @@ impl Log {
             let piece = &writing[at..writing.len().min(at + PIECE)];
             let Ok(count) = sys::write_some(1, piece) else { break };
             at += count;
-            let mut buffer = self.lock();
+            let mut buffer = self.buffer.lock();
             buffer.in_writing -= count;
             buffer.got_on = Some(Instant::now());
             let wakes = buffer.waiters > 0;
@@ -219,7 +216,7 @@ impl Log {
     pub fn flush(&'static self, timeout: Duration) {
         self.start();
         let deadline = quantity::deadline_in(timeout);
-        let mut buffer = self.lock();
+        let mut buffer = self.buffer.lock();
         if !self.has_writer.load(Ordering::Relaxed) {
             return sys::write_all(1, &std::mem::take(&mut buffer.waiting));
         }
@@ -245,14 +242,14 @@ mod tests {
     fn full() -> Log {
         let log = Log::new(Format::Text);
         log.has_writer.store(true, Ordering::Relaxed);
-        let mut buffer = log.lock();
+        let mut buffer = log.buffer.lock();
         (buffer.in_writing, buffer.got_on) = (MAX_WAITING, Some(Instant::now()));
         drop(buffer);
         log
     }
 
     fn kept_and_dropped(log: &Log) -> (u64, u64) {
-        let buffer = log.lock();
+        let buffer = log.buffer.lock();
         (lines(&buffer.waiting), buffer.dropped_total)
     }
 
@@ -266,8 +263,8 @@ mod tests {
         for _ in 0..1000 {
             log.say("x filler more", &[Value::Bytes(&[b'x'; 200]); 2]);
         }
-        let kept = lines(&log.lock().waiting);
-        assert!(log.lock().waiting.len() <= MAX_WAITING);
+        let kept = lines(&log.buffer.lock().waiting);
+        assert!(log.buffer.lock().waiting.len() <= MAX_WAITING);
         assert_eq!(kept + log.dropped_total(), 1000);
     }
 
@@ -275,16 +272,16 @@ mod tests {
     #[test]
     fn whoever_may_wait_waits_for_room() {
         let log = full();
-        log.lock().got_on = in_an_hour();
+        log.buffer.lock().got_on = in_an_hour();
         std::thread::scope(|scope| {
             let writers =
                 [scope.spawn(|| log.say("x", &[])), scope.spawn(|| log.put(log.line("x", &[]), in_an_hour()))];
-            while log.lock().waiters < 2 {
+            while log.buffer.lock().waiters < 2 {
                 assert!(!writers.iter().any(|writer| writer.is_finished()), "one did not wait");
                 std::thread::yield_now();
             }
-            assert!(log.lock().waiting.is_empty());
-            log.lock().in_writing = 0;
+            assert!(log.buffer.lock().waiting.is_empty());
+            log.buffer.lock().in_writing = 0;
             log.emptied.notify_all();
             writers.into_iter().for_each(|writer| writer.join().unwrap());
         });
@@ -294,7 +291,7 @@ mod tests {
     #[test]
     fn a_check_does_not_wait_and_a_request_not_for_long() {
         let log = full();
-        log.lock().got_on = in_an_hour(); // So that nothing but their own patience ends their wait.
+        log.buffer.lock().got_on = in_an_hour(); // So that nothing but their own patience ends their wait.
         log.offer(log.line("check", &[]), Duration::ZERO);
         assert_eq!(log.dropped_total(), 1);
         let began = Instant::now();
@@ -306,7 +303,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_reader_that_has_stopped() {
         let log = full();
-        log.lock().got_on = Instant::now().checked_sub(PATIENCE);
+        log.buffer.lock().got_on = Instant::now().checked_sub(PATIENCE);
         log.put(log.line("x", &[]), in_an_hour());
         log.say("x", &[]);
         assert_eq!(log.dropped_total(), 2);

@@ -2,10 +2,11 @@
 //! so that nothing else waits for it.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::Memory;
+use crate::sync::Lock;
 use crate::sys;
 
 /// Longest time that is burnt or slept in one piece.
@@ -16,14 +17,14 @@ const STACK: usize = if cfg!(debug_assertions) { 128 * 1024 } else { 16 * 1024 }
 /// Tells threads to stop.
 #[derive(Default)]
 struct Stop {
-    is_over: Mutex<bool>,
+    is_over: Lock<bool>,
     changed: Condvar,
 }
 
 impl Stop {
     /// Waits until it is over, at most `timeout`.
     fn wait(&self, timeout: Duration) -> bool {
-        let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = self.is_over.lock();
         let waited = self.changed.wait_timeout_while(is_over, timeout, |is_over| !*is_over);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
@@ -34,7 +35,7 @@ pub struct Load(Arc<Stop>);
 
 impl Drop for Load {
     fn drop(&mut self) {
-        *self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.0.is_over.lock() = true;
         self.0.changed.notify_all();
     }
 }

@@ -9,9 +9,10 @@
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::sync::Lock;
 use crate::{quantity, sys};
 
 /// Most lookups at a time, those that were left behind included.
@@ -37,13 +38,13 @@ pub enum LookupError {
 }
 
 /// Lookups under way.
-static PLACES: Places = Places { taken: Mutex::new(0), freed: Condvar::new() };
+static PLACES: Places = Places { taken: Lock::new(0), freed: Condvar::new() };
 /// Lookups that were left behind so far.
 static ABANDONED: AtomicU64 = AtomicU64::new(0);
 
 /// Lookups under way, and those that their calls have left behind so far (of which some may still be under way).
 pub fn counts() -> (u64, u64) {
-    (*lock(&PLACES.taken) as u64, ABANDONED.load(Ordering::Relaxed))
+    (*PLACES.taken.lock() as u64, ABANDONED.load(Ordering::Relaxed))
 }
 
 /// The addresses of a host, in the resolver's order. When all places are taken, `waits` says whether to wait for one
@@ -52,7 +53,7 @@ pub fn addresses(host: &str, deadline: Instant, waits: bool) -> Result<Vec<IpAdd
     let lookup = Arc::new(Lookup {
         _place: PLACES.take(waits.then_some(deadline))?,
         host: host.to_owned(),
-        progress: Mutex::new(Progress { running: 0, addresses: Vec::new(), failure: LookupError::Failed }),
+        progress: Lock::new(Progress { running: 0, addresses: Vec::new(), failure: LookupError::Failed }),
         news: Condvar::new(),
     });
     if !lookup.ask(Family::Any) {
@@ -62,7 +63,7 @@ pub fn addresses(host: &str, deadline: Instant, waits: bool) -> Result<Vec<IpAdd
         lookup.ask(Family::Ipv4); // Without a thread for it, the first one may still succeed.
         lookup.is_answered(deadline);
     }
-    let mut progress = lock(&lookup.progress);
+    let mut progress = lookup.progress.lock();
     if progress.running > 0 {
         ABANDONED.fetch_add(1, Ordering::Relaxed);
     }
@@ -84,7 +85,7 @@ struct Lookup {
     /// Given back when the last one who shares the lookup lets go of it.
     _place: Place,
     host: String,
-    progress: Mutex<Progress>,
+    progress: Lock<Progress>,
     news: Condvar,
 }
 
@@ -100,18 +101,18 @@ struct Progress {
 impl Lookup {
     /// Asks on another thread. `false`: there is none to be had.
     fn ask(self: &Arc<Self>, family: Family) -> bool {
-        lock(&self.progress).running += 1;
+        self.progress.lock().running += 1;
         let lookup = Arc::clone(self);
         let work = move || lookup.answer(family, ask_resolver(&lookup.host, family));
         let is_asked = sys::spawn("lookup", STACK, work).is_ok();
         if !is_asked {
-            lock(&self.progress).running -= 1;
+            self.progress.lock().running -= 1;
         }
         is_asked
     }
 
     fn answer(&self, family: Family, answer: Result<Vec<IpAddr>, LookupError>) {
-        let mut progress = lock(&self.progress);
+        let mut progress = self.progress.lock();
         progress.running -= 1;
         match answer {
             Ok(addresses) if progress.addresses.is_empty() => progress.addresses = addresses,
@@ -126,7 +127,7 @@ impl Lookup {
     fn is_answered(&self, until: Instant) -> bool {
         let left = quantity::left_until(until);
         let is_open = |progress: &mut Progress| progress.addresses.is_empty() && progress.running > 0;
-        let waited = self.news.wait_timeout_while(lock(&self.progress), left, is_open);
+        let waited = self.news.wait_timeout_while(self.progress.lock(), left, is_open);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !progress.addresses.is_empty()
     }
@@ -149,7 +150,7 @@ fn ask_resolver(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> 
 
 /// The places for lookups.
 struct Places {
-    taken: Mutex<usize>,
+    taken: Lock<usize>,
     freed: Condvar,
 }
 
@@ -160,7 +161,7 @@ impl Places {
     /// Takes a place; waits for one until then, if at all.
     fn take(&'static self, until: Option<Instant>) -> Result<Place, LookupError> {
         let left = until.map_or(Duration::ZERO, quantity::left_until);
-        let waited = self.freed.wait_timeout_while(lock(&self.taken), left, |taken| *taken >= MOST);
+        let waited = self.freed.wait_timeout_while(self.taken.lock(), left, |taken| *taken >= MOST);
         let (mut taken, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *taken >= MOST {
             return Err(if until.is_some() { LookupError::TimedOut } else { LookupError::Busy });
@@ -172,11 +173,7 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        *lock(&PLACES.taken) -= 1;
+        *PLACES.taken.lock() -= 1;
         PLACES.freed.notify_one();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Service;
@@ -10,6 +10,7 @@ use super::call::{self, PassedOn, Rules};
 use super::error::{CallError, Cause};
 use super::link::{Answer, Link};
 use super::summary::Summary;
+use crate::sync::Lock;
 use crate::{quantity, sys};
 
 /// Most calls at a time.
@@ -41,7 +42,7 @@ struct Shared {
     run: Run,
     addresses: Option<Vec<IpAddr>>,
     next: AtomicU64,
-    progress: Mutex<Progress>,
+    progress: Lock<Progress>,
     finished: Condvar,
 }
 
@@ -61,7 +62,7 @@ pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result
         run,
         addresses,
         next: AtomicU64::new(0),
-        progress: Mutex::new(progress),
+        progress: Lock::new(progress),
         finished: Condvar::new(),
     });
     for _ in 1..at_once {
@@ -75,7 +76,7 @@ pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result
         }
     }
     shared.work(report);
-    let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut progress = shared.progress.lock();
     while progress.helpers > 0 {
         progress = shared.finished.wait(progress).unwrap_or_else(PoisonError::into_inner);
     }
@@ -94,14 +95,14 @@ impl Shared {
                 return;
             }
             let result = self.call(number, &mut link, deadline.min(start + self.run.rules.timeout));
-            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut progress = self.progress.lock();
             progress.summary.add(&result, start.elapsed().as_micros() as u64);
             report(&progress.summary);
         }
     }
 
     fn leave(&self) {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).helpers -= 1;
+        self.progress.lock().helpers -= 1;
         self.finished.notify_one();
     }
 

@@ -109,13 +109,12 @@ impl Summary {
         self.errors.iter().sum()
     }
 
-    /// What the calls came to, and how often, what never was included: first those that came to what they should.
-    pub fn results(&self) -> [(Came, u64); 1 + CLASSES.len()] {
-        let mut results = [(Came::Ok, self.calls - self.failed()); 1 + CLASSES.len()];
-        for (at, &count) in self.errors.iter().enumerate() {
-            results[1 + at] = (CLASSES[at], count);
+    /// Visits what the calls came to, and how often, what never was included: first those that came to what they should.
+    pub fn each_result(&self, visit: &mut dyn FnMut(Came, u64)) {
+        visit(Came::Ok, self.calls - self.failed());
+        for (class, &count) in CLASSES.iter().zip(&self.errors) {
+            visit(*class, count);
         }
-        results
     }
 
     /// A row's share of all answers, in thousandths.
@@ -283,8 +282,10 @@ status_5xx             1
             summary.add(&answer([10, 0, 0, 1], status, "a", None), 1);
             assert_eq!(summary.failed(), failed, "{status}");
         }
-        assert_eq!(summary.results().iter().map(|(_, count)| count).sum::<u64>(), summary.calls);
-        assert_eq!(summary.results()[0], (Came::Ok, 2));
+        let mut results = Vec::new();
+        summary.each_result(&mut |came, count| results.push((came, count)));
+        assert_eq!(results.iter().map(|(_, count)| count).sum::<u64>(), summary.calls);
+        assert_eq!(results[0], (Came::Ok, 2));
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Visit<'_> {
     }
 
     /// What the deciding rule makes of a request, or else its route's handler, which has the content for it.
+    #[inline(never)]
     fn handle(
         &mut self,
         head: &Head<'_, '_>,

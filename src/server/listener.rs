@@ -4,7 +4,6 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::paused::Paused;
@@ -12,6 +11,7 @@ use super::queues::{Admitted, Connection};
 use super::{Server, connection, sending};
 use crate::faults::clock::Listening;
 use crate::observe::counts::TurnedAway;
+use crate::sync::Lock;
 use crate::text::Value;
 use crate::{quantity, sys};
 
@@ -105,27 +105,23 @@ struct Socket {
 }
 
 /// The listening socket, shared by the workers.
-pub struct Listener(Mutex<Socket>);
+pub struct Listener(Lock<Socket>);
 
 impl Listener {
     /// Takes over a bound socket and listens.
     fn listen(socket: TcpListener) -> io::Result<Self> {
         sys::listen(&socket, BACKLOG)?;
-        Ok(Self(Mutex::new(Socket { listener: Some(socket), is_starved: false, listening: Listening::Open })))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Socket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self(Lock::new(Socket { listener: Some(socket), is_starved: false, listening: Listening::Open })))
     }
 
     /// The address it listens on.
     pub fn address(&self) -> Option<SocketAddr> {
-        sending::plain(self.lock().listener.as_ref()?.local_addr())
+        sending::plain(self.0.lock().listener.as_ref()?.local_addr())
     }
 
     /// Lets the lot watch it.
     pub fn watch(&self, server: &Server) -> io::Result<()> {
-        match &self.lock().listener {
+        match &self.0.lock().listener {
             Some(listener) => server.lot.watch_listener(listener.as_raw_fd()),
             None => Ok(()),
         }
@@ -133,7 +129,7 @@ impl Listener {
 
     /// Takes one connection from the queue and arms the listener again, so that another worker takes the next.
     pub fn accept(&self, server: &'static Server) -> Option<Connection<TcpStream>> {
-        let mut socket = self.lock();
+        let mut socket = self.0.lock();
         let listener = socket.listener.as_ref()?;
         let fd = listener.as_raw_fd();
         if socket.listening != Listening::Open {
@@ -177,7 +173,7 @@ impl Listener {
 
     /// Listens and arms the listener again when that was given up for a moment.
     pub fn retry(&self, server: &Server) {
-        let socket = self.lock();
+        let socket = self.0.lock();
         if let (true, Listening::Open, Some(listener)) = (socket.is_starved, socket.listening, &socket.listener) {
             if sys::listen_again(listener, BACKLOG).is_ok() {
                 let _ = server.lot.arm_listener(listener.as_raw_fd());
@@ -190,7 +186,7 @@ impl Listener {
     /// Does as the rules say: accept, leave connections to the kernel, or refuse them. Connections that the kernel has
     /// already accepted are taken in before it refuses.
     pub fn obey(&self, server: &'static Server, listening: Listening) {
-        let mut socket = self.lock();
+        let mut socket = self.0.lock();
         let before = std::mem::replace(&mut socket.listening, listening);
         let Some(listener) = &socket.listener else { return };
         if before == listening {
@@ -216,14 +212,14 @@ impl Listener {
 
     /// Lets no new handshakes in. Those that have begun need a moment: one that ends while the socket is closed is reset.
     pub fn refuse_new_handshakes(&self) {
-        if let Some(listener) = &self.lock().listener {
+        if let Some(listener) = &self.0.lock().listener {
             sys::refuse_new_handshakes(listener);
         }
     }
 
     /// Takes in every connection that the kernel has already accepted, and closes.
     pub fn close(&self, server: &'static Server) {
-        if let Some(listener) = self.lock().listener.take() {
+        if let Some(listener) = self.0.lock().listener.take() {
             empty_queue(&listener, server);
         }
     }
