@@ -101,11 +101,11 @@ async function attempt(t, verb, text) {
       if (status !== 401 && !(status === 403 && token)) return taken(t, verb, text, answer);
       // The API server keeps the Authorization field for itself.
       if (place) return ['it wants a token, which passes kubectl port-forward, not the API server'];
-      if (!await askToken((status === 403 ? 'That token was wrong. ' : '') + 'Token for ' + t.name)) return ['nothing done, no token'];
+      if (!await askToken((status === 403 ? 'Wrong. ' : '') + 'Token for ' + t.name)) return ['nothing done, no token'];
       begun = Date.now();
     }
   }
-  return ['not reached in 30 s, ' + verb + ' not done'];
+  return ['not reached in 30 s'];
 }
 
 // The Deployment that has made a pod.

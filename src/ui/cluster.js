@@ -92,10 +92,11 @@ function update(object, isFirst) {
     recall(t);
     join(t);
     for (const event of strangers) if (event.involvedObject.name === name) heardEvent('ADDED', event);
-    if (!isFirst) t.object = object, say('new pod ' + name), mark(t, 'created');
+    if (!isFirst) say('new pod ' + name);
     return;
   }
   if (next.restarts > old.restarts) t.set = [], mark(t, 'restarted'), say(name + ' restarted' + (last ? ', after ' + last.exit : ''), true);
+  if (next.begun && !old.begun && !next.restarts) t.object = object, mark(t, 'ran');
   if (next.isReady !== old.isReady) mark(t, next.isReady ? 'ready' : 'not_ready');
   if (next.word !== old.word && next.word === 'CrashLoopBackOff') mark(t, 'crash_loop');
   if (next.until && !old.until) mark(t, 'deleted'), say(name + ' is being deleted');

@@ -47,12 +47,13 @@ export async function windowsOf(t, rules) {
     return { ...told, after };
   };
   const first = await playFrom(uptime), { ready, listening } = first;
-  // Where it has restarted or been unready, its ticks are not those of a fresh pod: liveness counts from when the pod's workers began,
-  // readiness from when it became ready. Both times are known to the second.
+  // Where it has restarted, been unready, or taken long to start, as one of many at once does, its ticks are not those of a fresh pod: liveness
+  // counts from when the pod's workers began, readiness from when it became ready. Both times are known to the second.
   const isPunctual = !restarts && since(begun) - since(readySince) < 5 + start, [, period = 1] = probes.find(([kind]) => kind === 'liveness') || [];
-  const byLiveness = restarts ? await playFrom(uptime + (begun - worker) / 1000 % period) : first, byReadiness = isPunctual || !ready ? first : await playFrom(since(readySince) + ready.p50 - listening.p50);
+  const byLiveness = restarts || begun - worker > 1000 ? await playFrom(uptime + (begun - worker) / 1000 % period) : first, byReadiness = isPunctual || !ready ? first : await playFrom(since(readySince) + ready.p50 - listening.p50);
   const windows = WHATS.flatMap(what => {
-    const isRestart = what === 'restarted' || what === 'crash_loop', told = isRestart || what === 'killed' ? byLiveness : byReadiness, event = told[what], pad = told === first ? 0 : 1;
+    // What comes with a kill, or after it, comes at a tick of liveness.
+    const isRestart = what === 'restarted' || what === 'crash_loop', told = first[what]?.p50 >= first.killed?.p50 ? byLiveness : byReadiness, event = told[what], pad = told === first ? 0 : 1;
     const { p5, p50, p95 } = told.listening || {};
     // One that is ready does not get ready, though a fresh one of its age might.
     if (!(event?.p50 >= p50 + told.after) || event.share < .1 || t.api.isReady && (what === 'ready' || what === 'in_service')) return [];
@@ -71,15 +72,17 @@ function withPause({ from, to, ...window }, isKill, restarts, ago) {
   return { ...window, from: from + (isKill && ago + from >= low ? 0 : low), to: to + (isKill && ago + from >= high ? 0 : high + 16) };
 }
 
-// A new pod: from its creation on. Pods of one template are alike, so one question does for all of them.
+// A new pod: from its container's start on, since how long a busy node takes until then nobody can know. Pods of one template are alike, so
+// one question does for all of them.
 const fresh = new Map();
-export async function windowsOfNew(t, object) {
-  const key = t.api.hash || t.name;
+export async function windowsOfNew({ name, object, api: { hash, begun, worker } }) {
+  const key = hash || name;
   if (fresh.size > 20) fresh.clear();
   if (!fresh.has(key)) fresh.set(key, play(null, object, { for: HORIZON + 's' }));
   try {
-    const told = await fresh.get(key);
-    return ['ready', 'in_service'].flatMap(what => told[what] ? [window_(what, told[what])] : []);
+    const told = await fresh.get(key), { p5, p95 } = told.container_started;
+    // Ticks of startup probes count from when the workers began.
+    return ['ready', 'in_service'].flatMap(what => told[what] ? [window_(what, told[what], -p95 - (begun - worker) / 1000, -p5)] : []);
   } catch {
     fresh.delete(key);
     return [];

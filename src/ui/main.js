@@ -15,13 +15,14 @@ import { windowsOfNew } from './forecast.js';
 
 let isPaused = false, drawnAt = 0;
 
-// What nobody has asked for is predicted all the same: when a new pod will be ready, and when one in back-off will run again, which the
-// kubelet's message tells a moment after the end.
-listeners.push(async (t, what, at) => {
-  const { object } = t, { pause } = t.api || {};
-  t.object = null;
-  if (what === 'created') predict(t, 'is new', await windowsOfNew(t, object), true, at);
-  else if (what === 'crash_loop' && pause) predict(t, 'is in back-off', [{ what: 'restarted', share: 1, from: Math.floor(-since(pause[0])), to: Math.ceil(-since(pause[1])) }], true);
+// What nobody has asked for is predicted all the same: when a new pod will be ready once it runs, and when one in back-off will run again,
+// which the kubelet's message tells a moment after the end.
+listeners.push(async (t, what) => {
+  const { pause, begun } = t.api || {};
+  if (what === 'ran') {
+    const windows = await windowsOfNew(t);
+    if (!t.api.isReady) predict(t, 'is new', windows, true, begun);
+  } else if (what === 'crash_loop' && pause) predict(t, 'is in back-off', [{ what: 'restarted', share: 1, from: Math.floor(-since(pause[0])), to: Math.ceil(-since(pause[1])) }], true);
 });
 
 function draw() {

@@ -249,7 +249,7 @@ def test_token(browser, binary):
         expect(field).to_be_focused()
         page.keyboard.type("open")
         page.keyboard.press("Enter")
-        expect(page.get_by_label("That token was wrong")).to_be_visible()
+        expect(page.get_by_label("Wrong. Token for")).to_be_visible()
         page.keyboard.type("sesame")
         page.keyboard.press("Enter")
         log_has(page, "web-1: infected")
