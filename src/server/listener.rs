@@ -43,56 +43,67 @@ pub struct Opened {
 
 /// Listens on the port that the configuration asks for: PORT, else 80, else where that is forbidden 8080.
 pub fn open(port: Option<u16>, address: Option<IpAddr>) -> Result<Opened, ListenError> {
-    let wanted = port.unwrap_or(DEFAULT_PORT);
-    let (socket, is_fallback) = match bind_port(address, wanted) {
-        Ok(socket) => (socket, false),
-        Err(ListenError { error, .. }) if port.is_none() && error.kind() == ErrorKind::PermissionDenied => {
-            (bind_port(address, FALLBACK_PORT)?, true)
-        }
-        Err(error) => return Err(error),
-    };
-    let tried = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), wanted);
-    let listener = Listener::listen(socket).map_err(|error| ListenError { address: tried, error })?;
-    Ok(Opened { listener, is_fallback })
+    let mut tried = every_address(port.unwrap_or(DEFAULT_PORT));
+    if let Some(address) = address {
+        tried.set_ip(address);
+    }
+    let opened = open_at(&mut tried, address.is_none(), port.is_none());
+    opened.map_err(|error| ListenError { address: tried, error })
+}
+
+fn every_address(port: u16) -> SocketAddr {
+    SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)
+}
+
+/// Leaves in `tried` what was tried last.
+fn open_at(tried: &mut SocketAddr, may_be_v4: bool, may_fall_back: bool) -> io::Result<Opened> {
+    let mut bound = bind_port(tried, may_be_v4);
+    let is_fallback = may_fall_back && is_forbidden(&bound);
+    if is_fallback {
+        tried.set_port(FALLBACK_PORT);
+        bound = bind_port(tried, may_be_v4);
+    }
+    Ok(Opened { listener: Listener::listen(bound?)?, is_fallback })
+}
+
+fn is_forbidden(bound: &io::Result<TcpListener>) -> bool {
+    bound.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// The port where a server with this configuration listens, as a process beside it can tell: a trial bind that is
 /// forbidden means the fallback, anything else (in use, most likely) the port itself.
 pub fn probable_port(port: Option<u16>) -> u16 {
-    let forbidden = |error: &ListenError| error.error.kind() == ErrorKind::PermissionDenied;
     match port {
         Some(port) => port,
-        None if bind_port(None, DEFAULT_PORT).is_err_and(|error| forbidden(&error)) => FALLBACK_PORT,
+        None if is_forbidden(&bind_port(&mut every_address(DEFAULT_PORT), true)) => FALLBACK_PORT,
         None => DEFAULT_PORT,
     }
 }
 
-/// Binds one port, on every address when none is given: IPv6 and IPv4, or IPv4 where there is no IPv6. Port
-/// privilege is raised only when the kernel asks for it.
-fn bind_port(address: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenError> {
-    let wanted = SocketAddr::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), port);
-    let attempt = |address: SocketAddr| {
+/// Binds a port of an address, or of 0.0.0.0 where there is no IPv6 and that may be. Port privilege is raised only when the
+/// kernel asks for it.
+fn bind_port(tried: &mut SocketAddr, may_be_v4: bool) -> io::Result<TcpListener> {
+    let attempt = |address: &SocketAddr| {
         sys::bind(address).or_else(|error| match error.kind() {
             ErrorKind::PermissionDenied if sys::allow_low_ports().is_ok() => sys::bind(address),
             _ => Err(error),
         })
     };
-    let (tried, result) = match attempt(wanted) {
-        Err(error)
-            if address.is_none() && !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrInUse) =>
-        {
-            let v4_only = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
-            (v4_only, attempt(v4_only))
-        }
-        result => (wanted, result),
-    };
+    let mut result = attempt(tried);
+    if let Err(error) = &result
+        && may_be_v4
+        && !matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::AddrInUse)
+    {
+        tried.set_ip(Ipv4Addr::UNSPECIFIED.into());
+        result = attempt(tried);
+    }
+    let socket = result?;
+    if tried.port() != 0 {
+        return Ok(socket);
+    }
     // A port that the kernel has chosen is lost when `listen close` shuts the socket; one that was asked for stays. So
     // ask for it, with the first socket still holding it.
-    let chosen = |socket: TcpListener| match socket.local_addr() {
-        Ok(address) if port == 0 => sys::bind(SocketAddr::new(tried.ip(), address.port())),
-        _ => Ok(socket),
-    };
-    result.and_then(chosen).map_err(|error| ListenError { address: tried, error })
+    sys::bind(&SocketAddr::new(tried.ip(), socket.local_addr()?.port()))
 }
 
 struct Socket {

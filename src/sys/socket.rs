@@ -15,7 +15,7 @@ fn set_option<T>(socket: &impl AsRawFd, level: libc::c_int, name: libc::c_int, v
 
 /// A socket bound to `address`, non-blocking and not yet listening, as std's own would be at once. Dual-stack when the
 /// address is `::`. TCP_NODELAY is inherited by what it accepts, so it costs no call per connection.
-pub fn bind(address: SocketAddr) -> Result<TcpListener> {
+pub fn bind(address: &SocketAddr) -> Result<TcpListener> {
     let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
     // SAFETY: no pointers are passed.
     let socket = own(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
