@@ -27,25 +27,35 @@ const TIMES: [u64; 4] = [3_600_000_000, 60_000_000, 1_000_000, 1000];
 const SIZE_UNITS: &str = "Gi Mi Ki G M k ";
 const SIZES: [u64; 7] = [1 << 30, 1 << 20, 1 << 10, 1_000_000_000, 1_000_000, 1000, 1];
 
+/// Splits digits from what follows them.
+#[inline(never)]
+fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len()))
+}
+
 /// Splits a decimal number (digits, and at most `places` more after one point) from what follows it;
 /// the number comes multiplied by 10^places.
-fn leading_number(bytes: &[u8], places: u32) -> Option<(u64, &[u8])> {
-    let end = bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len());
-    let whole = text::parse_decimal(&bytes[..end])?;
-    let (fraction, rest) = match bytes[end..].strip_prefix(b".") {
-        None => (&b""[..], &bytes[end..]),
-        Some(after) => {
-            let end = after.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(after.len());
-            if end == 0 || end > places as usize {
-                return None;
-            }
-            after.split_at(end)
+fn leading_number(bytes: &[u8], places: usize) -> Option<(u64, &[u8])> {
+    let (whole, mut rest) = digits(bytes);
+    let mut number = text::parse_decimal(whole)?;
+    let mut fraction = &b""[..];
+    if let [b'.', after @ ..] = rest {
+        (fraction, rest) = digits(after);
+        if fraction.is_empty() || fraction.len() > places {
+            return None;
         }
-    };
-    let scale = 10u64.pow(places - fraction.len() as u32);
-    let fraction = if fraction.is_empty() { 0 } else { text::parse_decimal(fraction)? };
-    let number = whole.checked_mul(10u64.pow(places))?.checked_add(fraction * scale)?;
+    }
+    for at in 0..places {
+        let digit = fraction.get(at).map_or(0, |digit| digit - b'0');
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
     Some((number, rest))
+}
+
+/// A duration of at most 30 days.
+#[inline(never)]
+fn duration(microseconds: u64) -> Option<Duration> {
+    Some(Duration::from_micros(microseconds)).filter(|duration| *duration <= LONGEST)
 }
 
 /// Parses one or more number-and-unit without spaces: `1.5s`, `1m30s`, `50ms`. No bare number; at most 30 days.
@@ -60,17 +70,13 @@ pub fn parse_duration(input: &[u8]) -> Option<Duration> {
         microseconds = microseconds.checked_add(thousandths.checked_mul(size)? / 1000)?;
         rest = next;
     }
-    let duration = Duration::from_micros(microseconds);
-    (!input.is_empty() && duration <= LONGEST).then_some(duration)
+    if input.is_empty() { None } else { duration(microseconds) }
 }
 
 /// Parses seconds without a unit (`15`, `0.5`), or a duration.
 pub fn parse_seconds(input: &[u8]) -> Option<Duration> {
     match leading_number(input, 3) {
-        Some((thousandths, b"")) => {
-            let duration = Duration::from_millis(thousandths);
-            (duration <= LONGEST).then_some(duration)
-        }
+        Some((thousandths, b"")) => duration(thousandths.saturating_mul(1000)),
         _ => parse_duration(input),
     }
 }

@@ -159,8 +159,8 @@ pub struct Container {
     pub environment: Vec<(String, Option<String>)>,
     /// Whether `envFrom` brings more that a manifest does not tell.
     pub has_environment_from: bool,
-    /// `ports`, those that have a name with it.
-    pub ports: Vec<(Option<String>, u16)>,
+    /// `ports` with their names, which may be empty.
+    pub ports: Vec<(String, u16)>,
     /// An init container with `restartPolicy: Always`.
     pub is_sidecar: bool,
     /// `startupProbe`, `livenessProbe` and `readinessProbe`.

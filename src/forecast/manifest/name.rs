@@ -34,7 +34,7 @@ impl Fields<'_> {
 
     /// A port's name (RFC 6335, as Kubernetes takes it).
     #[inline(never)]
-    pub(super) fn port_name(&self, node: Node) -> String {
+    pub(super) fn port_name(&self, node: Node) -> &str {
         let name = self.text(node);
         let has_letter = name.bytes().any(|byte| byte.is_ascii_lowercase());
         let has_pair = name.as_bytes().windows(2).any(|pair| pair == b"--");
@@ -43,6 +43,6 @@ impl Fields<'_> {
                 "a port's number without quotes, or a name of at most 15 lower-case letters, digits and inner dashes";
             self.unexpected(node, expected);
         }
-        String::from(name)
+        name
     }
 }

@@ -124,14 +124,14 @@ fn read_ports(fields: &Fields<'_>, node: Node, is_host: bool, out: &mut Ports) {
         }
         fields.choice(port, "protocol", "TCP UDP SCTP");
         let at = fields.get(port, "name");
-        let mut name = None;
-        if !fields.text(at).is_empty() {
-            name = Some(fields.port_name(at));
-            if out.iter().any(|(known, _)| *known == name) {
+        let name = fields.text(at);
+        if !name.is_empty() {
+            fields.port_name(at);
+            if out.iter().any(|(known, _)| known == name) {
                 fields.unexpected(at, "a name that no other port of the container has");
             }
         }
-        out.push((name, number));
+        out.push((String::from(name), number));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::text;
 use crate::text::Value::Text;
 
 /// A container's ports.
-pub(super) type Ports = Vec<(Option<String>, u16)>;
+pub(super) type Ports = Vec<(String, u16)>;
 
 /// What only containers that go on have: probes by their kinds, and hooks.
 pub(super) const FIELDS: &str = "startupProbe livenessProbe readinessProbe lifecycle";
@@ -119,6 +119,6 @@ fn port(fields: &Fields<'_>, node: Node, ports: &Ports) -> Option<u16> {
     if !matches!(fields.document.value(at), Value::Text(_)) {
         return Some(fields.port(node, "port"));
     }
-    let name = Some(fields.port_name(at));
-    ports.iter().find(|(known, _)| *known == name).map(|&(_, number)| number)
+    let name = fields.port_name(at);
+    ports.iter().find(|(known, _)| known == name).map(|&(_, number)| number)
 }

@@ -64,22 +64,19 @@ pub fn prepare(input: &[u8]) -> Result<String, Fault> {
 
 /// Line and column of a place in a text.
 #[inline(never)]
-pub fn mark(text: &[u8], at: usize) -> Mark {
-    let mut mark = Mark { line: 1, column: 1 };
-    for &byte in &text[..at] {
-        if byte == b'\n' {
-            mark = Mark { line: mark.line + 1, column: 1 };
-        } else {
-            mark.column += u32::from(byte & 0xc0 != 0x80);
-        }
+pub fn mark(input: &[u8], at: usize) -> Mark {
+    let (mut line, mut rest) = (1, &input[..at]);
+    while let Some(end) = text::position(rest, b'\n') {
+        line += 1;
+        rest = &rest[end + 1..];
     }
-    mark
+    Mark { line, column: 1 + rest.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32 }
 }
 
 /// A fault at a place in a text.
 #[inline(never)]
-fn fault_at(text: &[u8], at: usize, message: &str) -> Fault {
-    Fault { mark: mark(text, at), text: String::from(message) }
+fn fault_at(input: &[u8], at: usize, message: &str) -> Fault {
+    Fault { mark: mark(input, at), text: String::from(message) }
 }
 
 /// The documents of a text that [`prepare`] has made, one after the other.

@@ -3,6 +3,7 @@
 use super::Piece;
 use super::scan::{Scanner, is_blank_or_end};
 
+#[inline(never)]
 fn is_flow_indicator(byte: u8) -> bool {
     matches!(byte, b',' | b'[' | b']' | b'{' | b'}')
 }
@@ -33,20 +34,21 @@ impl Scanner<'_> {
     /// The plain or quoted scalar that begins here; further lines of a plain one stand right of the column `parent`.
     pub(super) fn scalar(&mut self, parent: i32, in_flow: bool) -> Piece {
         let next = self.ahead(1);
+        let is_alone = is_blank_or_end(next) || in_flow;
         let refused = match self.peek() {
             b'"' | b'\'' => return self.quoted(),
             b'&' => "an anchor (&)",
             b'*' => "an alias (*)",
             b'!' => "a tag (!)",
             b'%' if self.column() == 0 => "a directive (%)",
-            b'?' if is_blank_or_end(next) || in_flow => "a complex key (?)",
+            b'?' if is_alone => "a complex key (?)",
             _ => "",
         };
         if !refused.is_empty() {
             self.refuse_at(self.at(), refused);
         }
         let message = match self.peek() {
-            b':' if is_blank_or_end(next) || in_flow => "got a \":\" without a key, expected a key or a value",
+            b':' if is_alone => "got a \":\" without a key, expected a key or a value",
             b'-' if is_blank_or_end(next) || in_flow && is_flow_indicator(next) => "got a \"-\", expected a value",
             b'%' | b'@' | b'`' => "got a character that begins no plain text, expected quotes around it",
             b'|' | b'>' => "got a \"|\" or \">\", expected a value: quote text that begins so",

@@ -29,6 +29,7 @@ pub(super) struct Scanner<'t> {
 }
 
 /// Whether a byte, 0 being the end, ends a word.
+#[inline(never)]
 pub(super) fn is_blank_or_end(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0)
 }
