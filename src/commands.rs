@@ -116,8 +116,12 @@ fn help() -> String {
 }
 
 fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
+    let mut words = Vec::new();
+    for (at, word) in got.iter().enumerate() {
+        text::put_all(&mut words, &[if at == 0 { "" } else { " " }, word]);
+    }
     let mut quoted = Vec::new();
-    text::json_string(&mut quoted, text::list(got, " ").as_bytes());
+    text::json_string(&mut quoted, &words);
     complain(&[name, ": got ", &text::into_string(quoted), ", expected ", expected, "\n"]);
     USAGE
 }

@@ -44,7 +44,7 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
         if !name.is_empty() && !pod.has(name) {
             let mut names = Vec::new();
             while let Some(container) = pod.container(names.len()) {
-                names.push(container.name.as_str());
+                names.push(container.name.clone());
             }
             let values = [Value::Text(name), Value::Text(&text::list(&names, ", "))];
             return Err(text::filled("--container: got \"~\", expected one of ~", &values));

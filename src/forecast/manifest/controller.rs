@@ -54,8 +54,8 @@ fn deployment(fields: &Fields<'_>, spec: Node, min_ready: u32) -> Controller {
     let is_recreate = fields.choice(at, "type", "RollingUpdate Recreate") == 1;
     let at = rolling(fields, at, is_recreate);
     let quarter = Share::Percent(25);
-    let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(quarter);
-    let max_surge = fields.share(at, "maxSurge", u32::MAX).unwrap_or(quarter);
+    let max_unavailable = fields.share_or(at, "maxUnavailable", 100, quarter);
+    let max_surge = fields.share_or(at, "maxSurge", u32::MAX, quarter);
     if is_zero(max_unavailable) && is_zero(max_surge) {
         fields.fail(at, "got 0 for both maxUnavailable and maxSurge, expected more for one of them");
     }
@@ -82,8 +82,8 @@ fn updated_in_place(fields: &Fields<'_>, spec: Node, is_daemon: bool) -> Control
         };
     }
     let at = fields.get(at, "rollingUpdate");
-    let max_unavailable = fields.share(at, "maxUnavailable", 100).unwrap_or(Share::Pods(1));
-    let max_surge = fields.share(at, "maxSurge", 100).unwrap_or(Share::Pods(0));
+    let max_unavailable = fields.share_or(at, "maxUnavailable", 100, Share::Pods(1));
+    let max_surge = fields.share_or(at, "maxSurge", 100, Share::Pods(0));
     if is_zero(max_unavailable) == is_zero(max_surge) && !is_on_delete {
         let what = "got maxUnavailable (1 when not set) and maxSurge both 0 or both more, expected one of them to be 0";
         fields.fail(at, what);

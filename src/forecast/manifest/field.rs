@@ -209,6 +209,12 @@ impl<'d> Fields<'d> {
         None
     }
 
+    /// The same, or what stands for it when it is absent.
+    #[inline(never)]
+    pub(super) fn share_or(&self, node: Node, name: &str, most: u32, default: Share) -> Share {
+        self.share(node, name, most).unwrap_or(default)
+    }
+
     /// A quantity of something that is counted in whole units, such as bytes: `64Mi`, `0.5Gi`, `1e3`, `128974848`.
     #[inline(never)]
     pub(super) fn quantity(&self, node: Node) -> Option<u64> {

@@ -63,7 +63,7 @@ impl Objects<'_> {
     fn add_inputs(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), String> {
         let mut names = Vec::new();
         for &(name, input) in inputs {
-            names.push(name);
+            names.push(String::from(name));
             if input.len() > MAX_INPUT {
                 return Err(text::filled("~: got more than 4 MiB, expected less", &[Text(name)]));
             }
