@@ -58,6 +58,7 @@ fn first_available(life: &Life, from: Millis, min_ready: Millis) -> Option<Milli
 }
 
 /// So many of the replicas.
+#[inline(never)]
 fn pods(share: Share, replicas: u32, rounds_up: bool) -> u32 {
     match share {
         Share::Pods(pods) => pods,
@@ -233,16 +234,17 @@ fn one_by_one(
     chance: &mut Chance,
 ) -> Rollout {
     let replicas = lives.len() as u32;
-    let mut turns = vec![0; at_once.clamp(1, lives.len().max(1))];
+    let mut turns: Vec<Millis> = vec![0; at_once.clamp(1, lives.len().max(1))];
     for life in lives.iter().rev() {
         let turn = turns.iter_mut().min();
         let gone = life.deletion.gone.saturating_sub(life.deletion.at);
         let lag = chance.between(STEP.0, STEP.1);
         if let Some(turn) = turn {
-            *turn += match first_available(life, 0, min_ready) {
+            let takes = match first_available(life, 0, min_ready) {
                 Some(at) => lag + at + if surges { 0 } else { gone },
                 None => NEVER,
             };
+            *turn = turn.saturating_add(takes);
         }
     }
     let last = turns.iter().copied().max().unwrap_or(0);
@@ -323,6 +325,9 @@ mod tests {
         assert!(done.complete.is_some_and(|at| (18_000..18_300).contains(&at)), "two of three: {done:?}");
         assert_eq!(done.fewest, 2);
         assert_eq!(rolled(&set, &[READY, &[], READY]).complete, None, "one that never gets ready blocks for good");
+        let many = Workload { replicas: 6, ..set };
+        let stuck = rolled(&many, &[READY, READY, &[], &[], &[], &[]]);
+        assert_eq!(stuck.complete, None, "and so do four of them");
         let made = [life(READY), Life { created: 7100, ..life(&[5000]) }];
         let next = next_created(&made, 0, 60_000, &mut Chance::new(1, 1));
         assert!(next.is_some_and(|at| (12_150..12_201).contains(&at)), "{next:?}");

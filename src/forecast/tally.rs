@@ -56,8 +56,6 @@ pub struct Tally {
     pub sample: Vec<(Millis, u64)>,
     /// Pods that did more than a play may.
     pub cut: u64,
-    /// All moments.
-    pub events: u64,
 }
 
 /// Where the three spreads of a container's n-th restart begin.
@@ -85,7 +83,6 @@ impl Tally {
             rollouts: 0,
             sample: Vec::new(),
             cut: 0,
-            events: 0,
         }
     }
 
@@ -147,7 +144,6 @@ impl Tally {
     #[inline(never)]
     pub fn add(&mut self, life: &Life, number: u64, end: Millis) {
         self.pods += 1;
-        self.events += life.events;
         self.cut += u64::from(life.is_cut);
         for (spread, &first) in self.spreads.iter_mut().zip(&life.first) {
             if first < NEVER && first + life.created <= end {
@@ -160,9 +156,9 @@ impl Tally {
                 continue;
             }
             let place = place(restart.container, n);
-            for (at, time) in [restart.at + life.created, restart.life, restart.pause].into_iter().enumerate() {
-                self.spreads[place + at].add(time);
-            }
+            self.spreads[place].add(restart.at + life.created);
+            self.spreads[place + 1].add(restart.life);
+            self.spreads[place + 2].add(restart.pause);
             self.count_end((place, restart.exit, restart.by, 1));
         }
         self.late_restarts += life.late_restarts;
@@ -231,7 +227,6 @@ impl Tally {
     /// Counts all that another one has.
     pub fn merge(&mut self, other: &Self) {
         self.pods += other.pods;
-        self.events += other.events;
         self.cut += other.cut;
         self.late_restarts += other.late_restarts;
         self.late_ready += other.late_ready;
