@@ -1,7 +1,7 @@
 //! What to change: advice only where the play shows the harm, with the value that mends it, found by playing again, and
 //! what the play comes to with it as proof.
 
-use super::life::What;
+use super::life::{Sum, What};
 use super::play::Play;
 use super::pod::{Aim, Asks, Kind};
 use super::tally::{self, Figure, Tally};
@@ -44,16 +44,16 @@ impl Outcome {
     /// What a play came to.
     pub fn of(tally: &Tally) -> Self {
         let share = |part, whole: u64| if whole > 0 { tally::share(part, whole) } else { NEVER };
-        let first = |what: What| share(tally.first(what).total(), tally.pods);
+        let first = |what: What| share(tally.first(what).total(), tally.sum(Sum::Pods));
         Self([
             first(What::Ready),
             tally.first(What::Ready).percentile(50).unwrap_or(NEVER),
             first(What::Restarted),
             first(What::NotReady),
-            share(tally.service[1] + tally.service[2], tally.service[0]),
-            share(tally.sigkilled(), tally.pods),
-            share(tally.figure(Figure::Unanswered).total(), tally.served),
-            share(tally.figure(Figure::Failed).total(), tally.rollouts),
+            share(tally.sum(Sum::Unanswered) + tally.sum(Sum::Failing), tally.sum(Sum::InService)),
+            share(tally.sigkilled(), tally.sum(Sum::Pods)),
+            share(tally.figure(Figure::Unanswered).total(), tally.sum(Sum::Served)),
+            share(tally.figure(Figure::Failed).total(), tally.sum(Sum::Rollouts)),
             tally.figure(Figure::Fewest).percentile(50).map_or(NEVER, |pods| pods * 1000),
         ])
     }
@@ -177,7 +177,7 @@ pub(super) fn advise<'p>(play: &'p Play<'p>, tally: &Tally) -> Vec<Advice<'p>> {
         }
     }
     if let Controller::Deployment { strategy, progress_deadline, .. } = play.controller
-        && tally.rollouts > 0
+        && tally.sum(Sum::Rollouts) > 0
     {
         adviser.rollout(strategy, progress_deadline);
         adviser.soaking(progress_deadline);
@@ -326,7 +326,7 @@ impl<'p> Adviser<'p, '_> {
     fn ending(&mut self) {
         let patient = self.again(0, Change::Grace(3_600_000, false));
         let takes = patient.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
-        let heeds = patient.sigkilled() * 2 < patient.pods;
+        let heeds = patient.sigkilled() * 2 < patient.sum(Sum::Pods);
         let words = match heeds {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
             false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
@@ -344,7 +344,9 @@ impl<'p> Adviser<'p, '_> {
 
     fn rollout(&mut self, strategy: Strategy, progress_deadline: u32) {
         let (tally, replicas) = (self.tally, self.play.inquiry.workload.replicas);
-        if self.now.get(Measure::RolloutFailed) > 0 && tally.figure(Figure::Complete).total() * 2 > tally.rollouts {
+        if self.now.get(Measure::RolloutFailed) > 0
+            && tally.figure(Figure::Complete).total() * 2 > tally.sum(Sum::Rollouts)
+        {
             let ready = tally.first(What::Ready).percentile(100).unwrap_or(0);
             let needed = (ready / 1000 + self.play.min_ready / 1000) as u32 + 10;
             let deadline = needed.max(progress_deadline + 10);
@@ -372,7 +374,7 @@ impl<'p> Adviser<'p, '_> {
         let (Some(ready), Some(failing)) = (first(What::Ready), first(What::Restarted)) else { return };
         let soak: Millis = failing.saturating_sub(ready) / 1000 + 10;
         let is_soon = self.now.get(Measure::Restarted) > 900 && soak < progress_deadline.into();
-        let completes = |tally: &Tally| tally.figure(Figure::Complete).total() * 2 >= tally.rollouts;
+        let completes = |tally: &Tally| tally.figure(Figure::Complete).total() * 2 >= tally.sum(Sum::Rollouts);
         if !is_soon || soak * 1000 <= self.play.min_ready || !completes(self.tally) {
             return;
         }

@@ -192,6 +192,53 @@ pub enum Shade {
     Waiting,
 }
 
+/// What is added up, of one life and of all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sum {
+    /// Pods.
+    Pods,
+    /// Those that did more than a play may.
+    Cut,
+    /// Restarts in the second half of the play.
+    LateRestarts,
+    /// How long a pod was Ready in the second half.
+    LateReady,
+    /// How long the Service sent it calls.
+    InService,
+    /// How long of that nobody answered.
+    Unanswered,
+    /// How much of that fails by the rules.
+    Failing,
+    /// Pods that were in the Service when they were deleted.
+    Served,
+    /// Rollouts.
+    Rollouts,
+}
+
+/// A number for each [`Sum`].
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Sums([u64; Sum::Rollouts as usize + 1]);
+
+impl Sums {
+    /// One of them.
+    pub fn get(&self, sum: Sum) -> u64 {
+        self.0[sum as usize]
+    }
+
+    /// Adds to one of them.
+    pub fn add(&mut self, sum: Sum, more: u64) {
+        self.0[sum as usize] += more;
+    }
+
+    /// Adds all that others have.
+    #[inline(never)]
+    pub fn merge(&mut self, others: &Self) {
+        for (mine, other) in self.0.iter_mut().zip(&others.0) {
+            *mine += other;
+        }
+    }
+}
+
 /// Most restarts and turns that are kept of one pod; all are counted.
 const MAX_KEPT: usize = 2048;
 
@@ -207,26 +254,16 @@ pub struct Life {
     /// When the kubelet decided to kill a container, for its own tests.
     #[cfg(test)]
     pub kills: Vec<Millis>,
-    /// Restarts in the second half of the play.
-    pub late_restarts: u64,
+    /// What is added up.
+    pub sums: Sums,
     /// Turns of Ready in the API, the first to true.
     pub turns: Vec<Millis>,
-    /// How long it was Ready in the second half.
-    pub late_ready: Millis,
-    /// How long the Service sent it calls.
-    pub in_service: Millis,
-    /// How long of that nobody would have answered.
-    pub unanswered: Millis,
-    /// How long of that the answer would have been a failure, by the rules.
-    pub failing: Millis,
     /// STATUS at the moments that were asked for.
     pub words: Vec<Word>,
     /// What became of its deletion.
     pub deletion: Deletion,
     /// What it looked like from when on, where that was asked for.
     pub shades: Option<Vec<(Millis, Shade)>>,
-    /// Whether it did more than a play may.
-    pub is_cut: bool,
     /// Events.
     pub events: u64,
 }
@@ -257,12 +294,8 @@ impl Life {
             restarts: Vec::new(),
             #[cfg(test)]
             kills: Vec::new(),
-            late_restarts: 0,
+            sums: Sums::default(),
             turns: Vec::new(),
-            late_ready: 0,
-            in_service: 0,
-            unanswered: 0,
-            failing: 0,
             words: Vec::new(),
             deletion: Deletion {
                 at: NEVER,
@@ -273,7 +306,6 @@ impl Life {
                 was_in_service: false,
             },
             shades: draws.then(Vec::new),
-            is_cut: false,
             events: 0,
         }
     }
@@ -286,7 +318,7 @@ impl Life {
     }
 
     pub(super) fn restart(&mut self, restart: Restart, is_late: bool) {
-        self.late_restarts += u64::from(is_late);
+        self.sums.add(Sum::LateRestarts, is_late.into());
         if self.restarts.len() < MAX_KEPT {
             self.restarts.push(restart);
         }

@@ -50,8 +50,10 @@ impl Forecast<'_> {
     /// Which of [`OUTCOMES`] it comes to, by a bit for each.
     pub fn outcomes(&self) -> u8 {
         let tally = &self.tally;
-        let lost = tally.service[1] + tally.service[2] + tally.figure(tally::Figure::Unanswered).total();
-        u8::from(tally.first(life::What::Ready).total() < tally.pods)
+        let lost = tally.sum(life::Sum::Unanswered)
+            + tally.sum(life::Sum::Failing)
+            + tally.figure(tally::Figure::Unanswered).total();
+        u8::from(tally.first(life::What::Ready).total() < tally.sum(life::Sum::Pods))
             | u8::from(tally.first(life::What::Restarted).total() > 0) << 1
             | u8::from(lost > 0) << 2
             | u8::from(tally.figure(tally::Figure::Failed).total() > 0) << 3

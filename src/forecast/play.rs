@@ -176,7 +176,7 @@ impl<'i> Play<'i> {
 mod tests {
     use super::*;
     use crate::faults::plan;
-    use crate::forecast::life::What;
+    use crate::forecast::life::{Sum, What};
     use crate::forecast::sketch;
     use crate::forecast::tally::Figure;
     use crate::forecast::workload::{Share, Strategy};
@@ -214,7 +214,7 @@ mod tests {
                 .map(|percent| tally.figure(Figure::Complete).percentile(percent).map_or(0.0, |at| at as f64 / 1000.0));
             let is_near = got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1.0);
             assert!(is_near, "minReadySeconds {min_ready}: {got:?}, expected {want:?}");
-            assert_eq!(tally.rollouts, 200);
+            assert_eq!(tally.sum(Sum::Rollouts), 200);
         }
     }
 
@@ -227,6 +227,6 @@ mod tests {
         let mut stuck = inquiry(set(false), 3, 0);
         stuck.programs[0].rules = plan::parse(b"ready fail").unwrap_or_default();
         let stuck = tally(&stuck);
-        assert_eq!(stuck.first(What::Created).total() * 3, stuck.pods + 1, "the first of each, and no other");
+        assert_eq!(stuck.first(What::Created).total() * 3, stuck.sum(Sum::Pods) + 1, "the first of each, and no other");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::behaviour::Exit;
 use super::controllers::Rollout;
-use super::life::{By, Life, What, Word};
+use super::life::{By, Life, Sum, Sums, What, Word};
 use super::spread::Spread;
 use super::{Millis, NEVER, SAMPLE};
 
@@ -32,30 +32,18 @@ const FIGURES: usize = Figure::Fewest as usize + 1;
 /// All of a play.
 #[derive(Debug)]
 pub struct Tally {
-    /// Pods.
-    pub pods: u64,
+    /// What is added up.
+    pub sums: Sums,
     /// The first time of each [`What`], each [`Figure`], and for each restart that is told when it was, the life
     /// before it and the pause before it.
     spreads: Vec<Spread>,
     /// How runs ended, and how often; those before a restart have the place of its first spread, those at the deletion,
     /// of the container that callers reach, that of [`Figure::Ended`].
     ends: Vec<(usize, Exit, By, u64)>,
-    /// All restarts of the second half, and the time Ready in it.
-    pub late_restarts: u64,
-    /// As above.
-    pub late_ready: u64,
-    /// Time in the Service, of it unanswered, of it failing by the rules.
-    pub service: [u64; 3],
     /// Pods by STATUS, [`Word::COUNT`] numbers for each moment.
     pub words: Vec<u64>,
-    /// Pods that were in the Service when they were deleted.
-    pub served: u64,
-    /// How many rollouts there were.
-    pub rollouts: u64,
     /// A few pods with how long they were not Ready.
     pub sample: Vec<(Millis, u64)>,
-    /// Pods that did more than a play may.
-    pub cut: u64,
 }
 
 /// Where the three spreads of a container's n-th restart begin.
@@ -72,18 +60,17 @@ impl Tally {
             spreads.push(Spread::default());
         }
         Self {
-            pods: 0,
+            sums: Sums::default(),
             spreads,
             ends: Vec::new(),
-            late_restarts: 0,
-            late_ready: 0,
-            service: [0; 3],
             words: vec![0; moments * Word::COUNT],
-            served: 0,
-            rollouts: 0,
             sample: Vec::new(),
-            cut: 0,
         }
+    }
+
+    /// What was added up.
+    pub fn sum(&self, sum: Sum) -> u64 {
+        self.sums.get(sum)
     }
 
     /// When something came first.
@@ -143,8 +130,8 @@ impl Tally {
     /// Counts a life, of the pod of that number, in a play until `end`.
     #[inline(never)]
     pub fn add(&mut self, life: &Life, number: u64, end: Millis) {
-        self.pods += 1;
-        self.cut += u64::from(life.is_cut);
+        self.sums.add(Sum::Pods, 1);
+        self.sums.merge(&life.sums);
         for (spread, &first) in self.spreads.iter_mut().zip(&life.first) {
             if first < NEVER && first + life.created <= end {
                 spread.add(first + life.created);
@@ -161,11 +148,6 @@ impl Tally {
             self.spreads[place + 2].add(restart.pause);
             self.count_end((place, restart.exit, restart.by, 1));
         }
-        self.late_restarts += life.late_restarts;
-        self.late_ready += life.late_ready;
-        self.service[0] += life.in_service;
-        self.service[1] += life.unanswered;
-        self.service[2] += life.failing;
         for (counts, word) in self.words.chunks_mut(Word::COUNT).zip(&life.words) {
             counts[*word as usize] += 1;
         }
@@ -191,7 +173,7 @@ impl Tally {
         if let Some(exit) = deletion.exit {
             self.count_end((Figure::Ended as usize, exit, By::Deletion, 1));
         }
-        self.served += u64::from(deletion.was_in_service);
+        self.sums.add(Sum::Served, deletion.was_in_service.into());
         if deletion.was_in_service && deletion.unanswered > 0 {
             self.note(Figure::Unanswered, deletion.unanswered);
         }
@@ -203,7 +185,7 @@ impl Tally {
 
     /// Counts a pod that has not been created.
     pub fn add_missing(&mut self, number: u64, end: Millis) {
-        self.pods += 1;
+        self.sums.add(Sum::Pods, 1);
         for counts in self.words.chunks_mut(Word::COUNT) {
             counts[Word::Absent as usize] += 1;
         }
@@ -214,7 +196,7 @@ impl Tally {
 
     /// Counts a rollout.
     pub fn add_rollout(&mut self, rollout: &Rollout) {
-        self.rollouts += 1;
+        self.sums.add(Sum::Rollouts, 1);
         if let Some(at) = rollout.complete {
             self.note(Figure::Complete, at);
         }
@@ -226,17 +208,9 @@ impl Tally {
 
     /// Counts all that another one has.
     pub fn merge(&mut self, other: &Self) {
-        self.pods += other.pods;
-        self.cut += other.cut;
-        self.late_restarts += other.late_restarts;
-        self.late_ready += other.late_ready;
-        self.served += other.served;
-        self.rollouts += other.rollouts;
+        self.sums.merge(&other.sums);
         for (mine, other) in self.spreads.iter_mut().zip(&other.spreads) {
             mine.merge(other);
-        }
-        for (mine, other) in self.service.iter_mut().zip(&other.service) {
-            *mine += other;
         }
         for (mine, other) in self.words.iter_mut().zip(&other.words) {
             *mine += other;

@@ -12,7 +12,7 @@ mod tests;
 
 use super::behaviour::{Exit, Process};
 use super::chance::{Chance, Lognormal};
-use super::life::{By, Life, Restart, Shade, What, Word};
+use super::life::{By, Life, Restart, Shade, Sum, What, Word};
 use super::pod::{Part, Plan};
 use super::{Millis, NEVER};
 use probes::Prober;
@@ -264,7 +264,7 @@ impl<'p> Pod<'p> {
             }
             self.life.events += 1;
             if self.life.events > terms.max_events {
-                self.life.is_cut = true;
+                self.life.sums.add(Sum::Cut, 1);
                 break;
             }
             self.now = at;

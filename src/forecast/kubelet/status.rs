@@ -1,7 +1,7 @@
 //! What the kubelet says of a pod, and who acts on it: container statuses as a sync sees them, conditions, the API,
 //! the EndpointSlice and kube-proxy, and the STATUS that kubectl prints (pkg/printers/internalversion/printers.go:892).
 
-use super::{Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, WRITE, What, Word};
+use super::{Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, Sum, WRITE, What, Word};
 use crate::faults::clock::Listening;
 use crate::forecast::pod::Kind;
 
@@ -121,7 +121,7 @@ impl Pod<'_> {
         }
         let half = self.end / 2;
         if self.is_ready_in_api && !self.is_deleted {
-            self.life.late_ready += now.saturating_sub(since.max(half));
+            self.life.sums.add(Sum::LateReady, now.saturating_sub(since.max(half)));
         }
         if !self.is_routed {
             return;
@@ -134,16 +134,16 @@ impl Pod<'_> {
             self.life.deletion.unanswered += if is_answered { 0 } else { now - since };
             return;
         }
-        self.life.in_service += now - since;
+        self.life.sums.add(Sum::InService, now - since);
         if !is_answered {
-            self.life.unanswered += now - since;
+            self.life.sums.add(Sum::Unanswered, now - since);
         } else if program.touches(question) {
             let looks = (1 + (now - since) / LOOK).min(8);
             let part = (now - since).div_ceil(looks);
             for look in 0..looks {
                 let at = since + look * part + self.chance.between(0, part);
                 let share = body.process.failing_share(program, question, at.min(now - 1));
-                self.life.failing += part * share / 100_000;
+                self.life.sums.add(Sum::Failing, part * share / 100_000);
             }
         }
     }

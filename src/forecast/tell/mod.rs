@@ -8,7 +8,7 @@ use super::Forecast;
 use super::NEVER;
 use super::advice::{Advice, Measure, Outcome};
 use super::behaviour::Exit;
-use super::life::{By, What, Word};
+use super::life::{By, Sum, What, Word};
 use super::pod::Kind;
 use super::tally::Figure;
 use crate::text::{nth, word};
@@ -35,7 +35,7 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     let to = &mut Printer { out, is_json };
     let facts = [
         Fact::Number(inquiry.seed),
-        Fact::Number(tally.pods),
+        Fact::Number(tally.sum(Sum::Pods)),
         Fact::Time(inquiry.length),
         Fact::Number(inquiry.minor),
         Fact::Word(workload.controller.kind()),
@@ -99,9 +99,9 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         to.say("$b$a~\"$a\",", &[Fact::Word(line), Fact::Word(comma)]);
         comma = "; ";
     }
-    if tally.cut > 0 {
+    if tally.sum(Sum::Cut) > 0 {
         to.say("; ~\"", &[]);
-        to.say("the rest of $a pods that did more than a play may", &[Fact::Number(tally.cut)]);
+        to.say("the rest of $a pods that did more than a play may", &[Fact::Number(tally.sum(Sum::Cut))]);
         to.say("~\",", &[]);
     }
     to.say("\n~]}\n", &[]);
@@ -128,7 +128,7 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         let facts = [
             Fact::Word(nth(SENTENCES, b',', what as usize)),
             Fact::Word(word(NAMES, what as usize)),
-            Fact::Share(times.total(), tally.pods),
+            Fact::Share(times.total(), tally.sum(Sum::Pods)),
             Fact::Spread(times),
             Fact::Word(what.by().map_or("", Kind::name)),
         ];
@@ -157,7 +157,7 @@ fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             let facts = [
                 Fact::Word(&container.name),
                 Fact::Number(n as u64),
-                Fact::Share(when.total(), tally.pods),
+                Fact::Share(when.total(), tally.sum(Sum::Pods)),
                 Fact::Spread(when),
                 Fact::Spread(life),
                 Fact::Spread(pause),
@@ -186,12 +186,12 @@ fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 /// The second half of the play.
 fn steady(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let (tally, end) = (&forecast.tally, forecast.play.end);
-    let hours = ((end - end / 2) * tally.pods).max(1);
+    let hours = ((end - end / 2) * tally.sum(Sum::Pods)).max(1);
     // Each restart is a few moments, of which there are 8e9 at most: the product fits.
-    let rate = tally.late_restarts * 3_600_000_000 / hours;
+    let rate = tally.sum(Sum::LateRestarts) * 3_600_000_000 / hours;
     let rate = if to.is_json { rate } else { (rate + 50) / 100 * 100 };
-    let facts = [Fact::Time(end / 2), Fact::Thousandths(rate), Fact::Share(tally.late_ready, hours)];
-    if tally.late_restarts > 0 || tally.first(What::NotReady).total() > 0 {
+    let facts = [Fact::Time(end / 2), Fact::Thousandths(rate), Fact::Share(tally.sum(Sum::LateReady), hours)];
+    if tally.sum(Sum::LateRestarts) > 0 || tally.first(What::NotReady).total() > 0 {
         to.say("  from $a on: $b restarts an hour, Ready $c of the time\n~", &facts);
     }
     to.say(r#"~"steady":{"from":$a,"restarts_per_hour":$b,"ready":$c},"#, &facts);
@@ -202,7 +202,7 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     to.say(concat!("\nSTATUS\n", r#"~],"status":["#), &[]);
     for (at, words) in forecast.play.moments.iter().zip(tally.words.chunks(Word::COUNT)) {
         // At its end the pods are being deleted, which says nothing to people.
-        if words[Word::Terminating as usize] == tally.pods && !to.is_json {
+        if words[Word::Terminating as usize] == tally.sum(Sum::Pods) && !to.is_json {
             continue;
         }
         to.say("  at $a       ~{\"at\":$a,", &[Fact::Time(*at)]);
@@ -219,7 +219,8 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             if count == 0 {
                 break;
             }
-            let facts = [Fact::Word(comma), Fact::Word(word(Word::NAMES, next)), Fact::Share(count, tally.pods)];
+            let facts =
+                [Fact::Word(comma), Fact::Word(word(Word::NAMES, next)), Fact::Share(count, tally.sum(Sum::Pods))];
             to.say("$a$b $c~\"$b\":$c,", &facts);
             comma = ", ";
         }
@@ -230,11 +231,11 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 
 fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
-    let [served, unanswered, failing] = tally.service;
+    let [served, unanswered, failing] = [Sum::InService, Sum::Unanswered, Sum::Failing].map(|sum| tally.sum(sum));
     let is_assumed = forecast.play.inquiry.workload.services.is_empty();
     let facts = [
         Fact::Word(if is_assumed { "true" } else { "false" }),
-        Fact::Share(served, (forecast.play.end * tally.pods).max(1)),
+        Fact::Share(served, (forecast.play.end * tally.sum(Sum::Pods)).max(1)),
         Fact::Share(unanswered + failing, served),
         Fact::Share(unanswered, served),
         Fact::Share(failing, served),
@@ -254,17 +255,17 @@ fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 
 fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
-    if tally.rollouts == 0 {
+    if tally.sum(Sum::Rollouts) == 0 {
         return;
     }
     let [complete, failed, fewest] =
         [Figure::Complete, Figure::Failed, Figure::Fewest].map(|figure| tally.figure(figure));
     let fewest = |percent| Fact::Number(fewest.percentile(percent).unwrap_or(0));
     let facts = [
-        Fact::Number(tally.rollouts),
-        Fact::Share(complete.total(), tally.rollouts),
+        Fact::Number(tally.sum(Sum::Rollouts)),
+        Fact::Share(complete.total(), tally.sum(Sum::Rollouts)),
         Fact::Spread(complete),
-        Fact::Share(failed.total(), tally.rollouts),
+        Fact::Share(failed.total(), tally.sum(Sum::Rollouts)),
         Fact::Spread(failed),
         fewest(5),
         fewest(50),
@@ -295,8 +296,8 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         Fact::Spread(gone),
         Fact::Number(exit.map_or(0, |exit| exit.code.into())),
         Fact::Word(exit.map_or("", Exit::reason)),
-        Fact::Share(tally.sigkilled(), tally.pods),
-        Fact::Share(lost.total(), tally.served),
+        Fact::Share(tally.sigkilled(), tally.sum(Sum::Pods)),
+        Fact::Share(lost.total(), tally.sum(Sum::Served)),
         Fact::Spread(lost),
     ];
     // Without an end there is no text, nor an exit and calls to tell of.
@@ -308,7 +309,7 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     if exit.is_some() {
         to.say(concat!(", exit status $d $e", r#"~"exit":$d,"reason":"$e","#), &facts);
     }
-    let calls = match (lost.total(), tally.served) {
+    let calls = match (lost.total(), tally.sum(Sum::Served)) {
         (0, 0) => "~",
         (0, _) => "; no call is lost~",
         _ => "; calls are lost for $H in $g~",
