@@ -121,8 +121,9 @@ impl Decoder {
         };
         let value = string(input)?;
         match kind {
-            Kind::Agent => self.agent = kept(&value),
-            Kind::Probe => self.probe = kept(&value),
+            // The first of its products says who asks (RFC 9110 section 10.1.5), and every connection keeps it.
+            Kind::Agent => self.agent = kept(value.start().split(|&octet| octet == b' ').next().unwrap_or_default()),
+            Kind::Probe => self.probe = kept(value.start()),
             _ => {}
         }
         let size = name_length + value.length + OVERHEAD;
@@ -152,9 +153,8 @@ impl Decoder {
 }
 
 /// As much of a name as is kept for the log.
-fn kept(name: &Text) -> Box<[u8]> {
-    let start = name.start();
-    start[..start.len().min(KEPT)].into()
+fn kept(name: &[u8]) -> Box<[u8]> {
+    name[..name.len().min(KEPT)].into()
 }
 
 /// Takes an integer with a prefix of so many bits (RFC 7541 section 5.1); at most 4 octets follow the prefix.

@@ -112,7 +112,8 @@ impl<S, P> Queues<S, P> {
     pub fn new(max: usize, idle_timeout: Duration) -> Self {
         let empty = Queue { oldest: NOBODY, newest: NOBODY, length: 0 };
         Self {
-            slots: Vec::new(),
+            // Room for all of them takes no memory before it is used, and growing would leave what it has grown out of.
+            slots: Vec::with_capacity(max),
             queues: [empty; Reason::COUNT],
             delays: BinaryHeap::new(),
             max,
