@@ -279,11 +279,14 @@ pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
     }
 }
 
-/// Where a word stands in a list of words with blanks between them. (Such a list is one text; a table of texts costs 40 bytes
-/// a cell, for the place that each is loaded at.)
+/// Where a word stands in a list of words with blanks between them; what has a blank in it is no word. (Such a list is one
+/// text; a table of texts costs 40 bytes a cell, for the place that each is loaded at.)
 #[inline(never)]
 pub fn place(words: &str, word: &[u8]) -> Option<usize> {
     let (mut at, mut rest) = (0, words.as_bytes());
+    if position(word, b' ').is_some() {
+        return None;
+    }
     loop {
         if rest.starts_with(word) && matches!(rest.get(word.len()), None | Some(b' ')) {
             return Some(at);
@@ -369,6 +372,8 @@ mod tests {
         assert_eq!(written(|out| decimal(out, 0)), "0");
         assert_eq!(written(|out| decimal(out, u64::MAX)), "18446744073709551615");
         assert_eq!(written(|out| padded(out, 7, 3)), "007");
+        assert_eq!(written(|out| padded(out, 0, 2)), "00");
+        assert_eq!(written(|out| padded(out, 10, 2)), "10");
         assert_eq!(written(|out| padded(out, 1234, 3)), "1234");
         for (number, want) in [(0, "0"), (1500, "1.5"), (1050, "1.05"), (1001, "1.001"), (40_000, "40")] {
             assert_eq!(written(|out| thousandths(out, number)), want);
@@ -431,6 +436,7 @@ mod tests {
             assert_eq!((word("a bc d", at), place("a bc d", name.as_bytes())), (name, Some(at)));
         }
         assert_eq!((word("a bc d", 3), place("a bc d", b"b"), place("a bc d", b"")), ("", None, None));
+        assert_eq!((place("a bc d", b"a bc"), place("a bc d", b"bc d")), (None, None));
     }
 
     #[test]

@@ -32,11 +32,8 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, kind: usize, workload: &mut 
 fn check_template(fields: &Fields<'_>, spec: Node, workload: &Workload) {
     let at = fields.need(spec, "selector");
     let selector = Selector::read(fields, at);
-    if selector.is_empty() {
-        fields.fail(at, "got an empty selector, expected labels of the template");
-    }
-    if !selector.matches(&workload.pod.labels) {
-        let what = "got a selector that does not match spec.template.metadata.labels, expected one that does";
+    if selector.is_empty() || !selector.matches(&workload.pod.labels) {
+        let what = "got a selector that does not match the template's labels or is empty, expected one that does";
         fields.fail(at, what);
     }
     let template = fields.get(fields.get(spec, "template"), "spec");

@@ -41,12 +41,12 @@ sleep seconds";
 /// Finds the fields of a mapping of a kind that nobody knows.
 pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<Node>) {
     let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
-    if document.value(node) == Value::Sequence {
+    if matches!(document.value(node), Value::Sequence) {
         for item in document.children(node) {
             search(document, item, kind, found);
         }
     }
-    if document.value(node) != Value::Mapping {
+    if !matches!(document.value(node), Value::Mapping) {
         return;
     }
     for child in document.children(node) {

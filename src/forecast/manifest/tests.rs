@@ -80,6 +80,11 @@ fn what_the_api_server_refuses_is_refused() {
     const GET: &str = "httpGet: {path: /livez, port: http}";
     for (from, to, want) in [
         (
+            POD,
+            "      restartPolicy: Always OnFailure\n      containers:",
+            "restartPolicy: got \"Always OnFailure\", expected Always or OnFailure or Never",
+        ),
+        (
             PROBE,
             "periodSeconds: -1",
             "livenessProbe.periodSeconds: got -1, expected a whole number from 0 to 2147483647",
@@ -181,7 +186,7 @@ fn what_the_api_server_refuses_is_refused() {
             "selector: {matchExpressions: [{key: app, operator: Is}]}",
             "expected In or NotIn or Exists or DoesNotExist",
         ),
-        (SPEC, "selector: {}", "spec.selector: got an empty selector"),
+        (SPEC, "selector: {}", "spec.selector: got a selector that does not match the template's labels or is empty"),
         (SPEC, "replicas: 3", "spec: got no selector, expected one"),
         (SPEC, "selector: {matchLabels: {app: shop}}\n  replicas: -1", "spec.replicas: got -1"),
         (

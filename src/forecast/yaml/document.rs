@@ -103,7 +103,7 @@ impl Document {
 
     /// Whether a value is `null`, which counts as absent.
     pub fn is_nothing(&self, node: Node) -> bool {
-        self.value(node) == Value::Null
+        matches!(self.value(node), Value::Null)
     }
 
     /// What is in a collection, in order.
@@ -157,7 +157,7 @@ impl Document {
             if parent == to || at == parent {
                 break;
             }
-            if self.value(parent) == Value::Sequence {
+            if matches!(self.value(parent), Value::Sequence) {
                 path.push(b'[');
                 text::decimal(&mut path, place);
                 path.push(b']');

@@ -121,7 +121,7 @@ impl<'t> Documents<'t> {
             if !scanner.is_over() && !is_next {
                 scanner.fail("got more content, expected the end of the document: is the indentation right?");
             }
-            if scanner.document.value(Node::ROOT) != Value::Null {
+            if !scanner.document.is_nothing(Node::ROOT) {
                 return true;
             }
         }

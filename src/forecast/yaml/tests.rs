@@ -101,6 +101,7 @@ fn plain_scalars_mean_what_kubectl_takes_them_for() {
         ("FALSE", "false"),
         ("n", "false"),
         ("oN", "\"oN\""),
+        ("on On", "\"on On\""),
         ("Null", "null"),
         ("nil", "\"nil\""),
         ("12", "12"),
