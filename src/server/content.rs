@@ -27,6 +27,8 @@ pub(super) struct Content<'b> {
 pub(super) enum Unread {
     /// It is not what it should be, or too much, or too late.
     Refused(RequestError),
+    /// No thread is to spare for waiting.
+    Busy,
     /// The client has gone.
     Gone,
 }

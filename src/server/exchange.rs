@@ -103,8 +103,10 @@ impl Visit<'_> {
             _ => match route.refuses(head.method) {
                 Some(refusal) => Outcome::Respond(refusal),
                 None => match self.read(content, body) {
-                    None => routes::answer(route, &request(body), state),
-                    Some(outcome) => outcome,
+                    Ok(()) => routes::answer(route, &request(body), state),
+                    Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
+                    Err(Unread::Busy) => Outcome::Respond(busy()),
+                    Err(Unread::Gone) => Outcome::Drop,
                 },
             },
         };
@@ -123,22 +125,15 @@ impl Visit<'_> {
         outcome
     }
 
-    /// Reads all of the content, waiting for the client where needed; otherwise what comes of it instead.
+    /// Reads all of the content, waiting for the client where needed.
     #[inline(never)]
-    fn read(&mut self, content: &mut Content<'_>, body: &mut Vec<u8>) -> Option<Outcome> {
-        let refused = |error: RequestError| Some(Outcome::Respond(Response::status_page(error.status())));
-        if let Err(error) = content.take_received(body) {
-            return refused(error);
-        }
+    fn read(&mut self, content: &mut Content<'_>, body: &mut Vec<u8>) -> Result<(), Unread> {
+        content.take_received(body).map_err(Unread::Refused)?;
         if content.is_read() {
-            return None;
+            return Ok(());
         }
-        let Some(_permit) = begin_slow(self.server) else { return Some(Outcome::Respond(busy())) };
-        match content.receive(self.stream, &mut self.desk.behind, body) {
-            Ok(()) => None,
-            Err(Unread::Refused(error)) => refused(error),
-            Err(Unread::Gone) => Some(Outcome::Drop),
-        }
+        let _permit = begin_slow(self.server).ok_or(Unread::Busy)?;
+        content.receive(self.stream, &mut self.desk.behind, body)
     }
 
     fn look_around(&self) -> Surroundings {
