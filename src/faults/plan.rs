@@ -286,6 +286,7 @@ impl<'p> Reader<'p> {
     }
 
     /// Reads the rest of the qualifier whose first word was read last. `given` has a bit for each that the rule has.
+    #[inline(never)]
     fn qualifier(&mut self, rule: &mut Rule, given: &mut u32) -> Option<()> {
         let (word, allowed) = (self.last(), rule.qualifiers());
         let is_chance = word[0].is_ascii_digit();

@@ -401,9 +401,7 @@ fn millis(time: Nanos) -> Millis {
     time / 1_000_000
 }
 
-/// As [`Rule::is_open`], to the millisecond.
+/// Whether a rule's window is open so much later than it began to count.
 fn is_open(rule: &Rule, elapsed: Millis) -> bool {
-    let Some(inside) = elapsed.checked_sub(rule.after.map_or(0, millis)) else { return false };
-    let inside = rule.every.map_or(inside, |every| inside % millis(every).max(1));
-    rule.length.is_none_or(|length| inside < millis(length).max(1))
+    rule.is_open(elapsed * 1_000_000)
 }

@@ -10,6 +10,7 @@ const WIDTH: u64 = 80;
 const NAME: usize = 8;
 
 /// Appends a line for each of three pods, and one for the time.
+#[inline(never)]
 pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
     let (play, end, sample) = (forecast.play, forecast.play.end, &forecast.tally.sample);
     let last = sample.len().saturating_sub(1);

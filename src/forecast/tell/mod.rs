@@ -321,6 +321,7 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     }
 }
 
+#[inline(never)]
 fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
     const MEASURES: &str = "ever Ready,Ready after,restarted,not Ready for a time,calls lost,killed at deletion,\
         losing calls at deletion,rollouts called failed,fewest available in a rollout";
