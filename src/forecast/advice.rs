@@ -59,6 +59,7 @@ impl Outcome {
     }
 
     /// One of them; 0 where there is none.
+    #[inline(never)]
     pub fn get(&self, measure: Measure) -> u64 {
         let value = self.0[measure as usize];
         if value < NEVER { value } else { 0 }
@@ -68,14 +69,16 @@ impl Outcome {
 /// Something to change.
 #[derive(Debug)]
 pub struct Advice<'p> {
-    /// `field|to what|why`, a template: `$a` is the container, `$b` and `$c` are values, `$g` is the probe.
+    /// `field|to what|why`, a template: `$a` is the container, `$b` the value, `$c` the patience, `$g` the probe.
     pub words: &'static str,
     /// The container.
     pub container: &'p str,
     /// The kind of the probe whose timeout or threshold is to change.
     pub probe: &'static str,
-    /// The values.
-    pub values: [u64; 2],
+    /// What is to be set.
+    pub value: u64,
+    /// How many seconds the container's startup probe waits.
+    pub patience: u64,
     /// By what it is told how it helps.
     pub measure: Measure,
     /// What the play came to.
@@ -108,11 +111,14 @@ enum Change {
 }
 
 impl Change {
-    /// The kind of the probe that it is about.
-    fn probe(self) -> &'static str {
+    /// The kind of the probe that it is about, and the number that it sets, times in seconds.
+    fn told(self) -> (&'static str, u64) {
         match self {
-            Self::Failures(kind, _) | Self::Timeout(kind, _) | Self::Without(kind) => kind.name(),
-            _ => "",
+            Self::Failures(kind, failures) => (kind.name(), failures.into()),
+            Self::Timeout(kind, timeout) => (kind.name(), timeout / 1000),
+            Self::Grace(time, _) | Self::MinReady(time) => ("", time / 1000),
+            Self::Rollout(_, deadline) => ("", deadline.into()),
+            _ => ("", 0),
         }
     }
 
@@ -205,7 +211,7 @@ impl<'p> Adviser<'p, '_> {
 
     /// Advises to change something about a container, if the play with it is better. Whether it is.
     #[inline(never)]
-    fn advise(&mut self, at: usize, change: Change, measure: Measure, words: &'static str, values: [u64; 2]) -> bool {
+    fn advise(&mut self, at: usize, change: Change, measure: Measure, words: &'static str) -> bool {
         let then = Outcome::of(&self.again(at, change));
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
@@ -217,7 +223,9 @@ impl<'p> Adviser<'p, '_> {
         };
         if is_better {
             let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
-            self.advice.push(Advice { words, container, probe: change.probe(), values, measure, now: self.now, then });
+            let (probe, value) = change.told();
+            let patience = self.aim(at, Kind::Startup).map_or(0, |aim| u64::from(aim.failures) * aim.period / 1000);
+            self.advice.push(Advice { words, container, probe, value, patience, measure, now: self.now, then });
         }
         is_better
     }
@@ -252,8 +260,7 @@ impl<'p> Adviser<'p, '_> {
             Some(_) => Change::Failures(Kind::Startup, failures as u32),
             None => Change::Without(Kind::Startup),
         };
-        let patience = u64::from(known.failures) * known.period / 1000;
-        self.advise(at, change, Measure::Restarted, words, [failures, patience])
+        self.advise(at, change, Measure::Restarted, words)
     }
 
     /// Liveness that kills what lives.
@@ -264,14 +271,14 @@ impl<'p> Adviser<'p, '_> {
             && liveness.handler == readiness.handler
         {
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";
-            if self.advise(at, Change::Tcp, Measure::Restarted, words, [0, 0]) {
+            if self.advise(at, Change::Tcp, Measure::Restarted, words) {
                 return;
             }
         }
         if !self.change(at, Kind::Liveness, Measure::Restarted) && known.timeout > known.period {
             let change = Change::Timeout(Kind::Liveness, known.period);
             let words = "containers[$a].livenessProbe.timeoutSeconds|$b|a timeout above the period lets each failure take longer than a period";
-            self.advise(at, change, Measure::Lost, words, [known.period / 1000, 0]);
+            self.advise(at, change, Measure::Lost, words);
         }
     }
 
@@ -298,7 +305,7 @@ impl<'p> Adviser<'p, '_> {
                 } else {
                     "containers[$a].$gProbe.failureThreshold|$b|it fails now and then, and so often in a row"
                 };
-                return self.advise(at, change, measure, words, [value.into(), 0]);
+                return self.advise(at, change, measure, words);
             }
         }
         false
@@ -311,14 +318,14 @@ impl<'p> Adviser<'p, '_> {
         if !is_restarted && self.now.get(Measure::Ready) < 500 {
             if !self.change(at, Kind::Readiness, Measure::Ready) {
                 let words = "containers[$a].readinessProbe|what the program answers once it can serve|it does not pass, so the pod gets no calls and a rollout waits for it";
-                self.advise(at, Change::Without(Kind::Readiness), Measure::Ready, words, [0, 0]);
+                self.advise(at, Change::Without(Kind::Readiness), Measure::Ready, words);
             }
         } else if !is_restarted && self.has(What::FailingReadiness) {
             self.change(at, Kind::Readiness, Measure::NotReady);
         }
         if known.delay > 0 {
             let words = "containers[$a].readinessProbe.initialDelaySeconds|0|it could be Ready sooner: a readiness probe that fails early costs nothing";
-            self.advise(at, Change::NoDelay, Measure::ReadyAt, words, [0, 0]);
+            self.advise(at, Change::NoDelay, Measure::ReadyAt, words);
         }
     }
 
@@ -331,14 +338,14 @@ impl<'p> Adviser<'p, '_> {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",
             false => "the program|one that ends on SIGTERM|it does not heed SIGTERM",
         };
-        self.advise(0, Change::Grace(takes * 1000, !heeds), Measure::Killed, words, [takes, 0]);
+        self.advise(0, Change::Grace(takes * 1000, !heeds), Measure::Killed, words);
     }
 
     /// A deletion that loses calls.
     fn leaving(&mut self, at: usize) {
         if self.now.get(Measure::Unanswered) > 0 && self.play.plan.parts[at].pre_stop.is_none() {
             let words = "containers[$a].lifecycle.preStop|sleep 5 s (and the grace period 5 s longer), or a drain in the program|it closes its listener while nodes still send it calls";
-            self.advise(at, Change::Sleep(5000), Measure::Unanswered, words, [0, 0]);
+            self.advise(at, Change::Sleep(5000), Measure::Unanswered, words);
         }
     }
 
@@ -352,7 +359,7 @@ impl<'p> Adviser<'p, '_> {
             let deadline = needed.max(progress_deadline + 10);
             let change = Change::Rollout(strategy, deadline);
             let words = "progressDeadlineSeconds|$b|pods take longer to be available than it allows between two steps";
-            self.advise(0, change, Measure::RolloutFailed, words, [deadline.into(), 0]);
+            self.advise(0, change, Measure::RolloutFailed, words);
         }
         if self.now.get(Measure::Fewest) == 0 && replicas > 0 && self.now.get(Measure::Ready) > 900 {
             let gentle = Strategy::RollingUpdate { max_unavailable: Share::Pods(0), max_surge: Share::Pods(1) };
@@ -364,7 +371,7 @@ impl<'p> Adviser<'p, '_> {
                     "strategy|RollingUpdate with maxUnavailable 0 and maxSurge 1|maxUnavailable may end every old pod before a new one is available"
                 }
             };
-            self.advise(0, Change::Rollout(gentle, progress_deadline), Measure::Fewest, words, [0, 0]);
+            self.advise(0, Change::Rollout(gentle, progress_deadline), Measure::Fewest, words);
         }
     }
 
@@ -381,7 +388,7 @@ impl<'p> Adviser<'p, '_> {
         let change = Change::MinReady(soak * 1000);
         if !completes(&self.again(0, change)) {
             let words = "minReadySeconds|$b|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
-            self.advise(0, change, Measure::Fewest, words, [soak, 0]);
+            self.advise(0, change, Measure::Fewest, words);
         }
     }
 }

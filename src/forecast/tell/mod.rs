@@ -332,8 +332,8 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
     };
     let facts = [
         Fact::Word(advice.container),
-        Fact::Number(advice.values[0]),
-        Fact::Number(advice.values[1]),
+        Fact::Number(advice.value),
+        Fact::Number(advice.patience),
         Fact::Word(nth(MEASURES, b',', advice.measure as usize)),
         shown(&advice.now),
         shown(&advice.then),
