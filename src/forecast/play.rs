@@ -142,12 +142,14 @@ impl<'i> Play<'i> {
         let terms = Terms {
             seed: inquiry.seed,
             number,
+            created,
+            draws,
             end: self.end - created,
             deleted_at: self.end - created,
             moments: &self.moments,
             max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / self.pods.max(1)),
         };
-        kubelet::play(&self.plan, &self.name(number), &terms, Life::new(created, draws))
+        kubelet::play(&self.plan, &self.name(number), &terms)
     }
 
     /// What a pod of that number may be called.

@@ -164,6 +164,10 @@ pub(super) struct Terms<'t> {
     pub(super) seed: u64,
     /// The pod's number.
     pub(super) number: u64,
+    /// When it is created, in the time of the play.
+    pub(super) created: Millis,
+    /// Whether its looks are wanted.
+    pub(super) draws: bool,
     /// How long is looked.
     pub(super) end: Millis,
     /// When it is deleted.
@@ -174,16 +178,16 @@ pub(super) struct Terms<'t> {
     pub(super) max_events: u64,
 }
 
-/// Plays one pod, whose life has not begun.
-pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>, life: Life) -> Life {
-    let mut pod = Pod::new(plan, name, terms, life);
+/// Plays one pod.
+pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>) -> Life {
+    let mut pod = Pod::new(plan, name, terms);
     pod.run(terms);
     pod.life
 }
 
 impl<'p> Pod<'p> {
     #[inline(never)]
-    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>, life: Life) -> Self {
+    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
@@ -240,7 +244,7 @@ impl<'p> Pod<'p> {
             ends_well: None,
             word: Word::Pending,
             chance,
-            life,
+            life: Life::new(terms.created, terms.draws),
         }
     }
 

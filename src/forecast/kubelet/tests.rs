@@ -74,8 +74,17 @@ impl Case {
         let plan = Plan::new(&self.pod, &programs, false, "/");
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
-            let terms = Terms { seed: 7, number, end, deleted_at, moments: &[], max_events: 1_000_000 };
-            play(&plan, "web-0", &terms, Life::new(0, false))
+            let terms = Terms {
+                seed: 7,
+                number,
+                created: 0,
+                draws: false,
+                end,
+                deleted_at,
+                moments: &[],
+                max_events: 1_000_000,
+            };
+            play(&plan, "web-0", &terms)
         };
         (0..pods).map(life).collect()
     }

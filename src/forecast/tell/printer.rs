@@ -9,6 +9,7 @@ use crate::{quantity, text};
 
 /// Something that a forecast says.
 #[derive(Clone, Copy)]
+#[repr(u8)] // A byte says which it is: facts are put together in hundreds of places.
 pub(super) enum Fact<'f> {
     /// A word, or several.
     Word(&'f str),
