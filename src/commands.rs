@@ -312,13 +312,19 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> Result<i32, i32> {
     let config = config(lookup)?;
     let pod = pod.map_or_else(|| identity::pod_name(config), str::to_owned);
     if let Some(plan) = plan {
-        let content = if plan == "-" { read_plan() } else { Some(plan.as_bytes().to_vec()) };
-        let plan = content.ok_or_else(|| bad_usage("standard input", &[], "a plan of at most 16 KiB"))?;
-        config.rules = plan::parse(&plan).map_err(|error| {
-            complain(&[&error.line(), "\n"]);
-            USAGE
-        })?;
+        let input;
+        let plan = if plan == "-" {
+            input = read_plan().ok_or_else(|| bad_usage("standard input", &[], "a plan of at most 16 KiB"))?;
+            &input
+        } else {
+            plan.as_bytes()
+        };
+        config.rules.clear();
         config.warnings.clear();
+        if let Err(error) = plan::add(plan, &mut config.rules) {
+            complain(&[&error.line(), "\n"]);
+            return Err(USAGE);
+        }
         if config.seed.is_some() && has_seeded_start(&config.rules) {
             config.warnings.push(SEEDED_START.to_owned());
         }
