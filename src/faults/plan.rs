@@ -72,11 +72,18 @@ pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), PlanError> {
 }
 
 /// Whether one letter more, less, other or swapped with its neighbour turns one word into the other.
-fn is_one_edit_away(a: &[u8], b: &[u8]) -> bool {
-    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[head..], &b[head..]);
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
-    match (&a[..a.len() - tail], &b[..b.len() - tail]) {
+fn is_one_edit_away(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([first, more @ ..], [other, others @ ..]) = (a, b)
+        && first == other
+    {
+        (a, b) = (more, others);
+    }
+    while let ([more @ .., last], [others @ .., other]) = (a, b)
+        && last == other
+    {
+        (a, b) = (more, others);
+    }
+    match (a, b) {
         ([_], [] | [_]) | ([], [_]) => true,
         ([a, b], [c, d]) => a == d && b == c,
         _ => false,

@@ -155,22 +155,23 @@ impl<'i> Play<'i> {
     /// What a pod of that number may be called.
     #[inline(never)]
     fn name(&self, number: u64) -> String {
-        let mut end = String::new();
-        let dash = match self.controller {
-            Controller::Pod => "",
+        let mut name = self.inquiry.workload.name.as_bytes().to_vec();
+        match self.controller {
+            Controller::Pod => {}
             Controller::StatefulSet { .. } => {
-                end = text::to_decimal(number % self.size());
-                "-"
+                name.push(b'-');
+                text::decimal(&mut name, number % self.size());
             }
-            _ => {
+            controller => {
+                let is_deployment = matches!(controller, Controller::Deployment { .. });
+                text::put(&mut name, if is_deployment { b"-7d4b9c6f58-" } else { b"-" });
                 let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
                 for _ in 0..5 {
-                    end.push(char::from(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]));
+                    name.push(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]);
                 }
-                if matches!(self.controller, Controller::Deployment { .. }) { "-7d4b9c6f58-" } else { "-" }
             }
-        };
-        text::joined(&[&self.inquiry.workload.name, dash, &end])
+        }
+        text::into_string(name)
     }
 }
 

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use super::{Outcome, Request, State};
-use crate::faults::Check;
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::plan;
-use crate::faults::rule::{CrashKind, Effect, Rule, Target};
+use crate::faults::rule::{CrashKind, Effect, Target};
 use crate::http::Method;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, Number, Text};
@@ -68,13 +67,12 @@ pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
 pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     let standing = state.engine.rules();
     let mut missing = Vec::new();
-    for check in [Check::Health, Check::Live] {
-        let ill = Rule::new(Target::Check(check), Effect::Fail(500));
-        let spelled = ill.spelled();
-        if standing.iter().all(|live| live.spelled != spelled) {
-            missing.push(ill);
+    for ill in ["health fail", "live fail"] {
+        if standing.iter().all(|live| live.spelled != ill) {
+            text::put_all(&mut missing, &[ill, ";"]);
         }
     }
+    let missing = plan::parse(&missing).unwrap_or_default(); // Cannot fail: both are rules.
     match state.engine.add(missing, Instant::now()) {
         Ok(()) => changed(request, state.engine),
         Err(_) => Outcome::Respond(Response::error(400, TOO_MANY)),
