@@ -155,7 +155,7 @@ impl<'l, 'c> Rolling<'l, 'c> {
     fn new(lives: &'l [Life], min_ready: Millis, deadline: Millis, chance: &'c mut Chance) -> Self {
         let replicas = lives.len() as u32;
         let rollout = Rollout { complete: None, failed: None, fewest: replicas };
-        let new = Vec::with_capacity(lives.len());
+        let new = Vec::new();
         Self { lives, min_ready, deadline, chance, now: 0, old: replicas, new, counts: (0, 0), progress: 0, rollout }
     }
 

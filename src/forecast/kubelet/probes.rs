@@ -35,7 +35,7 @@ impl<'p> Prober<'p> {
     pub(super) fn all(plan: &'p Plan<'p>, added: Millis) -> Vec<Self> {
         let mut probers = Vec::new();
         for (container, part) in plan.parts.iter().enumerate() {
-            for kind in Kind::ALL {
+            for &kind in &Kind::ALL {
                 if let Some(aim) = &part.aims[kind as usize] {
                     probers.push(Self {
                         aim,

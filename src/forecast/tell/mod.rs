@@ -120,7 +120,7 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         concat!("\nfirst time of                   median    5 % .. 95 %           pods\n", r#"~]},"events":["#),
         &[],
     );
-    for what in What::ALL {
+    for &what in &What::ALL {
         let times = tally.first(what);
         if times.total() == 0 {
             continue;
@@ -200,13 +200,14 @@ fn steady(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
     to.say(concat!("\nSTATUS\n", r#"~],"status":["#), &[]);
-    for (at, words) in forecast.play.moments.iter().zip(tally.words.chunks(Word::COUNT)) {
+    for (at, words) in forecast.play.moments.iter().zip(tally.words.chunks_exact(Word::COUNT)) {
         // At its end the pods are being deleted, which says nothing to people.
         if words[Word::Terminating as usize] == tally.sum(Sum::Pods) && !to.is_json {
             continue;
         }
         to.say("  at $a       ~{\"at\":$a,", &[Fact::Time(*at)]);
-        let (mut left, mut comma) = (words.to_vec(), "");
+        let (mut left, mut comma) = ([0; Word::COUNT], "");
+        left.copy_from_slice(words);
         loop {
             // In text the most common word first.
             let mut next = 0;
