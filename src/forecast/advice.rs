@@ -287,7 +287,7 @@ impl<'p> Adviser<'p, '_> {
         let Some(known) = self.aim(at, kind) else { return false };
         let now = self.now.get(measure);
         // Timeouts in seconds come first, then failures in a row.
-        for (step, value) in [2, 3, 5, 10, 30, 2, 3, 5, 10].into_iter().enumerate() {
+        for (step, &value) in [2, 3, 5, 10, 30, 2, 3, 5, 10].iter().enumerate() {
             let (is_timeout, timeout) = (step < 5, u64::from(value) * 1000);
             let change = match is_timeout {
                 true if timeout > known.timeout => Change::Timeout(kind, timeout),

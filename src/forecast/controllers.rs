@@ -49,12 +49,16 @@ fn available_at(turn: Millis, min_ready: Millis) -> Millis {
 
 /// When a pod is first available from `from` on, in its own time; `None`: not as long as it is known.
 fn first_available(life: &Life, from: Millis, min_ready: Millis) -> Option<Millis> {
-    let turns = &life.turns;
-    (0..turns.len()).step_by(2).find_map(|turn| {
-        let until = turns.get(turn + 1).copied().unwrap_or(NEVER);
-        let at = available_at(turns[turn], min_ready).max(from);
-        (at < until).then_some(at)
-    })
+    let mut turns = life.turns.as_slice();
+    while let [turn, after @ ..] = turns {
+        let at = available_at(*turn, min_ready).max(from);
+        let [until, after @ ..] = after else { return Some(at) };
+        if at < *until {
+            return Some(at);
+        }
+        turns = after;
+    }
+    None
 }
 
 /// So many of the replicas.
@@ -236,10 +240,9 @@ fn one_by_one(
     let replicas = lives.len() as u32;
     let mut turns: Vec<Millis> = vec![0; at_once.clamp(1, lives.len().max(1))];
     for life in lives.iter().rev() {
-        let turn = turns.iter_mut().min();
         let gone = life.deletion.gone.saturating_sub(life.deletion.at);
         let lag = chance.between(STEP.0, STEP.1);
-        if let Some(turn) = turn {
+        if let Some(turn) = turns.iter_mut().min() {
             let takes = match first_available(life, 0, min_ready) {
                 Some(at) => lag + at + if surges { 0 } else { gone },
                 None => NEVER,

@@ -62,7 +62,7 @@ impl<'i> Play<'i> {
         let is_published = workload.services.iter().any(|service| service.publishes_not_ready);
         let end = inquiry.delete_at.min(inquiry.length);
         let mut moments = Vec::new();
-        for at in MOMENTS {
+        for &at in &MOMENTS {
             if at * 1000 < end {
                 moments.push(at * 1000);
             }

@@ -148,14 +148,15 @@ impl Tally {
             self.spreads[place + 2].add(restart.pause);
             self.count_end((place, restart.exit, restart.by, 1));
         }
-        for (counts, word) in self.words.chunks_mut(Word::COUNT).zip(&life.words) {
+        for (counts, word) in self.words.chunks_exact_mut(Word::COUNT).zip(&life.words) {
             counts[*word as usize] += 1;
         }
         self.add_deletion(life);
         if number < SAMPLE {
             let mut ready = 0;
-            for turn in life.turns.chunks(2) {
-                ready += turn.get(1).copied().unwrap_or(end).saturating_sub(turn[0]);
+            let mut turns = life.turns.iter();
+            while let Some(turn) = turns.next() {
+                ready += turns.next().unwrap_or(&end).saturating_sub(*turn);
             }
             self.sample.push((end.saturating_sub(ready), number));
         }
@@ -186,7 +187,7 @@ impl Tally {
     /// Counts a pod that has not been created.
     pub fn add_missing(&mut self, number: u64, end: Millis) {
         self.sums.add(Sum::Pods, 1);
-        for counts in self.words.chunks_mut(Word::COUNT) {
+        for counts in self.words.chunks_exact_mut(Word::COUNT) {
             counts[Word::Absent as usize] += 1;
         }
         if number < SAMPLE {

@@ -191,7 +191,7 @@ impl<'p> Pod<'p> {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING.0, SCHEDULING.1);
         let relist = chance.between(0, RELIST.0);
-        let mut bodies = Vec::with_capacity(plan.parts.len());
+        let mut bodies = Vec::new();
         for part in &plan.parts {
             bodies.push(Body {
                 part,

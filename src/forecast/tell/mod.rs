@@ -232,7 +232,8 @@ fn status(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 
 fn service(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
-    let [served, unanswered, failing] = [Sum::InService, Sum::Unanswered, Sum::Failing].map(|sum| tally.sum(sum));
+    let (served, unanswered) = (tally.sum(Sum::InService), tally.sum(Sum::Unanswered));
+    let failing = tally.sum(Sum::Failing);
     let is_assumed = forecast.play.inquiry.workload.services.is_empty();
     let facts = [
         Fact::Word(if is_assumed { "true" } else { "false" }),
@@ -259,8 +260,8 @@ fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     if tally.sum(Sum::Rollouts) == 0 {
         return;
     }
-    let [complete, failed, fewest] =
-        [Figure::Complete, Figure::Failed, Figure::Fewest].map(|figure| tally.figure(figure));
+    let (complete, failed) = (tally.figure(Figure::Complete), tally.figure(Figure::Failed));
+    let fewest = tally.figure(Figure::Fewest);
     let fewest = |percent| Fact::Number(fewest.percentile(percent).unwrap_or(0));
     let facts = [
         Fact::Number(tally.sum(Sum::Rollouts)),
@@ -289,7 +290,8 @@ fn rollout(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 
 fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let tally = &forecast.tally;
-    let [ended, gone, lost] = [Figure::Ended, Figure::Gone, Figure::Unanswered].map(|figure| tally.figure(figure));
+    let (ended, gone) = (tally.figure(Figure::Ended), tally.figure(Figure::Gone));
+    let lost = tally.figure(Figure::Unanswered);
     let exit = tally.exit();
     let facts = [
         Fact::Time(forecast.play.end),

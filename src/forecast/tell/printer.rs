@@ -97,7 +97,7 @@ impl Printer<'_> {
     }
 
     fn spread(&mut self, spread: &Spread, is_median: bool) {
-        for percent in [5, 50, 95] {
+        for &percent in &[5, 50, 95] {
             let Some(time) = spread.percentile(percent) else { return };
             if self.is_json {
                 self.say("\"p$a\":$b,", &[Fact::Number(percent), Fact::Time(time)]);
