@@ -261,9 +261,17 @@ impl Process {
     fn due(&mut self, at: usize, rule: &Rule, end: Millis) -> Option<Millis> {
         let first = self.listens + millis(rule.after.unwrap_or_default());
         let every = rule.every.map_or(NEVER, |every| millis(every).max(1));
-        (0..MAX_ROLLS)
-            .map_while(|window| first.checked_add(every.checked_mul(window)?).filter(|&due| due < end))
-            .find(|_| self.attempt(at, rule).is_some())
+        let mut due = first;
+        for _ in 0..MAX_ROLLS {
+            if due >= end {
+                break;
+            }
+            if self.attempt(at, rule).is_some() {
+                return Some(due);
+            }
+            due = due.saturating_add(every);
+        }
+        None
     }
 
     /// Settles what the listener does from `now` on, and until when.

@@ -47,11 +47,11 @@ fn available_at(turn: Millis, min_ready: Millis) -> Millis {
     if min_ready == 0 { turn } else { turn.max(turn / 1000 * 1000 + min_ready) }
 }
 
-/// When a pod is first available from `from` on, in its own time; `None`: not as long as it is known.
-fn first_available(life: &Life, from: Millis, min_ready: Millis) -> Option<Millis> {
+/// When a pod is first available, in its own time; `None`: not as long as it is known.
+fn first_available(life: &Life, min_ready: Millis) -> Option<Millis> {
     let mut turns = life.turns.as_slice();
     while let [turn, after @ ..] = turns {
-        let at = available_at(*turn, min_ready).max(from);
+        let at = available_at(*turn, min_ready);
         let [until, after @ ..] = after else { return Some(at) };
         if at < *until {
             return Some(at);
@@ -238,12 +238,12 @@ fn one_by_one(
     chance: &mut Chance,
 ) -> Rollout {
     let replicas = lives.len() as u32;
-    let mut turns: Vec<Millis> = vec![0; at_once.clamp(1, lives.len().max(1))];
+    let mut turns: Vec<Millis> = vec![0; at_once.min(lives.len()).max(1)];
     for life in lives.iter().rev() {
         let gone = life.deletion.gone.saturating_sub(life.deletion.at);
         let lag = chance.between(STEP.0, STEP.1);
         if let Some(turn) = turns.iter_mut().min() {
-            let takes = match first_available(life, 0, min_ready) {
+            let takes = match first_available(life, min_ready) {
                 Some(at) => lag + at + if surges { 0 } else { gone },
                 None => NEVER,
             };

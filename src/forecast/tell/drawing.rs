@@ -51,16 +51,11 @@ pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
 /// What a life was for most of a stretch of time.
 fn shown(life: &Life, from: Millis, to: Millis) -> u8 {
     let shades = life.shades.as_deref().unwrap_or_default();
-    let mut lasted = [0; 5];
-    let first = shades.partition_point(|(at, _)| *at <= from).saturating_sub(1);
-    let mut ended = false;
-    for (at, (since, shade)) in shades.iter().enumerate().skip(first) {
-        if *since >= to {
-            break;
-        }
-        let until = shades.get(at + 1).map_or(to, |(next, _)| (*next).min(to));
-        lasted[*shade as usize] += until.saturating_sub((*since).max(from));
-        ended |= *since >= from && matches!(shade, Shade::Waiting);
+    let (mut lasted, mut ended) = ([0; 5], false);
+    for (at, &(since, shade)) in shades.iter().enumerate() {
+        let until = shades.get(at + 1).map_or(to, |next| next.0.min(to));
+        lasted[shade as usize] += until.saturating_sub(since.max(from));
+        ended |= since >= from && since < to && matches!(shade, Shade::Waiting);
     }
     let mut most = 0;
     for at in 1..lasted.len() {
