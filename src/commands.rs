@@ -321,8 +321,8 @@ fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> Result<i32, i32> {
         };
         config.rules.clear();
         config.warnings.clear();
-        if let Err(error) = plan::add(plan, &mut config.rules) {
-            complain(&[&error.line(), "\n"]);
+        if let Err(line) = plan::add(plan, &mut config.rules) {
+            complain(&[&line, "\n"]);
             return Err(USAGE);
         }
         if config.seed.is_some() && has_seeded_start(&config.rules) {

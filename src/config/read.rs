@@ -127,8 +127,8 @@ impl<'a> Reader<'a> {
         if plan.len() > MAX_PLAN {
             return self.error("FAULTS: longer than 16 KiB", &[]);
         }
-        if let Err(error) = plan::add(plan, rules) {
-            self.error("FAULTS: ~", &[Text(&error.line())]);
+        if let Err(line) = plan::add(plan, rules) {
+            self.error("FAULTS: ~", &[Text(&line)]);
         }
     }
 

@@ -142,7 +142,7 @@ mod tests {
     use crate::faults::plan;
 
     fn engine(plan: &str, now: Instant) -> Engine {
-        Engine::new(1, "web-0", plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{}", error.line())), now)
+        Engine::new(1, "web-0", plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{error}")), now)
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
     use crate::faults::plan;
 
     fn explained(plan: &str) -> String {
-        explain(&plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{}", error.line())), "web-0")
+        explain(&plan::parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{error}")), "web-0")
     }
 
     #[test]

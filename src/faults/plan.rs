@@ -13,29 +13,6 @@ use crate::text::Value::{Json, Number, Text};
 pub const MAX_RULES: usize = 64;
 pub const MAX_PLAN: usize = 16 * 1024;
 
-/// Where a plan goes wrong.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PlanError {
-    /// From 1.
-    pub line: u32,
-    /// In bytes, from 1.
-    pub column: u32,
-    /// The word there; empty at the end of a rule.
-    pub word: Vec<u8>,
-    /// What should have been there.
-    pub expected: String,
-}
-
-impl PlanError {
-    /// `line 1, column 8: got "fial", expected ...`.
-    pub fn line(&self) -> String {
-        let word = text::lossy(&self.word);
-        let got = if word.is_empty() { Text("the end of the rule") } else { Json(&word) };
-        let (line, column) = (Number(self.line.into()), Number(self.column.into()));
-        text::filled("line ~, column ~: got ~, expected ~", &[line, column, got, Text(&self.expected)])
-    }
-}
-
 /// What a rule begins with, as an error lists it.
 const TARGETS: &str = "start health live ready startup app listen process term /path";
 /// What stands behind the effect; a rule may have some of them.
@@ -44,8 +21,8 @@ const DURATION: &str = "a duration such as 1.5s or 1m30s, at most 30 days";
 /// What is odd about a plan that is not empty and has no rule: most likely its newlines were lost on the way.
 pub const NO_RULE: &str = "no rule in it: a # drops the rest of its line (are its newlines still there?)";
 
-/// Reads a plan.
-pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
+/// Reads a plan. An error is a line: `line 1, column 8: got "fial", expected ...`.
+pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, String> {
     let mut rules = Vec::new();
     add(plan, &mut rules)?;
     Ok(rules)
@@ -53,7 +30,7 @@ pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, PlanError> {
 
 /// Reads a plan, whose rules come behind others.
 #[inline(never)]
-pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), PlanError> {
+pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), String> {
     let mut reader = Reader { plan, at: 0, start: 0, expected: "", words: "" };
     while reader.is_at_rule() {
         let mut rule = Rule::new(Target::App, Effect::Hang);
@@ -159,23 +136,10 @@ impl<'p> Reader<'p> {
         None
     }
 
-    /// What was wrong, and where: with the words that could stand there, and the one that was probably meant.
+    /// What was wrong, and where (from 1, columns in bytes), with the words that could stand there, and the one that was
+    /// probably meant.
     #[inline(never)]
-    fn error(&self) -> PlanError {
-        let (word, mut expected, mut hint) = (self.last(), self.expected.as_bytes().to_vec(), "");
-        let (mut rest, mut before) = (self.words, " ");
-        while !rest.is_empty() {
-            let (known, after) = rest.split_once(' ').unwrap_or((rest, ""));
-            text::put_all(&mut expected, &[before, known]);
-            if hint.is_empty() && is_one_edit_away(word, known.as_bytes()) {
-                hint = known;
-            }
-            before = if after.contains(' ') { ", " } else { " or " };
-            rest = after;
-        }
-        if !hint.is_empty() {
-            text::put_all(&mut expected, &["; did you mean ", hint, "?"]);
-        }
+    fn error(&self) -> String {
         let (mut line, mut line_start) = (1, 0);
         for (at, &byte) in self.plan[..self.start].iter().enumerate() {
             if byte == b'\n' {
@@ -183,12 +147,26 @@ impl<'p> Reader<'p> {
                 line_start = at + 1;
             }
         }
-        PlanError {
-            line,
-            column: (1 + self.start - line_start) as u32,
-            word: word.to_vec(),
-            expected: text::into_string(expected),
+        let column = Number((1 + self.start - line_start) as u64);
+        let word = text::lossy(self.last());
+        let got = if word.is_empty() { Text("the end of the rule") } else { Json(&word) };
+        let mut out = Vec::new();
+        let values = [Number(line), column, got, Text(self.expected)];
+        text::fill(&mut out, "line ~, column ~: got ~, expected ~", &values);
+        let (mut rest, mut before, mut hint) = (self.words, " ", "");
+        while !rest.is_empty() {
+            let (known, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            text::put_all(&mut out, &[before, known]);
+            if hint.is_empty() && is_one_edit_away(word.as_bytes(), known.as_bytes()) {
+                hint = known;
+            }
+            before = if after.contains(' ') { ", " } else { " or " };
+            rest = after;
         }
+        if !hint.is_empty() {
+            text::put_all(&mut out, &["; did you mean ", hint, "?"]);
+        }
+        text::into_string(out)
     }
 
     #[inline(never)]
@@ -385,7 +363,7 @@ mod tests {
     use super::*;
 
     fn spelled(plan: &str) -> Vec<String> {
-        let rules = parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{plan:?}: {}", error.line()));
+        let rules = parse(plan.as_bytes()).unwrap_or_else(|error| panic!("{plan:?}: {error}"));
         rules.iter().map(Rule::spelled).collect()
     }
 
@@ -470,12 +448,13 @@ mod tests {
             ("/cure drop", 1, 1, "/cure", "another path: a rule here would take away the cure"),
         ] {
             let error = parse(plan.as_bytes()).expect_err(plan);
-            let want = PlanError { line, column, word: word.as_bytes().to_vec(), expected: expected.to_owned() };
+            let got = if word.is_empty() { String::from("the end of the rule") } else { format!("{word:?}") };
+            let want = format!("line {line}, column {column}: got {got}, expected {expected}");
             assert_eq!(error, want, "{plan:?}");
         }
         let many = "app fail\n".repeat(65);
         let error = parse(many.as_bytes()).expect_err("65 rules");
-        assert_eq!(error.line(), "line 65, column 1: got \"app\", expected at most 64 rules");
+        assert_eq!(error, "line 65, column 1: got \"app\", expected at most 64 rules");
     }
 
     const TARGETS_TEXT: &str = "a target: start, health, live, ready, startup, app, listen, process, term or /path";

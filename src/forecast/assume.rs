@@ -22,7 +22,7 @@ pub fn rules(plan: &str) -> Result<Vec<Rule>, String> {
     if plan.len() > MAX_PLAN {
         return Err("a plan of at most 16 KiB was expected".to_owned());
     }
-    plan::parse(plan.as_bytes()).map_err(|error| error.line())
+    plan::parse(plan.as_bytes())
 }
 
 fn is_read(name: &str) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
 
 /// Replaces the plan, or adds to it. An error is a status and what is wrong: nothing has changed.
 fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
-    let rules = plan::parse(request.body).map_err(|error| (400, error.line()))?;
+    let rules = plan::parse(request.body).map_err(|line| (400, line))?;
     let (mut status, mut why) = (400, ["", ""]);
     if rules.is_empty() && !request.body.is_empty() {
         why = [plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"];

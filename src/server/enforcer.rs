@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_load_that_cannot_be_had_is_tried_once_a_window() {
-        let rules = plan::parse(b"process mem 4000000Gi").unwrap_or_else(|error| panic!("{}", error.line()));
+        let rules = plan::parse(b"process mem 4000000Gi").unwrap_or_else(|error| panic!("{error}"));
         let rules = Engine::new(1, "web-0", rules, Instant::now()).rules();
         let (tries, failures) = (Cell::new(0), Cell::new(0));
         let start = |live: &LiveRule| {

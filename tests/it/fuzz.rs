@@ -19,6 +19,7 @@ use probeserver::http::head;
 use probeserver::http::{MAX_FIELDS, MAX_HEAD, upstream};
 use probeserver::resolve::Service;
 use probeserver::resolve::policy::Allow;
+use probeserver::text;
 
 use crate::client::{Client, show};
 use crate::harness::Server;
@@ -145,11 +146,18 @@ fn plans_survive_being_spelled_out_and_explained() {
             format!("{shape:?}")
         }
         Err(error) => {
-            let line = input.split(|&byte| byte == b'\n').nth(error.line as usize - 1).expect("the line is there");
-            assert!((error.column as usize - 1) <= line.len(), "{error:?}");
-            assert!(line[error.column as usize - 1..].starts_with(&error.word), "{error:?}");
-            assert!(!error.line().contains(char::is_control), "{error:?}");
-            error.expected
+            let (place, rest) = error.split_once(": got ").expect("a place");
+            let mut numbers = place.split(|letter: char| !letter.is_ascii_digit()).filter_map(|n| n.parse().ok());
+            let (line, column): (usize, usize) = (numbers.next().unwrap(), numbers.next().unwrap());
+            let line = input.split(|&byte| byte == b'\n').nth(line - 1).expect("the line is there");
+            let word = &line.strip_suffix(b"\r").unwrap_or(line)[column - 1..];
+            let word = word.split(|byte| b" \t;#".contains(byte)).next().unwrap_or_default();
+            let mut got = Vec::new();
+            text::json_string(&mut got, word);
+            let is_there = rest.as_bytes().starts_with(if got == b"\"\"" { b"the end of the rule" } else { &got });
+            assert!(is_there, "{error:?}");
+            assert!(!error.contains(char::is_control), "{error:?}");
+            rest.split_once(", expected ").expect("what was expected").1.to_owned()
         }
     });
 }

@@ -19,7 +19,7 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn new(rules: &str, probes: &[&str]) -> Self {
-        let rules = plan::parse(rules.as_bytes()).unwrap_or_else(|error| panic!("{rules}: {}", error.line()));
+        let rules = plan::parse(rules.as_bytes()).unwrap_or_else(|error| panic!("{rules}: {error}"));
         let pod = sketch::workload(probes).pod;
         let program = Program { rules, is_own: true, ..Program::default() };
         Self { pod, program, end: 60_000, deleted_at: NEVER }
