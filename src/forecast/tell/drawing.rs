@@ -15,8 +15,9 @@ pub(super) fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>) {
     let (play, end, sample) = (forecast.play, forecast.play.end, &forecast.tally.sample);
     let last = sample.len().saturating_sub(1);
     // Those that were Ready longest, at the median, and shortest: 5, 50 and 95 % are before them.
-    let names = if last > 0 { "best median worst" } else { "pod" };
-    for (at, name) in names.split(' ').enumerate() {
+    let (names, count) = if last > 0 { ("best median worst", 3) } else { ("pod", 1) };
+    for at in 0..count {
+        let name = text::word(names, at);
         let before = last * (5 + 45 * at) / 100;
         // Few enough to be counted, where a sort would be a kilobyte of code.
         let is_it = |pod: &&(Millis, u64)| sample.iter().filter(|other| other < pod).count() == before;

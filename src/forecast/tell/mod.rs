@@ -342,7 +342,8 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         shown(&advice.then),
         Fact::Word(advice.probe),
     ];
-    for (at, words) in advice.words.split('|').enumerate() {
+    for at in 0..3 {
+        let words = nth(advice.words, b'|', at);
         let before = match at {
             0 => r#"  ~{"field":""#,
             1 => r#": ~","set":""#,
