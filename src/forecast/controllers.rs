@@ -22,24 +22,15 @@ pub struct Rollout {
     pub fewest: u32,
 }
 
-/// A pod of a rollout: its life, and when that begins in it.
-struct Made<'l> {
-    life: &'l Life,
-    at: Millis,
-}
-
-impl Made<'_> {
-    /// Ready and available at a moment, and when the one or other changes next.
-    fn look(&self, now: Millis, min_ready: Millis) -> (bool, bool, Millis) {
-        let age = now - self.at;
-        let turn = self.life.turns.partition_point(|&turn| turn <= age);
-        let next = self.life.turns.get(turn).map_or(NEVER, |next| next + self.at);
-        if turn % 2 == 0 {
-            return (false, false, next);
-        }
-        let available = self.at + available_at(self.life.turns[turn - 1], min_ready);
-        (true, available <= now, if available > now { next.min(available) } else { next })
+/// Whether a pod whose life began at `at` is ready and available at a moment, and when the one or other changes next.
+fn look(life: &Life, at: Millis, now: Millis, min_ready: Millis) -> (bool, bool, Millis) {
+    let turn = life.turns.partition_point(|&turn| turn <= now - at);
+    let next = life.turns.get(turn).map_or(NEVER, |next| next + at);
+    if turn % 2 == 0 {
+        return (false, false, next);
     }
+    let available = at + available_at(life.turns[turn - 1], min_ready);
+    (true, available <= now, if available > now { next.min(available) } else { next })
 }
 
 /// When a pod that turned Ready at a moment is available: that moment is kept in whole seconds (replica_set.go:507).
@@ -80,7 +71,7 @@ pub(super) fn next_created(made: &[Life], min_ready: Millis, end: Millis, chance
     while now < end {
         let (mut all, mut next) = (true, NEVER);
         for life in made {
-            let (_, is_available, change) = Made { life, at: life.created }.look(now, min_ready);
+            let (_, is_available, change) = look(life, life.created, now, min_ready);
             all &= is_available;
             next = next.min(change);
         }
@@ -108,18 +99,7 @@ pub(super) fn rollout(
             // The API takes this for "never": there is no condition then.
             let deadline = if progress_deadline == i32::MAX as u32 { NEVER } else { progress_deadline.into() };
             let deadline = deadline.saturating_mul(1000).min(NEVER);
-            let mut rolling = Rolling::new(lives, min_ready, deadline, chance);
-            let (mut surge, mut unavailable) = (0, replicas);
-            if let Strategy::RollingUpdate { max_unavailable, max_surge } = strategy {
-                surge = pods(max_surge, replicas, true);
-                unavailable = pods(max_unavailable, replicas, false).min(replicas);
-                if surge == 0 && unavailable == 0 {
-                    unavailable = 1;
-                }
-            } else {
-                rolling.recreate();
-            }
-            Some(rolling.run(surge, unavailable, end))
+            Some(rolling(lives, min_ready, deadline, strategy, end, chance))
         }
         Controller::StatefulSet { is_on_delete: true, .. } | Controller::DaemonSet { is_on_delete: true, .. } => None,
         Controller::StatefulSet { partition, .. } => {
@@ -142,89 +122,74 @@ impl Rollout {
 }
 
 /// A Deployment's rollout (controller/deployment/rolling.go).
-struct Rolling<'l, 'c> {
-    lives: &'l [Life],
+fn rolling(
+    lives: &[Life],
     min_ready: Millis,
     deadline: Millis,
-    chance: &'c mut Chance,
-    now: Millis,
-    old: u32,
-    new: Vec<Made<'l>>,
-    counts: (u32, u32),
-    progress: Millis,
-    rollout: Rollout,
-}
-
-impl<'l, 'c> Rolling<'l, 'c> {
-    fn new(lives: &'l [Life], min_ready: Millis, deadline: Millis, chance: &'c mut Chance) -> Self {
-        let replicas = lives.len() as u32;
-        let rollout = Rollout { complete: None, failed: None, fewest: replicas };
-        let new = Vec::new();
-        Self { lives, min_ready, deadline, chance, now: 0, old: replicas, new, counts: (0, 0), progress: 0, rollout }
-    }
-
-    /// All old pods end first.
-    fn recreate(&mut self) {
-        self.old = 0;
-        self.rollout.fewest = 0;
-        for life in self.lives {
-            self.now = self.now.max(life.deletion.ended.saturating_sub(life.deletion.at));
+    strategy: Strategy,
+    end: Millis,
+    chance: &mut Chance,
+) -> Rollout {
+    let replicas = lives.len() as u32;
+    let mut rollout = Rollout { complete: None, failed: None, fewest: replicas };
+    let (mut now, mut progress, mut old) = (0, 0, replicas);
+    let (mut surge, mut unavailable) = (0, replicas);
+    if let Strategy::RollingUpdate { max_unavailable, max_surge } = strategy {
+        surge = pods(max_surge, replicas, true);
+        unavailable = pods(max_unavailable, replicas, false).min(replicas);
+        if surge == 0 && unavailable == 0 {
+            unavailable = 1;
         }
-        self.now += PHASE;
-    }
-
-    #[inline(never)]
-    fn run(&mut self, surge: u32, unavailable: u32, end: Millis) -> Rollout {
-        let replicas = self.lives.len() as u32;
-        let least = replicas - unavailable;
-        while self.now <= end {
-            let next = self.count();
-            let (new, available) = (self.new.len() as u32, self.counts.1);
-            if self.old == 0 && new == replicas && available == replicas {
-                self.rollout.complete = Some(self.now);
-                break;
-            }
-            let room = (replicas + surge).saturating_sub(self.old + new).min(replicas - new);
-            let spare = (self.old + new).saturating_sub(least + (new - available));
-            let spare = spare.min(self.old).min((self.old + available).saturating_sub(least));
-            if room > 0 {
-                for at in new..new + room {
-                    self.new.push(Made { life: &self.lives[at as usize], at: self.now });
-                }
-            } else if spare > 0 {
-                self.old -= spare;
-            }
-            if room > 0 || spare > 0 {
-                self.progress = self.now;
-                self.now += self.chance.between(STEP.0, STEP.1);
-                continue;
-            }
-            // The condition keeps whole seconds, and is looked at one second after the deadline.
-            let failed = self.progress / 1000 * 1000 + self.deadline + 1000;
-            if self.rollout.failed.is_none() && failed <= next.min(end) {
-                self.rollout.failed = Some(failed);
-            }
-            self.now = next;
+    } else {
+        // All old pods end first.
+        (old, rollout.fewest) = (0, 0);
+        for life in lives {
+            now = now.max(life.deletion.ended.saturating_sub(life.deletion.at));
         }
-        self.rollout
+        now += PHASE;
     }
-
-    /// Counts ready and available pods, and says when that changes next.
-    fn count(&mut self) -> Millis {
+    let least = replicas - unavailable;
+    // When the new pods were created, and how many of them were ready and available.
+    let mut created: Vec<Millis> = Vec::new();
+    let mut before = (0, 0);
+    while now <= end {
         let (mut ready, mut available, mut next) = (0, 0, NEVER);
-        for pod in &self.new {
-            let (is_ready, is_available, change) = pod.look(self.now, self.min_ready);
+        for (life, &at) in lives.iter().zip(&created) {
+            let (is_ready, is_available, change) = look(life, at, now, min_ready);
             ready += u32::from(is_ready);
             available += u32::from(is_available);
             next = next.min(change);
         }
-        if ready > self.counts.0 || available > self.counts.1 {
-            self.progress = self.now;
+        if ready > before.0 || available > before.1 {
+            progress = now;
         }
-        self.counts = (ready, available);
-        self.rollout.fewest = self.rollout.fewest.min(self.old + available);
-        next
+        before = (ready, available);
+        rollout.fewest = rollout.fewest.min(old + available);
+        let new = created.len() as u32;
+        if old == 0 && new == replicas && available == replicas {
+            rollout.complete = Some(now);
+            break;
+        }
+        let room = (replicas + surge).saturating_sub(old + new).min(replicas - new);
+        let spare = (old + new).saturating_sub(least + (new - available));
+        let spare = spare.min(old).min((old + available).saturating_sub(least));
+        if room > 0 || spare > 0 {
+            for _ in 0..room {
+                created.push(now);
+            }
+            old -= if room > 0 { 0 } else { spare };
+            progress = now;
+            now += chance.between(STEP.0, STEP.1);
+            continue;
+        }
+        // The condition keeps whole seconds, and is looked at one second after the deadline.
+        let failed = progress / 1000 * 1000 + deadline + 1000;
+        if rollout.failed.is_none() && failed <= next.min(end) {
+            rollout.failed = Some(failed);
+        }
+        now = next;
     }
+    rollout
 }
 
 /// The rollouts of StatefulSets and DaemonSets: an old pod is deleted, its object gone, the new one created and
