@@ -93,32 +93,27 @@ pub(super) fn rollout(
     chance: &mut Chance,
 ) -> Option<Rollout> {
     let replicas = lives.len() as u32;
-    match controller {
-        Controller::Deployment { is_paused: true, .. } | Controller::Pod | Controller::ReplicaSet => None,
+    // How many stay as they are, how many go at once, and whether new ones come first.
+    let (skipped, at_once, surges) = match controller {
+        Controller::Deployment { is_paused: true, .. }
+        | Controller::StatefulSet { is_on_delete: true, .. }
+        | Controller::DaemonSet { is_on_delete: true, .. }
+        | Controller::Pod
+        | Controller::ReplicaSet => return None,
         Controller::Deployment { strategy, progress_deadline, .. } => {
             // The API takes this for "never": there is no condition then.
             let deadline = if progress_deadline == i32::MAX as u32 { NEVER } else { progress_deadline.into() };
             let deadline = deadline.saturating_mul(1000).min(NEVER);
-            Some(rolling(lives, min_ready, deadline, strategy, end, chance))
+            return Some(rolling(lives, min_ready, deadline, strategy, end, chance));
         }
-        Controller::StatefulSet { is_on_delete: true, .. } | Controller::DaemonSet { is_on_delete: true, .. } => None,
-        Controller::StatefulSet { partition, .. } => {
-            let skipped = partition.min(replicas) as usize;
-            Some(one_by_one(&lives[skipped..], min_ready, 1, false, end, chance).with(skipped as u32))
-        }
-        Controller::DaemonSet { max_unavailable, max_surge, .. } => {
-            let surge = pods(max_surge, replicas, true);
-            let at_once = if surge > 0 { surge } else { pods(max_unavailable, replicas, true).max(1) };
-            Some(one_by_one(lives, min_ready, at_once as usize, surge > 0, end, chance))
-        }
-    }
-}
-
-impl Rollout {
-    /// With so many pods beside it that do not change.
-    fn with(self, others: u32) -> Self {
-        Self { fewest: self.fewest + others, ..self }
-    }
+        Controller::StatefulSet { partition, .. } => (partition.min(replicas), 1, false),
+        Controller::DaemonSet { max_unavailable, max_surge, .. } => match pods(max_surge, replicas, true) {
+            0 => (0, pods(max_unavailable, replicas, true).max(1), false),
+            surge => (0, surge, true),
+        },
+    };
+    let rollout = one_by_one(&lives[skipped as usize..], min_ready, at_once as usize, surges, end, chance);
+    Some(Rollout { fewest: rollout.fewest + skipped, ..rollout })
 }
 
 /// A Deployment's rollout (controller/deployment/rolling.go).
