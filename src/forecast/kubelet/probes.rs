@@ -69,10 +69,14 @@ impl<'p> Prober<'p> {
 }
 
 impl Pod<'_> {
-    /// The result that holds for a run of a container; `None` before the first, and without such a probe.
+    /// The result that holds for a run of a container; `None` before the first. What nobody asks has passed.
     pub(super) fn result(&self, container: usize, kind: Kind, run: u32) -> Option<bool> {
-        let is_it = |prober: &&Prober<'_>| prober.container == container && prober.kind == kind && prober.run == run;
-        self.probers.iter().find(is_it).and_then(|prober| prober.result)
+        for prober in &self.probers {
+            if prober.container == container && prober.kind == kind {
+                return prober.result.filter(|_| prober.run == run);
+            }
+        }
+        Some(true)
     }
 
     /// Lets the readiness worker of a container probe at once.

@@ -22,10 +22,7 @@ impl Pod<'_> {
             let run = body.run;
             let is_running = body.is_up || body.ended > self.relist;
             let is_refused = body.is_refused && !is_running;
-            let passed = |kind: Kind| match &body.part.aims[kind as usize] {
-                Some(_) => self.result(at, kind, run) == Some(true),
-                None => true,
-            };
+            let passed = |kind| self.result(at, kind, run) == Some(true);
             let is_started = is_running && passed(Kind::Startup);
             let is_ready = is_started && passed(Kind::Readiness);
             self.bodies[at].seen = super::Seen { run, is_running, is_started, is_ready, is_refused };

@@ -87,25 +87,26 @@ impl Pod<'_> {
             }
         }
         // First all that is killed, then all that is started.
+        for at in plan.inits..self.bodies.len() {
+            if let Some(by) = self.kill_reason(at) {
+                self.steps.push(Step::Kill(at, by));
+            }
+        }
         let mut is_over = true;
-        for is_start in [false, true] {
-            for at in plan.inits..self.bodies.len() {
-                let (seen, by) = (self.bodies[at].seen, self.kill_reason(at));
-                let is_again = match policy {
-                    RestartPolicy::Always => true,
-                    RestartPolicy::OnFailure => self.bodies[at].exit.code != 0,
-                    RestartPolicy::Never => false,
-                };
-                let starts = match by {
-                    Some(_) => policy != RestartPolicy::Never,
-                    None => !seen.is_running && (seen.run == 0 || is_again),
-                };
-                is_over &= !starts && (by.is_some() || !seen.is_running);
-                match by {
-                    Some(by) if !is_start => self.steps.push(Step::Kill(at, by)),
-                    _ if is_start && starts => self.steps.push(Step::Start(at)),
-                    _ => {}
-                }
+        for at in plan.inits..self.bodies.len() {
+            let (seen, is_killed) = (self.bodies[at].seen, self.kill_reason(at).is_some());
+            let is_again = match policy {
+                RestartPolicy::Always => true,
+                RestartPolicy::OnFailure => self.bodies[at].exit.code != 0,
+                RestartPolicy::Never => false,
+            };
+            let starts = match is_killed {
+                true => policy != RestartPolicy::Never,
+                false => !seen.is_running && (seen.run == 0 || is_again),
+            };
+            is_over &= !starts && (is_killed || !seen.is_running);
+            if starts {
+                self.steps.push(Step::Start(at));
             }
         }
         is_over
