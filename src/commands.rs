@@ -19,7 +19,7 @@ use crate::resolve::link::Link;
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
 use crate::server::{life, listener};
-use crate::text::Value::{Number, Text};
+use crate::text::Value::{Json, Number, Text};
 use crate::{quantity, sys, text};
 
 const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
@@ -40,6 +40,10 @@ Usage:
 Environment:
 ";
 
+/// The commands, and other names of the last.
+const COMMANDS: &str = "serve healthcheck resolve sleep check-faults forecast --version -V --help -h help";
+const KNOWN: &str = "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version";
+
 /// Runs a command line (without the program's name) and returns the exit status.
 pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
     run_words(arguments, lookup).unwrap_or_else(|status| status)
@@ -47,42 +51,67 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
 
 /// The error is a status too: one that a complaint on stderr goes with.
 fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (command, rest) = words.split_first().map_or(("serve", &words[..]), |(command, rest)| (*command, rest));
-    match command {
-        "--help" | "-h" | "help" => print(&[&help()]),
-        "--version" | "-V" => print(&["probeserver ", OWN_VERSION, "\n"]),
-        "serve" if rest.is_empty() => return Ok(life::serve(config(lookup)?)),
-        "healthcheck" => {
-            let expected = "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash";
-            let (asked, timeout) =
-                healthcheck_arguments(rest).ok_or_else(|| bad_usage("healthcheck", rest, expected))?;
-            return Ok(healthcheck(config(lookup)?, asked, timeout));
+    let mut words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let command = if words.is_empty() { "serve" } else { words.remove(0) };
+    let expected = match text::place(COMMANDS, command.as_bytes()) {
+        Some(0) if words.is_empty() => return Ok(life::serve(config(lookup)?)),
+        Some(0) => "no arguments: everything is set by the environment",
+        Some(1) => {
+            let timeout = taken(&mut words, "--timeout");
+            if let Some((asked, timeout)) = healthcheck_arguments(&words, timeout) {
+                return Ok(healthcheck(config(lookup)?, asked, timeout));
+            }
+            "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash"
         }
-        "resolve" => {
-            let expected = "HOST[:PORT][/PATH] [--count N]";
-            let (service, count) = resolve_arguments(rest).ok_or_else(|| bad_usage("resolve", rest, expected))?;
-            let config = config(lookup)?;
-            return Ok(match count {
-                None => resolve(config, &service),
-                Some(count) => resolve_often(config, service, count),
-            });
+        Some(2) => {
+            let count = taken(&mut words, "--count");
+            if let Some((service, count)) = resolve_arguments(&words, count) {
+                let config = config(lookup)?;
+                return Ok(match count {
+                    None => resolve(config, &service),
+                    Some(count) => resolve_often(config, service, count),
+                });
+            }
+            "HOST[:PORT][/PATH] [--count N]"
         }
-        "sleep" => {
-            let [duration] = rest else { return Err(bad_usage("sleep", rest, "one duration")) };
-            let duration = quantity::parse_seconds(duration.as_bytes());
-            let expected = "seconds or a duration, at most 30 days";
-            thread::sleep(duration.ok_or_else(|| bad_usage("sleep", rest, expected))?);
+        Some(3) => {
+            let word = if words.len() == 1 { words[0] } else { "" };
+            if let Some(duration) = quantity::parse_seconds(word.as_bytes()) {
+                thread::sleep(duration);
+                return Ok(0);
+            }
+            "seconds or a duration, at most 30 days"
         }
-        "check-faults" => return check_faults(rest, lookup),
-        "forecast" => return Ok(forecast::run(rest)),
-        "serve" => return Err(bad_usage("serve", rest, "no arguments: everything is set by the environment")),
-        _ => {
-            let known = "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version";
-            return Err(bad_usage("command", &words, known));
+        Some(4) => {
+            let pod = taken(&mut words, "--pod");
+            let plan = words.pop();
+            if words.is_empty() && plan.is_none_or(|plan| plan == "-" || !plan.starts_with('-')) {
+                return check_faults(plan, pod, lookup);
+            }
+            "[PLAN or -] [--pod NAME]; probes are the business of forecast"
         }
+        Some(5) => return Ok(forecast::run(&words)),
+        Some(6 | 7) => {
+            print(&["probeserver ", OWN_VERSION, "\n"]);
+            return Ok(0);
+        }
+        Some(_) => {
+            print(&[&help()]);
+            return Ok(0);
+        }
+        None => return Err(bad_usage("command", arguments, KNOWN)),
+    };
+    Err(bad_usage(command, arguments.get(1..).unwrap_or_default(), expected))
+}
+
+/// Takes an option and its value out of the words; one without a value stays, so that it is refused with what is left.
+fn taken<'a>(words: &mut Vec<&'a str>, option: &str) -> Option<&'a str> {
+    let at = words.iter().position(|word| *word == option)?;
+    if at + 1 == words.len() {
+        return None;
     }
-    Ok(0)
+    words.remove(at);
+    Some(words.remove(at))
 }
 
 /// Writes an answer to stdout.
@@ -105,9 +134,8 @@ const GAP: &str = "                       ";
 fn help() -> String {
     let mut out = USAGE_TEXT.as_bytes().to_vec();
     for variable in variables() {
-        text::put_all(&mut out, &["  ", variable.name]);
-        out.resize(out.len() + GAP.len() - 2 - variable.name.len(), b' ');
-        text::put_all(&mut out, &[variable.meaning, "\n"]);
+        let gap = &GAP[variable.name.len() + 2..];
+        text::put_all(&mut out, &["  ", variable.name, gap, variable.meaning, "\n"]);
         if !variable.default.is_empty() {
             text::put_all(&mut out, &[GAP, "default ", variable.default, "\n"]);
         }
@@ -115,14 +143,9 @@ fn help() -> String {
     text::into_string(out)
 }
 
-fn bad_usage(name: &str, got: &[&str], expected: &str) -> i32 {
-    let mut words = Vec::new();
-    for (at, word) in got.iter().enumerate() {
-        text::put_all(&mut words, &[if at == 0 { "" } else { " " }, word]);
-    }
-    let mut quoted = Vec::new();
-    text::json_string(&mut quoted, &words);
-    complain(&[name, ": got ", &text::into_string(quoted), ", expected ", expected, "\n"]);
+fn bad_usage(name: &str, got: &[String], expected: &str) -> i32 {
+    let got = text::list(got, " ");
+    complain(&[&text::filled("~: got ~, expected ~\n", &[Text(name), Json(&got), Text(expected)])]);
     USAGE
 }
 
@@ -145,32 +168,18 @@ enum Asked<'a> {
     Grpc(&'a str),
 }
 
-fn healthcheck_arguments<'a>(mut rest: &[&'a str]) -> Option<(Asked<'a>, Duration)> {
-    let (mut asked, mut timeout) = (None, None);
-    while let Some((&word, after)) = rest.split_first() {
-        rest = after;
-        match word {
-            "--timeout" if timeout.is_none() => {
-                let (value, after) = rest.split_first()?;
-                timeout = Some(quantity::parse_seconds(value.as_bytes()).filter(|timeout| !timeout.is_zero())?);
-                rest = after;
-            }
-            "--grpc" if asked.is_none() => {
-                let service = rest.first().filter(|word| !word.starts_with("--"));
-                rest = &rest[usize::from(service.is_some())..];
-                let service = service.copied().unwrap_or_default();
-                asked = Some(Asked::Grpc(service)).filter(|_| service.len() <= client::MAX_SERVICE);
-                asked.as_ref()?;
-            }
-            word if asked.is_none() && word.starts_with('/') => {
-                let is_visible = word.bytes().all(|byte| byte.is_ascii_graphic());
-                asked = Some(Asked::Path(word)).filter(|_| is_visible);
-                asked.as_ref()?;
-            }
-            _ => return None,
+fn healthcheck_arguments<'a>(words: &[&'a str], timeout: Option<&str>) -> Option<(Asked<'a>, Duration)> {
+    let timeout = quantity::parse_seconds(timeout.unwrap_or("1s").as_bytes()).filter(|timeout| !timeout.is_zero())?;
+    let asked = match *words {
+        [] => Asked::Path("/healthz"),
+        ["--grpc"] => Asked::Grpc(""),
+        ["--grpc", service] if service.len() <= client::MAX_SERVICE && !service.starts_with("--") => {
+            Asked::Grpc(service)
         }
-    }
-    Some((asked.unwrap_or(Asked::Path("/healthz")), timeout.unwrap_or(Duration::from_secs(1))))
+        [path] if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) => Asked::Path(path),
+        _ => return None,
+    };
+    Some((asked, timeout))
 }
 
 /// Asks the server in the same container, and prints one line. (Not inlined, nor is `resolve`: a server's stack has no
@@ -239,13 +248,11 @@ fn resolve(config: &'static Config, service: &Service) -> i32 {
     }
 }
 
-fn resolve_arguments(rest: &[&str]) -> Option<(Service, Option<u64>)> {
-    let (service, count) = match rest {
-        [service] => (service, None),
-        [service, "--count", count] | ["--count", count, service] => {
-            (service, Some(text::parse_decimal(count.as_bytes()).filter(|&count| count > 0)?))
-        }
-        _ => return None,
+fn resolve_arguments(words: &[&str], count: Option<&str>) -> Option<(Service, Option<u64>)> {
+    let &[service] = words else { return None };
+    let count = match count {
+        Some(count) => Some(text::parse_decimal(count.as_bytes()).filter(|&count| count > 0)?),
+        None => None,
     };
     Some((Service::parse(service.as_bytes())?, count))
 }
@@ -296,19 +303,7 @@ fn read_plan() -> Option<Vec<u8>> {
 
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
 #[inline(never)]
-fn check_faults(mut rest: &[&str], lookup: Lookup<'_>) -> Result<i32, i32> {
-    let (mut plan, mut pod) = (None, None);
-    while let Some((&word, after)) = rest.split_first() {
-        rest = after;
-        match (word, after) {
-            ("--pod", [name, after @ ..]) if pod.is_none() => (pod, rest) = (Some(*name), after),
-            (word, _) if plan.is_none() && (word == "-" || !word.starts_with('-')) => plan = Some(word),
-            _ => {
-                let expected = "[PLAN or -] [--pod NAME]; probes are the business of forecast";
-                return Err(bad_usage("check-faults", &[word], expected));
-            }
-        }
-    }
+fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Result<i32, i32> {
     let config = config(lookup)?;
     let pod = pod.map_or_else(|| identity::pod_name(config), str::to_owned);
     if let Some(plan) = plan {

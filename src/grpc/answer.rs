@@ -39,13 +39,14 @@ pub(super) fn trailers(out: &mut Vec<u8>, stream: u32) {
 pub(super) fn error(out: &mut Vec<u8>, stream: u32, status: Status, has_head: bool) {
     let mut block = if has_head { Vec::new() } else { HEAD.to_vec() };
     block.extend_from_slice(STATUS);
-    match status.code {
+    match status.code() {
         code @ 10.. => block.extend_from_slice(&[2, b'0' + code / 10, b'0' + code % 10]),
         code => block.extend_from_slice(&[1, b'0' + code]),
     }
     block.extend_from_slice(MESSAGE);
     // Cannot fail: our texts are shorter than 127 octets, so one octet holds the length.
-    block.push(status.text.len() as u8);
-    block.extend_from_slice(status.text.as_bytes());
+    let text = status.text();
+    block.push(text.len() as u8);
+    block.extend_from_slice(text.as_bytes());
     frame::put(out, HEADERS, END_HEADERS | END_STREAM, stream, &block);
 }

@@ -1,13 +1,17 @@
 //! The client's side, for `probeserver healthcheck --grpc`: one Check as octets, and what comes back.
 
+use super::PREFACE;
 use super::field::Meaning;
 use super::frame::{self, END_HEADERS, END_STREAM, Frame};
 use super::hpack::Decoder;
-use super::{Method, PREFACE};
 use crate::text;
 
 /// Longest name of a service that is asked for, so that one octet holds each length.
 pub const MAX_SERVICE: usize = 100;
+
+/// The header block up to the length of `user-agent`: POST, http, `:path`, `:authority`, `content-type`, `te`.
+const HEAD: &[u8] = b"\x83\x86\x04\x1c/grpc.health.v1.Health/Check\x01\x09localhost\x0f\x10\x10application/grpc\
+                      \0\x02te\x08trailers\x0f\x2b";
 
 /// What an answer comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,19 +26,10 @@ pub enum Answer {
 
 /// All that a client sends for one Check: it waits for nothing in between.
 pub fn request(service: &str, agent: &str) -> Vec<u8> {
-    let path = Method::Check.path();
-    let mut block = b"\x83\x86".to_vec(); // POST, http
-    let mut field = |name: &[u8], value: &str| {
-        text::put(&mut block, name);
-        // Cannot fail: all are shorter than 127 octets.
-        block.push(value.len() as u8);
-        text::put(&mut block, value.as_bytes());
-    };
-    field(b"\x04", path);
-    field(b"\x01", "localhost");
-    field(b"\x0f\x10", "application/grpc");
-    field(b"\0\x02te", "trailers");
-    field(b"\x0f\x2b", agent);
+    let mut block = HEAD.to_vec();
+    // Cannot fail: it is shorter than 127 octets.
+    block.push(agent.len() as u8);
+    text::put(&mut block, agent.as_bytes());
     let length = service.len() as u8;
     let mut message = vec![0, 0, 0, 0, length + 2, 0x0a, length];
     text::put(&mut message, service.as_bytes());
@@ -93,7 +88,7 @@ mod tests {
         frame::put(&mut serving, frame::DATA, 0, 1, &message::state(2));
         let mut cut_off = serving.clone();
         ours::trailers(&mut serving, 1);
-        ours::error(&mut failed, 1, Status::NO_SERVICE, true);
+        ours::error(&mut failed, 1, Status::NoService, true);
         frame::put_number(&mut cut_off, frame::RST_STREAM, 1, 7);
         let foreign = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec();
         for (bytes, want) in

@@ -5,7 +5,7 @@ use super::Method;
 use crate::text;
 
 /// The value of a field that makes a message malformed (RFC 9113 section 8.2.1).
-const BAD: u16 = u16::MAX;
+pub(super) const BAD: u16 = u16::MAX;
 /// The largest number that a value comes to: more than any content that is taken, so that what is above it is as wrong as that.
 const MOST: u16 = BAD - 1;
 /// Longest content length that is looked at, in digits.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Authority,
     /// `:path`: the number of the method of the health service, else 0.
     Path,
-    /// `:status`, which only answers have: its number.
+    /// `:status`, which only answers have.
     Status,
     /// `content-type`: 1 for gRPC.
     ContentType,
@@ -147,7 +147,7 @@ impl Text {
             }
             Kind::Encoding => u16::from(start != b"identity"),
             Kind::Length => number().unwrap_or(BAD),
-            Kind::Status | Kind::GrpcStatus => number().unwrap_or(1000),
+            Kind::GrpcStatus => number().unwrap_or(1000),
             _ => 0,
         }
     }

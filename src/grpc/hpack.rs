@@ -1,7 +1,7 @@
 //! HPACK (RFC 7541), decoding only, and to what fields mean rather than to their text: an entry of the table is 8 octets,
 //! and a reference to it costs no more than that.
 
-use super::field::{Field, Kind, Text};
+use super::field::{BAD, Field, Kind, Text};
 use super::huffman;
 
 /// The size of the table that a peer may use; we never allow another.
@@ -24,26 +24,23 @@ const STATIC_NAMES: [u8; 61] = [
 /// An entry of the static table, from 1.
 fn static_entry(index: usize) -> Option<Field> {
     let name_length = u16::from(*STATIC_NAMES.get(index.wrapping_sub(1))?);
-    let (kind, text): (_, &[u8]) = match index {
-        1 => (Kind::Authority, b""),
-        2 => (Kind::Method, b"GET"),
-        3 => (Kind::Method, b"POST"),
-        4 => (Kind::Path, b"/"),
-        5 => (Kind::Path, b"/index.html"),
-        6 => (Kind::Scheme, b"http"),
-        7 => (Kind::Scheme, b"https"),
-        8..=14 => (Kind::Status, b"200204206304400404500".chunks(3).nth(index - 8).unwrap_or_default()),
-        16 => (Kind::Other, b"gzip, deflate"),
-        28 => (Kind::Length, b""),
-        31 => (Kind::ContentType, b""),
-        57 => (Kind::Forbidden, b""),
-        58 => (Kind::Agent, b""),
-        _ => (Kind::Other, b""),
+    let (kind, value, length) = match index {
+        1 => (Kind::Authority, 0, 0),
+        2 => (Kind::Method, 0, 3), // GET
+        3 => (Kind::Method, 1, 4), // POST
+        4 => (Kind::Path, 0, 1),   // /
+        5 => (Kind::Path, 0, 11),  // /index.html
+        6 => (Kind::Scheme, 0, 4), // http
+        7 => (Kind::Scheme, 0, 5), // https
+        8..=14 => (Kind::Status, 0, 3),
+        16 => (Kind::Other, 0, 13), // gzip, deflate
+        28 => (Kind::Length, BAD, 0),
+        31 => (Kind::ContentType, 0, 0),
+        57 => (Kind::Forbidden, 0, 0),
+        58 => (Kind::Agent, 0, 0),
+        _ => (Kind::Other, 0, 0),
     };
-    let mut value = Text::new();
-    text.iter().for_each(|&byte| value.push(byte));
-    let size = name_length + (text.len() + OVERHEAD) as u16;
-    Some(Field { kind, value: value.value(kind), name_length, size })
+    Some(Field { kind, value, name_length, size: name_length + length + OVERHEAD as u16 })
 }
 
 /// What a peer's header blocks have left behind.
@@ -252,7 +249,7 @@ mod tests {
             ),
             Kind::Encoding => u16::from(value != b"identity"),
             Kind::Length => number.unwrap_or(u16::MAX),
-            Kind::Status | Kind::GrpcStatus => number.unwrap_or(1000),
+            Kind::GrpcStatus => number.unwrap_or(1000),
             _ => 0,
         };
         let size = (name.len() + value.len() + 32) as u16;

@@ -7,33 +7,29 @@ pub(super) const PREFIX: usize = 5;
 /// Longest message that is read: a name, and fields that are not known here.
 pub(super) const MAX_MESSAGE: usize = 2 * 1024;
 
-/// Checks what there is of the one message of a request; its end may be missing.
-pub(super) fn check(bytes: &[u8]) -> Result<(), Status> {
+/// Checks what there is of the one message of a request. `None`: its end is missing.
+#[inline(never)]
+pub(super) fn check(bytes: &[u8]) -> Result<Option<&[u8]>, Status> {
     match bytes.first() {
         None | Some(0) => {}
-        Some(1) => return Err(Status::COMPRESSED),
-        Some(_) => return Err(Status::BAD_MESSAGE),
+        Some(1) => return Err(Status::Compressed),
+        Some(_) => return Err(Status::BadMessage),
     }
-    match length(bytes) {
-        Some(length) if length > MAX_MESSAGE => Err(Status::TOO_LARGE),
-        Some(length) if bytes.len() > PREFIX + length => Err(Status::BAD_MESSAGE),
-        _ => Ok(()),
+    let Some((&[_, length @ ..], message)) = bytes.split_first_chunk::<PREFIX>() else { return Ok(None) };
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MAX_MESSAGE {
+        return Err(Status::TooLarge);
     }
-}
-
-fn length(bytes: &[u8]) -> Option<usize> {
-    let length = bytes.get(1..PREFIX)?;
-    Some(length.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte)))
+    if message.len() > length {
+        return Err(Status::BadMessage);
+    }
+    Ok(Some(message).filter(|_| message.len() == length))
 }
 
 /// The name of the service in a whole request: field 1 of HealthCheckRequest. HealthListRequest has no field, so that is
 /// read in the same way.
 pub(super) fn service(bytes: &[u8]) -> Result<&[u8], Status> {
-    check(bytes)?;
-    match length(bytes) {
-        Some(length) if bytes.len() == PREFIX + length => field_1(&bytes[PREFIX..]).ok_or(Status::BAD_MESSAGE),
-        _ => Err(Status::BAD_MESSAGE),
-    }
+    check(bytes)?.and_then(field_1).ok_or(Status::BadMessage)
 }
 
 /// The last field 1 of a message of protobuf; other fields are skipped. `None`: it is no such message.
@@ -123,16 +119,16 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_refused_with_its_status() {
-        let internal = Status::BAD_MESSAGE;
+        let internal = Status::BadMessage;
         for (bytes, want) in [
             (&b""[..], internal),
             (b"\0\0\0\0", internal),
             (b"\0\0\0\0\x02\x0a", internal),
             (b"\0\0\0\0\0\0\0\0\0\0", internal),
             (b"\x02\0\0\0\0", internal),
-            (b"\x01\0\0\0\0", Status::COMPRESSED),
-            (b"\0\0\0\x08\x01", Status::TOO_LARGE),
-            (b"\0\xff\xff\xff\xff", Status::TOO_LARGE),
+            (b"\x01\0\0\0\0", Status::Compressed),
+            (b"\0\0\0\x08\x01", Status::TooLarge),
+            (b"\0\xff\xff\xff\xff", Status::TooLarge),
         ] {
             assert_eq!(service(bytes), Err(want), "{}", bytes.escape_ascii());
         }
@@ -151,9 +147,9 @@ mod tests {
 
     #[test]
     fn too_much_is_refused_before_it_has_come() {
-        assert_eq!(check(b"\0\0\0\x08\0"), Ok(()));
-        assert_eq!(check(b"\0\0\0\x08\x01"), Err(Status::TOO_LARGE));
-        assert_eq!(check(b"\0\0\0\0\x01ab"), Err(Status::BAD_MESSAGE), "a second message");
+        assert_eq!(check(b"\0\0\0\x08\0"), Ok(None));
+        assert_eq!(check(b"\0\0\0\x08\x01"), Err(Status::TooLarge));
+        assert_eq!(check(b"\0\0\0\0\x01ab"), Err(Status::BadMessage), "a second message");
     }
 
     #[test]

@@ -102,28 +102,48 @@ pub enum State {
     Unknown,
 }
 
-/// How a call of gRPC ends that has no answer: the code, and a text in visible ASCII without `%`.
+/// How a call of gRPC ends that has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Status {
-    code: u8,
-    text: &'static str,
+pub enum Status {
+    /// The message did not come in time.
+    TooLate,
+    /// There is no service of that name.
+    NoService,
+    /// The message or the fields are.
+    TooLarge,
+    /// There is no such method.
+    NoMethod,
+    /// The message is compressed.
+    Compressed,
+    /// It is no message of the service.
+    BadMessage,
+    /// A rule fails a call that has no state to tell.
+    Failed,
+    /// The server is closing.
+    Closing,
 }
 
 impl Status {
-    /// The message did not come in time.
-    pub(crate) const TOO_LATE: Self = Self { code: 4, text: "the message took longer than 10s" };
-    /// There is no service of that name.
-    pub(crate) const NO_SERVICE: Self =
-        Self { code: 5, text: "unknown service, expected health, liveness, readiness or startup" };
-    pub(crate) const TOO_LARGE: Self = Self { code: 8, text: "the message or the fields are too long" };
-    pub(crate) const NO_METHOD: Self =
-        Self { code: 12, text: "unknown method, expected grpc.health.v1.Health/Check, List or Watch" };
-    pub(crate) const COMPRESSED: Self = Self { code: 12, text: "unknown grpc-encoding, expected identity" };
-    pub(crate) const BAD_MESSAGE: Self = Self { code: 13, text: "bad message, expected one HealthCheckRequest" };
-    /// A rule fails a call that has no state to tell.
-    pub const FAILED: Self = Self { code: 14, text: "failed by a rule" };
-    /// The server is closing.
-    pub(crate) const CLOSING: Self = Self { code: 14, text: "the server is closing" };
+    /// The codes of gRPC, in the order above.
+    const CODES: [u8; 8] = [4, 5, 8, 12, 12, 13, 14, 14];
+    /// What is said, each in visible ASCII without `%`.
+    const TEXTS: &str = "\
+the message took longer than 10s
+unknown service, expected health, liveness, readiness or startup
+the message or the fields are too long
+unknown method, expected grpc.health.v1.Health/Check, List or Watch
+unknown grpc-encoding, expected identity
+bad message, expected one HealthCheckRequest
+failed by a rule
+the server is closing";
+
+    fn code(self) -> u8 {
+        Self::CODES[self as usize]
+    }
+
+    fn text(self) -> &'static str {
+        text::nth(Self::TEXTS, b'\n', self as usize)
+    }
 }
 
 /// A call that wants an answer.

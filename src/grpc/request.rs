@@ -83,14 +83,14 @@ impl<D> Session<D> {
         self.streams.push(stream);
         let at = self.streams.len() - 1;
         if meaning.size > MAX_BLOCK {
-            return Ok(Some(self.refuse(at, Status::TOO_LARGE, 431)));
+            return Ok(Some(self.refuse(at, Status::TooLarge, 431)));
         }
         if meaning.is_call() && meaning.is_encoded {
-            return Ok(Some(self.refuse(at, Status::COMPRESSED, 415)));
+            return Ok(Some(self.refuse(at, Status::Compressed, 415)));
         }
         // Before its end: a call that goes both ways may have none.
         if meaning.is_call() && method.is_none() {
-            return Ok(Some(self.refuse(at, Status::NO_METHOD, 404)));
+            return Ok(Some(self.refuse(at, Status::NoMethod, 404)));
         }
         if block.ends_stream { self.end_of_request(at, b"", now) } else { Ok(None) }
     }

@@ -201,7 +201,7 @@ impl<D> Session<D> {
         let is_watch = stream.method == Some(Method::Watch);
         stream.end(true, now);
         match verdict {
-            Verdict::State(State::Unknown) if !is_watch => return self.end_with(at, Status::NO_SERVICE),
+            Verdict::State(State::Unknown) if !is_watch => return self.end_with(at, Status::NoService),
             Verdict::Status(status) => return self.end_with(at, status),
             Verdict::State(state) => stream.tell(state),
             Verdict::List(states) => {
@@ -269,7 +269,7 @@ impl<D> Session<D> {
         match (std::mem::replace(&mut stream.stage, Stage::Asked), stream.method) {
             (Stage::Delayed(decided), Some(method)) => Next::Call(stream.call(method, Some(decided), is_look)),
             (Stage::Watching, Some(method)) => Next::Call(stream.call(method, None, is_look)),
-            (_, Some(_)) => self.refuse(at, Status::TOO_LATE, 408),
+            (_, Some(_)) => self.refuse(at, Status::TooLate, 408),
             (_, None) => self.refuse_foreign(at, now),
         }
     }
@@ -287,7 +287,7 @@ impl<D> Session<D> {
         self.go_away(Code::None);
         for at in (0..self.streams.len()).rev() {
             if self.streams[at].method == Some(Method::Watch) && !matches!(self.streams[at].stage, Stage::Receiving) {
-                self.end_with(at, Status::CLOSING);
+                self.end_with(at, Status::Closing);
             }
         }
     }

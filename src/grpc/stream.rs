@@ -82,7 +82,7 @@ impl<D> Stream<D> {
     pub(super) fn receive(&mut self, content: &[u8]) -> Result<(), Option<Status>> {
         self.bytes.extend_from_slice(content);
         match self.method {
-            Some(_) => message::check(&self.bytes).map_err(Some),
+            Some(_) => message::check(&self.bytes).map(|_| ()).map_err(Some),
             None if self.bytes.len() > MAX_CONTENT => Err(None),
             None => Ok(()),
         }

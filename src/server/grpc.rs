@@ -184,7 +184,7 @@ impl Visit<'_> {
     fn verdict(&self, method: Method, check: Option<Check>, status: u16, now: Instant) -> Verdict {
         let state_of = |status| if status < 400 { grpc::State::Serving } else { grpc::State::NotServing };
         match (method, check) {
-            (Method::List, _) if status >= 400 => Verdict::Status(Status::FAILED),
+            (Method::List, _) if status >= 400 => Verdict::Status(Status::Failed),
             (Method::List, _) => {
                 let mut states = [grpc::State::Serving; Check::ALL.len()];
                 for check in Check::ALL {

@@ -181,7 +181,7 @@ fn check_faults_explains_and_refuses() {
         (
             &["check-faults", "app fail", "--probe", "liveness"],
             2,
-            "check-faults: got \"--probe\", expected [PLAN or -] [--pod NAME]; probes are the business of forecast",
+            "check-faults: got \"app fail --probe liveness\", expected [PLAN or -] [--pod NAME]; probes are the business of forecast",
         ),
         (&["check-faults", "--nonsense"], 2, "check-faults: got \"--nonsense\""),
     ] {
