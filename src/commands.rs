@@ -25,16 +25,20 @@ use crate::{quantity, sys, text};
 const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
 
 Usage:
-  probeserver [serve]                           serve HTTP
-  probeserver healthcheck [PATH] [--timeout D]  ask the local server (/healthz, 1s): exit 0 on 200..399
+  probeserver [serve]
+      serve HTTP
+  probeserver healthcheck [PATH] [--timeout D]
+      ask the local server (/healthz, 1s): exit 0 on 200..399
   probeserver healthcheck --grpc [SERVICE] [--timeout D]
-                                                the same over gRPC: exit 0 on SERVING
-  probeserver resolve SERVICE [--count N]       call HOST[:PORT][/PATH], once or often, and say who answered
-  probeserver sleep D                           wait that long (5 or 5s), for preStop
+      the same over gRPC: exit 0 on SERVING
+  probeserver resolve SERVICE [--count N]
+      call HOST[:PORT][/PATH], once or often, and say who answered
+  probeserver sleep D
+      wait that long (5 or 5s), for preStop
   probeserver check-faults [PLAN or -] [--pod NAME]
-                                                explain a plan (- standard input; none: the environment)
+      explain a plan (- standard input; none: the environment)
   probeserver forecast [PLAN] [-f FILE or -]... [OPTION]...
-                                                what Kubernetes will do with such pods, and when (forecast --help)
+      what Kubernetes will do with such pods, and when (forecast --help)
   probeserver --help | --version
 
 Environment:
@@ -134,7 +138,7 @@ const GAP: &str = "                       ";
 fn help() -> String {
     let mut out = USAGE_TEXT.as_bytes().to_vec();
     for variable in variables() {
-        let gap = &GAP[variable.name.len() + 2..];
+        let gap = GAP.get(variable.name.len() + 2..).unwrap_or(" ");
         text::put_all(&mut out, &["  ", variable.name, gap, variable.meaning, "\n"]);
         if !variable.default.is_empty() {
             text::put_all(&mut out, &[GAP, "default ", variable.default, "\n"]);

@@ -3,6 +3,7 @@
 
 use super::Status;
 use super::frame::{self, END_HEADERS, END_STREAM, HEADERS};
+use crate::text;
 
 /// The payload of our SETTINGS: MAX_CONCURRENT_STREAMS 128, MAX_HEADER_LIST_SIZE 16384.
 pub(super) const SETTINGS: &[u8] = b"\0\x03\0\0\0\x80\0\x06\0\0\x40\0";
@@ -12,6 +13,8 @@ pub(super) const SETTINGS: &[u8] = b"\0\x03\0\0\0\x80\0\x06\0\0\x40\0";
 const HEAD: &[u8] = b"\x20\x88\x0f\x10\x8b\x1d\x75\xd0\x62\x0d\x26\x3d\x4c\x4d\x65\x64";
 /// `grpc-status`, without its value.
 const STATUS: &[u8] = b"\0\x88\x9a\xca\xc8\xb2\x12\x34\xda\x8f";
+/// `grpc-status` 0.
+const OK: &[u8] = b"\0\x88\x9a\xca\xc8\xb2\x12\x34\xda\x8f\x010";
 /// `grpc-message`, without its value.
 const MESSAGE: &[u8] = b"\0\x89\x9a\xca\xc8\xb5\x25\x42\x07\x31\x7f";
 /// `:status` 415 and `content-type: text/plain`.
@@ -31,22 +34,20 @@ pub(super) fn not_grpc(out: &mut Vec<u8>, stream: u32) {
 
 /// Appends the trailers of an answer: `grpc-status` 0.
 pub(super) fn trailers(out: &mut Vec<u8>, stream: u32) {
-    let block = [STATUS, b"\x010"].concat();
-    frame::put(out, HEADERS, END_HEADERS | END_STREAM, stream, &block);
+    frame::put(out, HEADERS, END_HEADERS | END_STREAM, stream, OK);
 }
 
 /// Appends the end of a call that fails, with a head where none has been sent.
 pub(super) fn error(out: &mut Vec<u8>, stream: u32, status: Status, has_head: bool) {
-    let mut block = if has_head { Vec::new() } else { HEAD.to_vec() };
-    block.extend_from_slice(STATUS);
-    match status.code() {
-        code @ 10.. => block.extend_from_slice(&[2, b'0' + code / 10, b'0' + code % 10]),
-        code => block.extend_from_slice(&[1, b'0' + code]),
-    }
-    block.extend_from_slice(MESSAGE);
+    let mut block = if has_head { b"" } else { HEAD }.to_vec();
+    text::put(&mut block, STATUS);
+    let code = status.code();
+    block.push(if code < 10 { 1 } else { 2 });
+    text::decimal(&mut block, code.into());
+    text::put(&mut block, MESSAGE);
     // Cannot fail: our texts are shorter than 127 octets, so one octet holds the length.
     let text = status.text();
     block.push(text.len() as u8);
-    block.extend_from_slice(text.as_bytes());
+    text::put(&mut block, text.as_bytes());
     frame::put(out, HEADERS, END_HEADERS | END_STREAM, stream, &block);
 }

@@ -2,33 +2,34 @@
 
 use super::MAX_FRAME;
 use super::frame::{self, ACK, Code, Frame};
+use super::request::Wrong;
 use super::session::{PRICE_OF_ERROR, Session};
 
 impl<D> Session<D> {
     /// Frames that carry no part of a message.
     #[inline(never)]
-    pub(super) fn control(&mut self, frame: &Frame<'_>) -> Result<(), Code> {
+    pub(super) fn control(&mut self, frame: &Frame<'_>) -> Result<(), Wrong> {
         let (stream, payload) = (frame.stream, frame.payload);
         let is_of_connection = matches!(frame.kind, frame::SETTINGS | frame::PING | frame::GOAWAY);
         let is_of_stream = matches!(frame.kind, frame::PRIORITY | frame::RST_STREAM | frame::PUSH_PROMISE);
         if is_of_connection && stream != 0 || is_of_stream && stream == 0 {
-            return Err(Code::Protocol);
+            return Err(Code::Protocol.into());
         }
         match frame.kind {
-            frame::PRIORITY if payload.len() != 5 => self.stream_error(stream, Code::FrameSize)?,
+            frame::PRIORITY if payload.len() != 5 => return Err(Wrong::Stream(Code::FrameSize)),
             frame::PRIORITY if frame::depends_on(payload) == Some(stream) => {
-                self.stream_error(stream, Code::Protocol)?;
+                return Err(Wrong::Stream(Code::Protocol));
             }
             frame::RST_STREAM => {
                 frame.number()?;
                 self.is_known(stream)?;
-                self.streams.retain(|open| open.id != stream);
+                self.forget(stream);
             }
             frame::SETTINGS => self.settings(frame)?,
-            frame::PUSH_PROMISE => return Err(Code::Protocol),
-            frame::PING if payload.len() != 8 => return Err(Code::FrameSize),
+            frame::PUSH_PROMISE => return Err(Code::Protocol.into()),
+            frame::PING if payload.len() != 8 => return Err(Code::FrameSize.into()),
             frame::PING if !frame.has(ACK) => frame::put(&mut self.output, frame::PING, ACK, 0, payload),
-            frame::GOAWAY if payload.len() < 8 => return Err(Code::FrameSize),
+            frame::GOAWAY if payload.len() < 8 => return Err(Code::FrameSize.into()),
             frame::WINDOW_UPDATE => self.window_update(stream, frame.number()? & 0x7fff_ffff)?,
             _ => {} // Also all that is unknown (RFC 9113 section 5.5).
         }
@@ -65,7 +66,7 @@ impl<D> Session<D> {
         Ok(())
     }
 
-    fn window_update(&mut self, stream: u32, more: u32) -> Result<(), Code> {
+    fn window_update(&mut self, stream: u32, more: u32) -> Result<(), Wrong> {
         let widened = |window: i32| window.checked_add_unsigned(more).filter(|_| more > 0);
         let code = if more == 0 { Code::Protocol } else { Code::FlowControl };
         if stream == 0 {
@@ -81,12 +82,26 @@ impl<D> Session<D> {
                 self.send(at);
                 Ok(())
             }
-            None => self.stream_error(stream, code),
+            None => Err(Wrong::Stream(code)),
         }
     }
 
+    /// The place of a stream that is open.
+    #[inline(never)]
     pub(super) fn find(&self, id: u32) -> Option<usize> {
         self.streams.iter().position(|stream| stream.id == id)
+    }
+
+    fn forget(&mut self, id: u32) {
+        if let Some(at) = self.find(id) {
+            self.remove(at);
+        }
+    }
+
+    /// The last stream takes the place of one that goes.
+    #[inline(never)]
+    pub(super) fn remove(&mut self, at: usize) {
+        self.streams.swap_remove(at);
     }
 
     /// Refuses frames of a stream that has not been opened; those of one that is closed are let pass.
@@ -102,7 +117,7 @@ impl<D> Session<D> {
     /// An error of a stream; of one that is not open yet, which cannot be reset, it is one of the connection.
     pub(super) fn stream_error(&mut self, stream: u32, code: Code) -> Result<(), Code> {
         self.is_known(stream).map_err(|_| code)?;
-        self.streams.retain(|open| open.id != stream);
+        self.forget(stream);
         self.credit -= PRICE_OF_ERROR;
         self.put_reset(stream, code);
         Ok(())

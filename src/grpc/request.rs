@@ -11,8 +11,25 @@ use super::{INPUT_TIMEOUT, MAX_BLOCK, MAX_STREAMS, Method, Status, answer, check
 /// What a client may spend of the connection's window before it gets that back.
 const REFILL: u32 = 16 * 1024;
 
-/// What became of a frame: nothing to tell, something, or the end of the connection.
-pub(super) type Outcome<D> = Result<Option<Next<D>>, Code>;
+/// What became of a frame: nothing to tell, something, or an error.
+pub(super) type Outcome<D> = Result<Option<Next<D>>, Wrong>;
+
+/// What is wrong with a frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wrong {
+    /// That ends the connection.
+    Connection(Code),
+    /// That ends its stream.
+    Stream(Code),
+    /// The same: its request is malformed (RFC 9113 section 8.1.1).
+    Request,
+}
+
+impl From<Code> for Wrong {
+    fn from(code: Code) -> Self {
+        Self::Connection(code)
+    }
+}
 
 impl<D> Session<D> {
     /// A piece of a header block; at its end, what it means.
@@ -20,8 +37,8 @@ impl<D> Session<D> {
     pub(super) fn headers(&mut self, frame: &Frame<'_>, now: Instant) -> Outcome<D> {
         let (piece, block) = match self.open_block {
             Some(block) if block.stream == frame.stream => (frame.payload, block),
-            Some(_) => return Err(Code::Protocol),
-            None if frame.stream.is_multiple_of(2) => return Err(Code::Protocol),
+            Some(_) => return Err(Code::Protocol.into()),
+            None if frame.stream.is_multiple_of(2) => return Err(Code::Protocol.into()),
             None => {
                 let (piece, depends_on_itself) = frame.block()?;
                 let ends_stream = frame.has(END_STREAM);
@@ -32,7 +49,7 @@ impl<D> Session<D> {
             self.credit -= PRICE_OF_FRAME;
         }
         if self.block.len() + piece.len() > MAX_BLOCK {
-            return Err(Code::EnhanceYourCalm);
+            return Err(Code::EnhanceYourCalm.into());
         }
         if !frame.has(END_HEADERS) {
             self.block.extend_from_slice(piece);
@@ -59,8 +76,8 @@ impl<D> Session<D> {
         }
         match block.stream {
             stream if self.is_ignored(stream) => Ok(None),
-            stream if stream == self.last => Err(Code::StreamClosed),
-            _ => Err(Code::Protocol),
+            stream if stream == self.last => Err(Code::StreamClosed.into()),
+            _ => Err(Code::Protocol.into()),
         }
     }
 
@@ -71,10 +88,10 @@ impl<D> Session<D> {
             return Ok(None);
         }
         if self.streams.len() >= MAX_STREAMS {
-            return self.stream_error(id, Code::RefusedStream).map(|()| None);
+            return Err(Wrong::Stream(Code::RefusedStream));
         }
         if meaning.is_no_request() || block.depends_on_itself {
-            return self.stream_error(id, Code::Protocol).map(|()| Some(Next::Refused(400)));
+            return Err(Wrong::Request);
         }
         self.has_probe = meaning.has_probe;
         let method = if meaning.is_call() { meaning.method } else { None };
@@ -96,12 +113,13 @@ impl<D> Session<D> {
     }
 
     fn trailers(&mut self, at: usize, block: Block, meaning: &Meaning, now: Instant) -> Outcome<D> {
-        let code = match self.streams[at].has_ended {
-            true => Code::StreamClosed,
-            false if meaning.is_no_trailers() || !block.ends_stream || block.depends_on_itself => Code::Protocol,
-            false => return self.end_of_request(at, b"", now),
-        };
-        self.stream_error(block.stream, code).map(|()| None)
+        if self.streams[at].has_ended {
+            return Err(Wrong::Stream(Code::StreamClosed));
+        }
+        if meaning.is_no_trailers() || !block.ends_stream || block.depends_on_itself {
+            return Err(Wrong::Stream(Code::Protocol));
+        }
+        self.end_of_request(at, b"", now)
     }
 
     #[inline(never)]
@@ -118,19 +136,15 @@ impl<D> Session<D> {
         }
         let Some(at) = self.find(frame.stream) else {
             let is_ignored = self.is_ignored(frame.stream);
-            return if is_ignored {
-                Ok(None)
-            } else {
-                self.stream_error(frame.stream, Code::StreamClosed).map(|()| None)
-            };
+            return if is_ignored { Ok(None) } else { Err(Wrong::Stream(Code::StreamClosed)) };
         };
         let stream = &mut self.streams[at];
         if stream.has_ended {
-            return self.stream_error(frame.stream, Code::StreamClosed).map(|()| None);
+            return Err(Wrong::Stream(Code::StreamClosed));
         }
         stream.received = stream.received.saturating_add(content.len() as u32);
         if stream.is_wrong_length(ends) {
-            return self.stream_error(frame.stream, Code::Protocol).map(|()| Some(Next::Refused(400)));
+            return Err(Wrong::Request);
         }
         if !matches!(stream.stage, Stage::Receiving) {
             // Its answer is on its way already and waits for a window.
@@ -152,7 +166,7 @@ impl<D> Session<D> {
         let stream = &mut self.streams[at];
         stream.has_ended = true;
         if stream.is_wrong_length(true) {
-            return self.stream_error(self.streams[at].id, Code::Protocol).map(|()| Some(Next::Refused(400)));
+            return Err(Wrong::Request);
         }
         if !matches!(stream.stage, Stage::Receiving) {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::frame::{self, ACK, Code, Frame};
 use super::hpack::Decoder;
-use super::request::Outcome;
+use super::request::{Outcome, Wrong};
 use super::stream::{Stage, Stream};
 use super::{Call, INPUT_TIMEOUT, Method, State, Status, Verdict, WATCH_PERIOD, answer, message};
 
@@ -110,7 +110,7 @@ impl<D> Session<D> {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
                     used += frame.length();
-                    self.frame(&frame, now)
+                    self.frame(&frame, now).or_else(|wrong| self.get_over(frame.stream, wrong))
                 }
                 Err(code) => Err(code),
             };
@@ -142,8 +142,8 @@ impl<D> Session<D> {
     fn go_away(&mut self, code: Code) {
         let last = self.promised.unwrap_or(self.last);
         self.promised = Some(last);
-        let payload = [last.to_be_bytes(), (code as u32).to_be_bytes()].concat();
-        frame::put(&mut self.output, frame::GOAWAY, 0, 0, &payload);
+        let payload = u64::from(last) << 32 | code as u64;
+        frame::put(&mut self.output, frame::GOAWAY, 0, 0, &payload.to_be_bytes());
     }
 
     pub(super) fn earn(&mut self, credit: i32) {
@@ -153,7 +153,7 @@ impl<D> Session<D> {
     fn frame(&mut self, frame: &Frame<'_>, now: Instant) -> Outcome<D> {
         let is_settings = frame.kind == frame::SETTINGS && !frame.has(ACK);
         if !self.has_settings && !is_settings || self.open_block.is_some() != (frame.kind == frame::CONTINUATION) {
-            return Err(Code::Protocol);
+            return Err(Code::Protocol.into());
         }
         self.has_settings = true;
         match frame.kind {
@@ -166,13 +166,24 @@ impl<D> Session<D> {
         }
     }
 
+    /// Ends a stream for what is wrong with it, and says what is to be told; the error is one of the connection.
+    fn get_over(&mut self, stream: u32, wrong: Wrong) -> Result<Option<Next<D>>, Code> {
+        let (code, next) = match wrong {
+            Wrong::Connection(code) => return Err(code),
+            Wrong::Stream(code) => (code, None),
+            Wrong::Request => (Code::Protocol, Some(Next::Refused(400))),
+        };
+        self.stream_error(stream, code).map(|()| next)
+    }
+
     /// Forgets a stream whose answer is sent; a client that still sends is told that nobody reads.
     pub(super) fn finish(&mut self, at: usize) {
-        let stream = self.streams.swap_remove(at);
-        if stream.has_ended {
+        let &Stream { id, has_ended, .. } = &self.streams[at];
+        self.remove(at);
+        if has_ended {
             self.earn(CREDIT_FOR_ANSWER);
         } else {
-            self.put_reset(stream.id, Code::None);
+            self.put_reset(id, Code::None);
         }
     }
 

@@ -14,6 +14,7 @@ fn refuse(line: &str) -> Outcome {
 }
 
 /// `GET /status/N`, N 200 to 599.
+#[inline(never)]
 pub(super) fn status(request: &Request<'_>) -> Outcome {
     match text::parse_decimal(super::argument(request)) {
         Some(status @ 200..=599) => Outcome::Respond(Response::status_page(status as u16)),
@@ -22,6 +23,7 @@ pub(super) fn status(request: &Request<'_>) -> Outcome {
 }
 
 /// `GET /delay/D`, D seconds or a duration of at most a minute.
+#[inline(never)]
 pub(super) fn delay(request: &Request<'_>) -> Outcome {
     match quantity::parse_seconds(super::argument(request)).filter(|delay| *delay <= MAX_LOAD) {
         Some(delay) => {
@@ -35,6 +37,7 @@ pub(super) fn delay(request: &Request<'_>) -> Outcome {
 }
 
 /// `GET /bytes/N`, N at most 10 MiB.
+#[inline(never)]
 pub(super) fn bytes(request: &Request<'_>) -> Outcome {
     match text::parse_decimal(super::argument(request)) {
         Some(length @ 0..=MAX_BYTES) => Outcome::Respond(Response::new(200, OCTETS, Body::Zeros(length))),
@@ -42,12 +45,8 @@ pub(super) fn bytes(request: &Request<'_>) -> Outcome {
     }
 }
 
-/// `ANY /headers`: the head as received, as text.
-pub(super) fn headers(request: &Request<'_>) -> Outcome {
-    Outcome::Respond(Response::text(request.head_bytes.to_vec()).with_fields(NO_SNIFF))
-}
-
-/// `POST /echo`: the content as text.
-pub(super) fn echo(request: &Request<'_>) -> Outcome {
-    Outcome::Respond(Response::text(request.body.to_vec()).with_fields(NO_SNIFF))
+/// `ANY /headers` and `POST /echo`: the head or the content as received, as text.
+#[inline(never)]
+pub(super) fn received(bytes: &[u8]) -> Outcome {
+    Outcome::Respond(Response::text(bytes.to_vec()).with_fields(NO_SNIFF))
 }

@@ -54,6 +54,7 @@ fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
 }
 
 /// `DELETE /faults/N`.
+#[inline(never)]
 pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
     let number = text::parse_decimal(super::argument(request));
     match number {

@@ -28,6 +28,7 @@ fn refuse(line: &str) -> Outcome {
 }
 
 /// `GET or POST /cpu?for=D`.
+#[inline(never)]
 pub(super) fn cpu(request: &Request<'_>) -> Outcome {
     match duration(request, Duration::from_secs(2)) {
         Some(duration) => Outcome::Work(Work::Cpu(duration)),

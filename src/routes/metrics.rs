@@ -62,8 +62,8 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
         status.resident_bytes,
         status.threads,
     ];
-    for (family, value) in SINGLE.split('\n').zip(&values) {
-        page.family(family);
+    for (at, value) in values.iter().enumerate() {
+        page.family(text::nth(SINGLE, b'\n', at));
         page.sample("", &[], *value);
     }
     page.family("process_cpu_seconds_total counter Time on cores, user and system.");
@@ -84,9 +84,9 @@ fn requests(page: &mut Page, state: &State) {
     page.family("probeserver_request_duration_seconds histogram Time from the end of the head to the answer.");
     let (counts, sum) = state.counts.durations();
     let mut so_far = 0;
-    for (bound, count) in BOUND_NAMES.split(' ').zip(&counts) {
+    for (at, count) in counts.iter().enumerate() {
         so_far += count;
-        page.sample("_bucket{le=~}", &[Json(bound)], so_far);
+        page.sample("_bucket{le=~}", &[Json(text::word(BOUND_NAMES, at))], so_far);
     }
     page.seconds("_sum", sum);
     page.sample("_count", &[], so_far);
@@ -138,8 +138,8 @@ impl Page {
     }
 
     fn samples(&mut self, rest: &str, names: &str, values: &[u64]) {
-        for (name, value) in names.split(' ').zip(values) {
-            self.sample(rest, &[Json(name)], *value);
+        for (at, value) in values.iter().enumerate() {
+            self.sample(rest, &[Json(text::word(names, at))], *value);
         }
     }
 }

@@ -14,6 +14,7 @@ const FIELDS: &str = concat!(
 );
 
 /// The page, for clients that say they can unpack it.
+#[inline(never)]
 pub(super) fn answer(request: &Request<'_>) -> Outcome {
     if !accepts_gzip(request.head.field("accept-encoding").unwrap_or_default()) {
         let line = "the page is compressed; a client has to send Accept-Encoding: gzip (curl --compressed)";

@@ -37,6 +37,7 @@ const VARIABLES: [&str; 28] = [
     "MAX_WORKERS",
     "PORT",
     "BIND",
+    "TERMINATION_MESSAGE_PATH", // Longer than its column.
 ];
 
 #[test]
