@@ -115,6 +115,7 @@ fn first_global_address() -> Option<String> {
         IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
         IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unspecified() && v6.segments()[0] & 0xffc0 != 0xfe80,
     };
-    let address = sys::interface_addresses().into_iter().find(is_global)?;
-    Some(text::written(|out| text::ip_address(out, address)))
+    let addresses = sys::interface_addresses();
+    let address = addresses.iter().find(|address| is_global(address))?;
+    Some(text::written(|out| text::ip_address(out, *address)))
 }

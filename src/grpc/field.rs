@@ -131,11 +131,6 @@ impl Text {
         if self.is_no_value || start.first().is_some_and(|&first| is_space(first) || is_space(self.last)) {
             return BAD;
         }
-        let number = || {
-            text::parse_decimal(start)
-                .filter(|_| self.length <= MAX_DIGITS)
-                .map(|number| number.min(MOST.into()) as u16)
-        };
         match kind {
             Kind::Method => u16::from(start == b"POST"),
             Kind::Path if start.is_empty() => BAD,
@@ -146,8 +141,11 @@ impl Text {
                 u16::from(rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';'))))
             }
             Kind::Encoding => u16::from(start != b"identity"),
-            Kind::Length => number().unwrap_or(BAD),
-            Kind::GrpcStatus => number().unwrap_or(1000),
+            Kind::Length | Kind::GrpcStatus => match text::parse_decimal(start) {
+                Some(number) if self.length <= MAX_DIGITS => number.min(MOST.into()) as u16,
+                _ if kind == Kind::Length => BAD,
+                _ => 1000,
+            },
             _ => 0,
         }
     }

@@ -109,24 +109,25 @@ impl Decoder {
 
     /// A field that is spelled out, with a name of the table or (index 0) one of its own.
     fn literal(&mut self, input: &mut &[u8], index: usize, is_kept: bool) -> Result<Field, Broken> {
+        let mut text = Text::new();
         let (kind, name_length) = if index == 0 {
-            let name = string(input)?;
-            (name.kind(), name.length)
+            string(input, &mut text)?;
+            (text.kind(), text.length)
         } else {
             let named = self.entry(index)?;
             (named.kind, usize::from(named.name_length))
         };
-        let value = string(input)?;
+        string(input, &mut text)?;
         match kind {
             // The first of its products says who asks (RFC 9110 section 10.1.5), and every connection keeps it.
-            Kind::Agent => self.agent = kept(value.start().split(|&octet| octet == b' ').next().unwrap_or_default()),
-            Kind::Probe => self.probe = kept(value.start()),
+            Kind::Agent => self.agent = kept(text.start().split(|&octet| octet == b' ').next().unwrap_or_default()),
+            Kind::Probe => self.probe = kept(text.start()),
             _ => {}
         }
-        let size = name_length + value.length + OVERHEAD;
+        let size = name_length + text.length + OVERHEAD;
         // Cannot fail: a block is at most 16 KiB, and no octet of it is a string of more than two.
         let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
-        let field = Field { kind, value: value.value(kind), name_length: short(name_length), size: short(size) };
+        let field = Field { kind, value: text.value(kind), name_length: short(name_length), size: short(size) };
         if is_kept {
             self.make_room(field.size);
             // One that is larger than the table leaves it empty, which is no error (RFC 7541 section 4.4).
@@ -173,8 +174,8 @@ fn integer(input: &mut &[u8], bits: u32) -> Result<usize, Broken> {
 }
 
 /// Takes a string (RFC 7541 section 5.2).
-fn string(input: &mut &[u8]) -> Result<Text, Broken> {
-    let mut text = Text::new();
+fn string(input: &mut &[u8], text: &mut Text) -> Result<(), Broken> {
+    *text = Text::new();
     let is_huffman = input.first().is_some_and(|first| first & 0x80 != 0);
     let length = integer(input, 7)?;
     let bytes = input.split_off(..length).ok_or(Broken)?;
@@ -183,7 +184,7 @@ fn string(input: &mut &[u8]) -> Result<Text, Broken> {
     } else {
         bytes.iter().for_each(|&byte| text.push(byte));
     }
-    Ok(text)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::fake::Fake;
 use crate::harness::{Ended, Server, program, run};
 
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 29] = [
     "CONTENT",
     "CONTENT_TYPE",
     "HOSTNAME",
