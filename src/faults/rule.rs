@@ -8,6 +8,7 @@ use crate::text;
 
 /// What a rule covers.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[repr(u8)] // A byte says which it is, where the capacity of the path would be asked in every match.
 pub enum Target {
     /// The moment before listening.
     Start,
