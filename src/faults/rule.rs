@@ -166,6 +166,7 @@ impl Effect {
 
 /// On which pods a rule stands at all.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[repr(u8)] // As of a target.
 pub enum Pods {
     /// The share of pods whose name hashes low enough.
     Share(Percent),

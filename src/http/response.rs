@@ -13,6 +13,7 @@ pub const OCTETS: &str = "application/octet-stream";
 
 /// Content of a response.
 #[derive(Debug, PartialEq, Eq)]
+#[repr(u8)] // A byte says which it is, where the capacity of a vector would be asked in every match.
 pub enum Body {
     /// Lives as long as the program.
     Static(&'static [u8]),

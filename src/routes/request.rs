@@ -61,6 +61,7 @@ pub struct Surroundings {
 }
 
 /// What should happen to a request; nothing of it has happened yet.
+#[repr(u8)] // A byte says which it is, where a number of its largest variant would be asked in every match.
 pub enum Outcome {
     /// Send this.
     Respond(Response),
