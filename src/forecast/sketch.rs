@@ -5,7 +5,7 @@ use super::pod::Kind;
 use crate::text::{self, Value, put_all};
 
 /// What a probe is written as.
-pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,grace=30,path=/livez; tcp, grpc or grpc=SERVICE in place of path";
+pub const PROBE_FORM: &str = "liveness, readiness or startup, and :period=10,timeout=1,failures=3,successes=1,delay=0,grace=30,path=/livez; tcp, grpc or grpc=SERVICE in place of path; more successes than 1 for readiness alone, grace for the others";
 /// Most of any number in it.
 const MOST: u64 = 86_400;
 
@@ -13,11 +13,15 @@ const MOST: u64 = 86_400;
 const SETTINGS: &str = "tcp grpc path delay period timeout failures successes grace";
 const FIELDS: &str = "initialDelaySeconds periodSeconds timeoutSeconds failureThreshold successThreshold \
     terminationGracePeriodSeconds";
+/// Places among those of what not every kind of probe may set.
+const SUCCESSES: usize = 4;
+const GRACE: usize = 5;
 
 /// Reads [`PROBE_FORM`]: the place of the probe's kind among all, and the field of a container that it comes to.
 pub fn probe(word: &str) -> Option<(usize, String)> {
     let (kind, rest) = word.split_once(':').unwrap_or((word, ""));
     let place = text::place(Kind::NAMES, kind.as_bytes())?;
+    let is_readiness = place == Kind::Readiness as usize;
     let mut handler = ("httpGet: {port: 8080, path: ~}}", text::word("/startupz /livez /readyz", place));
     let mut out = Vec::new();
     put_all(&mut out, &[", ", kind, "Probe: {"]);
@@ -29,18 +33,23 @@ pub fn probe(word: &str) -> Option<(usize, String)> {
             1 => handler = ("grpc: {port: 8080, service: ~}}", value),
             2 if value.starts_with('/') => handler = ("httpGet: {port: 8080, path: ~}}", value),
             place @ 3.. => {
-                // Only a delay may be 0.
-                let least = u64::from(place > 3);
+                let at = place - 3;
+                let most = match at {
+                    SUCCESSES if !is_readiness => 1,
+                    GRACE if is_readiness => 0,
+                    _ => MOST,
+                };
                 let number = text::parse_decimal(value.as_bytes())?;
-                if !(least..=MOST).contains(&number) {
+                // Only a delay may be 0.
+                if number > most || number == 0 && at > 0 {
                     return None;
                 }
-                numbers[place - 3] = number;
+                numbers[at] = number;
             }
             _ => return None,
         }
     }
-    for (at, number) in numbers.into_iter().enumerate() {
+    for (at, &number) in numbers.iter().enumerate() {
         if number > 0 {
             text::fill(&mut out, "~: ~, ", &[Value::Text(text::word(FIELDS, at)), Value::Number(number)]);
         }
@@ -90,6 +99,9 @@ mod tests {
             "liveness:period=1x",
             "liveness:tcp=1",
             "liveness:timeout=99999999999",
+            "liveness:successes=2",
+            "startup:successes=x",
+            "readiness:grace=5",
         ] {
             assert_eq!(probe(bad), None, "{bad}");
         }

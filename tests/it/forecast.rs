@@ -110,6 +110,13 @@ fn every_bad_input_is_one_line_and_exit_2() {
         (&["--seed", "x"], "--seed: got \"x\", expected a whole number below 2^64"),
         (&["--kubernetes", "1.20"], "--kubernetes: got \"1.20\", expected 1.29 to 1.36"),
         (&["--probe", "live"], "--probe: got \"live\", expected liveness, readiness or startup"),
+        // The pod of such a probe is a manifest that nobody has written: its lines and columns name nothing.
+        (
+            &["--probe", "liveness:successes=2"],
+            "--probe: got \"liveness:successes=2\", expected liveness, readiness or startup, and :",
+        ),
+        (&["--probe", "readiness:grace=5"], "; more successes than 1 for readiness alone, grace for the others"),
+        (&["--probe", "startup:grace=x"], "--probe: got \"startup:grace=x\", expected "),
         (&["--probe", "liveness", "--probe", "liveness:tcp"], "expected one probe of each kind"),
         (&["--delete-at", "20m"], "delete-at: expected a time before the end of the play"),
         (&["--container", "x"], "--container: got \"x\", expected NAME=PLAN"),
