@@ -52,14 +52,17 @@ pub fn prepare(input: &[u8]) -> Result<String, Fault> {
             bytes.push(b'\n');
         }
     }
-    let Ok(text) = str::from_utf8(&bytes) else {
-        let end = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
-        return Err(fault_at(&bytes, end, "got bytes that are not UTF-8, expected text"));
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let end = error.utf8_error().valid_up_to();
+            return Err(fault_at(error.as_bytes(), end, "got bytes that are not UTF-8, expected text"));
+        }
     };
-    if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\u{85}')) {
-        return Err(fault_at(&bytes, at, "got a control character, expected text"));
+    match text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\u{85}')) {
+        Some(at) => Err(fault_at(text.as_bytes(), at, "got a control character, expected text")),
+        None => Ok(text),
     }
-    Ok(text::into_string(bytes))
 }
 
 /// Line and column of a place in a text.
