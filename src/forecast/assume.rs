@@ -29,13 +29,6 @@ fn is_read(name: &str) -> bool {
     text::place(READ, name.as_bytes()).is_some()
 }
 
-/// Whether an image is this program's.
-fn is_own(container: &Container) -> bool {
-    let image = text::nth(&container.image, b'@', 0);
-    let name = text::nth(&image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..], b':', 0);
-    name == "probeserver" || container.command.first().is_some_and(|command| command.ends_with("/probeserver"))
-}
-
 /// What every container of an inquiry does, and what was assumed for that. `plans` are for the containers that they
 /// name; that without a name is for the container that callers reach.
 pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Result<(), String> {
@@ -50,7 +43,7 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
             return Err(text::filled("--container: got \"~\", expected one of ~", &values));
         }
     }
-    let main = pod.init.len() + pod.containers.iter().position(is_own).unwrap_or(0);
+    let main = pod.init.len() + pod.containers.iter().position(|container| container.is_own).unwrap_or(0);
     while let Some(container) = pod.container(inquiry.programs.len()) {
         let at = inquiry.programs.len();
         let mut plan = None;
@@ -74,7 +67,7 @@ fn program(
     plan: Option<&str>,
     is_brief: bool,
 ) -> Result<(), String> {
-    let is_own = is_own(container);
+    let is_own = container.is_own;
     program.is_own = is_own;
     let serves = container.command.get(1).is_none_or(|word| word == "serve");
     let mut source = Vec::new();
@@ -85,7 +78,7 @@ fn program(
         program.drain = millis(config.drain);
         program.seed = config.seed;
         program.port = config.port.filter(|port| *port != 0);
-        program.ignores_stop = !matches!(container.stop_signal.as_str(), "" | "SIGTERM" | "SIGINT" | "SIGQUIT");
+        program.ignores_stop = container.has_strange_stop;
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command) {

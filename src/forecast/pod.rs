@@ -305,7 +305,7 @@ impl<'p> Plan<'p> {
         let mut front = None;
         for (at, program) in programs.iter().enumerate() {
             let Some(container) = pod.container(at) else { break };
-            if at >= inits && !container.ports.is_empty() {
+            if at >= inits && container.has_ports {
                 front = front.or(Some(at));
             }
             parts.push(Part::new(container, program));

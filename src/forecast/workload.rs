@@ -151,16 +151,16 @@ pub enum RestartPolicy {
 pub struct Container {
     /// `name`.
     pub name: String,
-    /// `image`.
-    pub image: String,
+    /// Whether its program is this one, going by `image` and `command`.
+    pub is_own: bool,
     /// `command` and `args` together, empty when the image's own.
     pub command: Vec<String>,
     /// `env` in order, a later one of the same name last. `None`: from `valueFrom`, which a manifest does not tell.
     pub environment: Vec<(String, Option<String>)>,
     /// Whether `envFrom` brings more that a manifest does not tell.
     pub has_environment_from: bool,
-    /// `ports` with their names, which may be empty.
-    pub ports: Vec<(String, u16)>,
+    /// Whether there are any `ports`.
+    pub has_ports: bool,
     /// An init container with `restartPolicy: Always`.
     pub is_sidecar: bool,
     /// `startupProbe`, `livenessProbe` and `readinessProbe`.
@@ -169,8 +169,8 @@ pub struct Container {
     pub post_start: Option<Handler>,
     /// `lifecycle.preStop`.
     pub pre_stop: Option<Handler>,
-    /// `lifecycle.stopSignal`; empty for the image's: SIGTERM.
-    pub stop_signal: String,
+    /// Whether `lifecycle.stopSignal` is other than the three that this program heeds.
+    pub has_strange_stop: bool,
 }
 
 /// One probe, with the API server's defaults filled in. Times are whole seconds, as everywhere in the API.

@@ -2,7 +2,7 @@
 
 use super::field::Fields;
 use super::pod;
-use super::selector::Selector;
+use super::selector;
 use super::{DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET};
 use crate::forecast::workload::{Controller, RestartPolicy, Share, Strategy, Workload};
 use crate::forecast::yaml::Node;
@@ -31,8 +31,7 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, kind: usize, workload: &mut 
 /// Refuses a template that the controller would not recognise as its own, or may not have.
 fn check_template(fields: &Fields<'_>, spec: Node, workload: &Workload) {
     let at = fields.need(spec, "selector");
-    let selector = Selector::read(fields, at);
-    if selector.is_empty() || !selector.matches(&workload.pod.labels) {
+    if !selector::selects(fields, at, &workload.pod.labels) {
         let what = "got a selector that does not match the template's labels or is empty, expected one that does";
         fields.fail(at, what);
     }

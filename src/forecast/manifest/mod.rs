@@ -15,7 +15,7 @@ use super::yaml::{self, Documents, Fault, Node};
 use crate::text;
 use crate::text::Value::{self, Number, Text};
 use field::Fields;
-use selector::Selector;
+use selector::Labels;
 
 /// The longest input: more than any manifest that the API server takes, and room for a List of many.
 pub const MAX_INPUT: usize = 4 << 20;
@@ -36,7 +36,7 @@ struct Objects<'r> {
     /// The owner of each workload, as `Kind/name`; empty for none.
     owners: Vec<String>,
     /// Services that select pods, with the namespace and the selector of each.
-    services: Vec<(String, Selector, Service)>,
+    services: Vec<(String, Labels, Service)>,
     read: &'r mut Read,
 }
 
@@ -193,7 +193,7 @@ impl Objects<'_> {
         workloads.truncate(kept);
         for workload in workloads {
             for (namespace, selector, service) in &self.services {
-                if *namespace == workload.namespace && selector.matches(&workload.pod.labels) {
+                if *namespace == workload.namespace && selector::has_all(&workload.pod.labels, selector) {
                     workload.services.push(service.clone());
                 }
             }

@@ -56,12 +56,15 @@ fn read_container(
     is_init: bool,
     container: &mut Container,
 ) {
-    container.image.push_str(fields.need_text(node, "image"));
+    let image = fields.need_text(node, "image");
     fields.texts(node, "command", &mut container.command);
     fields.texts(node, "args", &mut container.command);
+    container.is_own = is_own(image, &container.command);
     container.has_environment_from = fields.list(node, "envFrom").next().is_some();
     read_environment(fields, node, &mut container.environment);
-    read_ports(fields, node, is_host, &mut container.ports);
+    let mut ports = Ports::new();
+    read_ports(fields, node, is_host, &mut ports);
+    container.has_ports = !ports.is_empty();
     check_memory(fields, node);
     let policy = fields.get(node, "restartPolicy");
     let has_policy = !fields.is_nothing(policy);
@@ -79,14 +82,21 @@ fn read_container(
             }
         }
     }
-    let ports = &container.ports;
     for (kind, probe) in container.probes.iter_mut().enumerate() {
-        probe::probe(fields, node, kind, ports, probe);
+        probe::probe(fields, node, kind, &ports, probe);
     }
     let lifecycle = fields.get(node, "lifecycle");
-    container.post_start = probe::hook(fields, lifecycle, "postStart", ports, grace);
-    container.pre_stop = probe::hook(fields, lifecycle, "preStop", ports, grace);
-    container.stop_signal.push_str(fields.text_or(lifecycle, "stopSignal", ""));
+    container.post_start = probe::hook(fields, lifecycle, "postStart", &ports, grace);
+    container.pre_stop = probe::hook(fields, lifecycle, "preStop", &ports, grace);
+    let signal = fields.text_or(lifecycle, "stopSignal", "SIGTERM");
+    container.has_strange_stop = text::place("SIGTERM SIGINT SIGQUIT", signal.as_bytes()).is_none();
+}
+
+/// Whether a container's program is this one.
+fn is_own(image: &str, command: &[String]) -> bool {
+    let image = text::nth(image, b'@', 0);
+    let name = text::nth(&image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..], b':', 0);
+    name == "probeserver" || command.first().is_some_and(|command| command.ends_with("/probeserver"))
 }
 
 #[inline(never)]
@@ -114,7 +124,7 @@ fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Opti
     }
 }
 
-fn read_ports(fields: &Fields<'_>, node: Node, is_host: bool, out: &mut Ports) {
+fn read_ports<'d>(fields: &Fields<'d>, node: Node, is_host: bool, out: &mut Ports<'d>) {
     for port in fields.list(node, "ports") {
         let number = fields.port(port, "containerPort");
         let at = fields.get(port, "hostPort");
@@ -127,11 +137,11 @@ fn read_ports(fields: &Fields<'_>, node: Node, is_host: bool, out: &mut Ports) {
         let name = fields.text(at);
         if !name.is_empty() {
             fields.port_name(at);
-            if out.iter().any(|(known, _)| known == name) {
+            if out.iter().any(|&(known, _)| known == name) {
                 fields.unexpected(at, "a name that no other port of the container has");
             }
         }
-        out.push((String::from(name), number));
+        out.push((name, number));
     }
 }
 

@@ -7,14 +7,14 @@ use crate::forecast::yaml::{Node, Value};
 use crate::text;
 use crate::text::Value::Text;
 
-/// A container's ports.
-pub(super) type Ports = Vec<(String, u16)>;
+/// A container's ports with their names, which may be empty.
+pub(super) type Ports<'d> = Vec<(&'d str, u16)>;
 
 /// What only containers that go on have: probes by their kinds, and hooks.
 pub(super) const FIELDS: &str = "startupProbe livenessProbe readinessProbe lifecycle";
 
 /// Reads a container's probe of a kind.
-pub(super) fn probe(fields: &Fields<'_>, container: Node, kind: usize, ports: &Ports, out: &mut Option<Probe>) {
+pub(super) fn probe(fields: &Fields<'_>, container: Node, kind: usize, ports: &Ports<'_>, out: &mut Option<Probe>) {
     let node = fields.get(container, text::word(FIELDS, kind));
     if fields.is_nothing(node) {
         return;
@@ -50,7 +50,7 @@ pub(super) fn probe(fields: &Fields<'_>, container: Node, kind: usize, ports: &P
 
 /// Reads a hook of a container's `lifecycle`.
 #[inline(never)]
-pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Ports, grace: u32) -> Option<Handler> {
+pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Ports<'_>, grace: u32) -> Option<Handler> {
     let node = fields.get(lifecycle, name);
     if fields.is_nothing(node) {
         return None;
@@ -60,7 +60,7 @@ pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Por
 
 /// The one handler among these kinds; `None` is a fault.
 #[inline(never)]
-fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u32) -> Option<Handler> {
+fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports<'_>, grace: u32) -> Option<Handler> {
     let mut found = "";
     for place in 0..4 {
         let kind = text::word(kinds, place);
@@ -114,11 +114,11 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports, grace: u
 }
 
 /// The number of a port that is written as a number or by its name; `None` for a name that no port has.
-fn port(fields: &Fields<'_>, node: Node, ports: &Ports) -> Option<u16> {
+fn port(fields: &Fields<'_>, node: Node, ports: &Ports<'_>) -> Option<u16> {
     let at = fields.need(node, "port");
     if !matches!(fields.document.value(at), Value::Text(_)) {
         return Some(fields.port(node, "port"));
     }
     let name = fields.port_name(at);
-    ports.iter().find(|(known, _)| known == name).map(|&(_, number)| number)
+    ports.iter().find(|&&(known, _)| known == name).map(|&(_, number)| number)
 }

@@ -8,68 +8,41 @@ use crate::forecast::yaml::{Node, Value};
 /// Keys and values.
 pub(super) type Labels = Vec<(String, String)>;
 
-/// What labels have to be like.
-#[derive(Default)]
-pub(super) struct Selector {
-    /// All of these have to be among them.
-    labels: Labels,
-    requirements: Vec<Requirement>,
+/// Reads a `LabelSelector`. Whether it requires anything, and labels are like that.
+#[inline(never)]
+pub(super) fn selects(fields: &Fields<'_>, node: Node, labels: &Labels) -> bool {
+    let wanted = fields.labels(node, "matchLabels");
+    let mut is_met = has_all(labels, &wanted);
+    let mut is_empty = wanted.is_empty();
+    for expression in fields.list(node, "matchExpressions") {
+        fields.need_text(expression, "operator");
+        let operator = fields.choice(expression, "operator", "In NotIn Exists DoesNotExist");
+        let value = value_of(labels, fields.need_text(expression, "key"));
+        let (mut is_any, mut is_among) = (true, false);
+        for item in fields.list(expression, "values") {
+            is_any = false;
+            is_among |= value == Some(fields.text(item));
+        }
+        if is_any == (operator < 2) {
+            let what = "got values and an operator that do not fit, expected some for In and NotIn alone";
+            fields.fail(expression, what);
+        }
+        is_met &= (is_among || is_any && value.is_some()) == matches!(operator, 0 | 2);
+        is_empty = false;
+    }
+    is_met && !is_empty
 }
 
-/// A key, whether its value has to be (or must not be) among these, or, without any, there (or not there) at all.
-struct Requirement {
-    key: String,
-    is_positive: bool,
-    values: Vec<String>,
-}
-
-impl Selector {
-    /// Reads a `LabelSelector`.
-    #[inline(never)]
-    pub(super) fn read(fields: &Fields<'_>, node: Node) -> Self {
-        let mut selector = Self { labels: fields.labels(node, "matchLabels"), requirements: Vec::new() };
-        for expression in fields.list(node, "matchExpressions") {
-            fields.need_text(expression, "operator");
-            let operator = fields.choice(expression, "operator", "In NotIn Exists DoesNotExist");
-            let mut values = Vec::new();
-            fields.texts(expression, "values", &mut values);
-            if values.is_empty() == (operator < 2) {
-                let what = "got values and an operator that do not fit, expected some for In and NotIn alone";
-                fields.fail(expression, what);
-            }
-            let key = String::from(fields.need_text(expression, "key"));
-            selector.requirements.push(Requirement { key, is_positive: matches!(operator, 0 | 2), values });
-        }
-        selector
-    }
-
-    /// Whether it has no requirement at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.labels.is_empty() && self.requirements.is_empty()
-    }
-
-    /// Whether labels are like that.
-    #[inline(never)]
-    pub(super) fn matches(&self, labels: &Labels) -> bool {
-        for (key, value) in &self.labels {
-            if value_of(labels, key) != Some(value) {
-                return false;
-            }
-        }
-        for Requirement { key, is_positive, values } in &self.requirements {
-            let is_met = value_of(labels, key).is_some_and(|value| values.is_empty() || values.contains(value));
-            if is_met != *is_positive {
-                return false;
-            }
-        }
-        true
-    }
+/// Whether all that is wanted is among labels.
+#[inline(never)]
+pub(super) fn has_all(labels: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| value_of(labels, key) == Some(value))
 }
 
 /// The value of a label.
 #[inline(never)]
-fn value_of<'l>(labels: &'l Labels, key: &str) -> Option<&'l String> {
-    labels.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+fn value_of<'l>(labels: &'l Labels, key: &str) -> Option<&'l str> {
+    labels.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
 }
 
 /// Appends a Service with its namespace and selector, unless it selects no pods.
@@ -79,11 +52,11 @@ pub(super) fn service(
     node: Node,
     namespace: &str,
     name: &str,
-    out: &mut Vec<(String, Selector, Service)>,
+    out: &mut Vec<(String, Labels, Service)>,
 ) {
     let spec = fields.need(node, "spec");
     let kind = fields.choice(spec, "type", "ClusterIP NodePort LoadBalancer ExternalName");
-    let selector = Selector { labels: fields.labels(spec, "selector"), ..Selector::default() };
+    let selector = fields.labels(spec, "selector");
     let publishes_not_ready = fields.flag(spec, "publishNotReadyAddresses");
     fields.text(fields.get(spec, "clusterIP"));
     if kind != 3 && !selector.is_empty() {
@@ -99,7 +72,7 @@ pub(super) fn check_budget(fields: &Fields<'_>, node: Node) {
     if fields.share(spec, "maxUnavailable", 100).is_some() && min_available.is_some() {
         fields.fail(spec, "got minAvailable and maxUnavailable, expected one of them");
     }
-    Selector::read(fields, fields.get(spec, "selector"));
+    selects(fields, fields.get(spec, "selector"), &Labels::new());
 }
 
 impl Fields<'_> {
