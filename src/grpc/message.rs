@@ -1,6 +1,7 @@
 //! Messages of gRPC: the prefix of five octets, and the protobuf of `grpc.health.v1` behind it.
 
-use super::Status;
+use super::{LISTED, State, Status};
+use crate::text;
 
 /// Octets in front of each message: whether it is compressed, and its length.
 pub(super) const PREFIX: usize = 5;
@@ -77,15 +78,16 @@ pub(super) fn state(state: u8) -> [u8; 7] {
     [0, 0, 0, 0, 2, 8, state]
 }
 
-/// HealthListResponse: names and states, as entries of a map.
-pub(super) fn list<'n>(entries: impl Iterator<Item = (&'n str, u8)>) -> Vec<u8> {
+/// HealthListResponse: the states of the names that are [`LISTED`], as entries of a map.
+pub(super) fn list(states: &[State]) -> Vec<u8> {
     let mut out = vec![0; PREFIX];
-    for (name, state) in entries {
+    for (at, state) in states.iter().enumerate() {
+        let name = text::word(LISTED, at);
         // Cannot fail: our own names are short.
         let length = name.len() as u8;
         out.extend_from_slice(&[0x0a, length + 6, 0x0a, length]);
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&[0x12, 2, 8, state]);
+        out.extend_from_slice(&[0x12, 2, 8, *state as u8]);
     }
     out[PREFIX - 1] = (out.len() - PREFIX) as u8;
     out
@@ -155,6 +157,6 @@ mod tests {
     #[test]
     fn a_list_is_a_map() {
         let want = b"\0\0\0\0\x18\x0a\x06\x0a\0\x12\x02\x08\x01\x0a\x0e\x0a\x08liveness\x12\x02\x08\x02";
-        assert_eq!(list([("", 1), ("liveness", 2)].into_iter()), want);
+        assert_eq!(list(&[State::Serving, State::NotServing]), want);
     }
 }

@@ -215,9 +215,7 @@ impl<D> Session<D> {
             Verdict::State(State::Unknown) if !is_watch => return self.end_with(at, Status::NoService),
             Verdict::Status(status) => return self.end_with(at, status),
             Verdict::State(state) => stream.tell(state),
-            Verdict::List(states) => {
-                stream.bytes = message::list(super::LISTED.split(' ').zip(states.map(|state| state as u8)));
-            }
+            Verdict::List(states) => stream.bytes = message::list(&states),
         }
         if is_watch {
             let is_unknown = verdict == Verdict::State(State::Unknown);

@@ -66,10 +66,9 @@ pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
 
 /// Ends at once because a second signal asked for it, with the status that a shell gives to its victims.
 pub fn end_by_signal(log: &'static Log, signal: Signal) -> ! {
-    let (status, reason) = (128 + signal.number(), text::joined(&["second signal: ", signal.name()]));
-    log.say("exit status reason", &[Number(status as u64), Text(&reason)]);
-    last_words(log, &[&reason]);
-    sys::exit_now(status)
+    // Cannot fail: the signals that are waited for have small numbers.
+    let status = 128 + signal.number() as u8;
+    end(log, Ending::Exit(status), &text::joined(&["second signal: ", signal.name()]))
 }
 
 /// Says where the last line goes (`terminationMessagePath`).
