@@ -1,29 +1,19 @@
 //! Files by descriptor and by path; no buffers.
 
-use std::ffi::CString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Result, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
 
-use super::own;
 use super::readiness::{Epoll, WRITABLE};
 use crate::text;
 
 /// Bytes read at a time.
 const PIECE: usize = 2 * 1024;
 
-/// Opens a file that exists. (std's way has options and errors of its own: 0.7 KB.)
-fn open(path: &str, flags: libc::c_int) -> Result<File> {
-    let path = CString::new(path.as_bytes())?;
-    // SAFETY: the path lives through the call, which makes no file, so that it takes no mode.
-    let file = own(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) })?;
-    Ok(file.into())
-}
-
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {
-    read(&open(path, libc::O_RDONLY)?, most)
+    read(&File::open(path)?, most)
 }
 
 /// The first `most` bytes of standard input.
@@ -48,7 +38,7 @@ fn read(mut file: &File, most: usize) -> Result<Vec<u8>> {
 
 /// Replaces what is in a file that exists.
 pub fn overwrite_file(path: &str, bytes: &[u8]) -> Result<()> {
-    open(path, libc::O_WRONLY | libc::O_TRUNC)?.write_all(bytes)
+    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(bytes)
 }
 
 /// Standard output or standard error, unbuffered: std's own would keep what comes before a newline, and hold a lock.
