@@ -31,26 +31,23 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
 /// Replaces the plan, or adds to it. An error is a status and what is wrong: nothing has changed.
 fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
     let rules = plan::parse(request.body).map_err(|line| (400, line))?;
-    let (mut status, mut why) = (400, ["", ""]);
     if rules.is_empty() && !request.body.is_empty() {
-        why = [plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"];
+        return Err((400, text::joined(&[plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"])));
     }
     for rule in &rules {
         if matches!(rule.target, Target::Start) {
-            (status, why) = (400, ["start: this moment has passed; set FAULTS", ""]);
-        } else if matches!(rule.effect, Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
-            (status, why) = (409, ["crash oom ", super::crash::NEEDS_MEMORY_LIMIT]);
+            return Err((400, "start: this moment has passed; set FAULTS".to_owned()));
+        }
+        if matches!(rule.effect, Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
+            return Err((409, text::joined(&["crash oom ", super::crash::NEEDS_MEMORY_LIMIT])));
         }
     }
-    if why[0].is_empty() {
-        let now = Instant::now();
-        if request.head.method == Method::Put {
-            engine.replace(rules, now);
-        } else if engine.add(rules, now).is_err() {
-            why[0] = TOO_MANY;
-        }
+    let now = Instant::now();
+    if request.head.method == Method::Put {
+        engine.replace(rules, now);
+        return Ok(());
     }
-    if why[0].is_empty() { Ok(()) } else { Err((status, text::joined(&why))) }
+    engine.add(rules, now).map_err(|_| (400, TOO_MANY.to_owned()))
 }
 
 /// `DELETE /faults/N`.
