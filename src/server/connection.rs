@@ -61,6 +61,10 @@ pub(super) struct Visit<'d> {
     pub(super) stream: &'d TcpStream,
     /// Octets of the input that the request in work has used, head and content.
     pub(super) used: usize,
+    /// Whether the client sends nothing more, as far as is known, so that there is an end to be read.
+    has_ended: bool,
+    /// Whether all that had come has been received. What comes after that, epoll tells.
+    pub(super) is_drained: bool,
     /// Whether the head being read was begun on an earlier visit.
     is_same_head: bool,
     /// When the request in work was there.
@@ -71,17 +75,17 @@ pub(super) struct Visit<'d> {
 
 /// Leaves a connection that has just been accepted to whoever is free when it says something.
 pub fn park_new(server: &'static Server, connection: Connection<TcpStream>) {
-    park(server, connection, Reason::Idle, Until::IdleSince(Instant::now()), None);
+    park(server, connection, Reason::Idle, Until::IdleSince(Instant::now()), None, false);
 }
 
 /// Serves a connection that has just been accepted, whose request is mostly there already.
 pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection<TcpStream>) {
-    resume(server, desk, Taken { connection, reason: Reason::Idle, is_due: false, payload: None });
+    resume(server, desk, Taken { connection, reason: Reason::Idle, is_due: false, has_ended: false, payload: None });
 }
 
 /// Goes on with a connection that was parked, and then does with it what came of that.
 pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, Paused>) {
-    let Taken { connection, reason, is_due, payload } = taken;
+    let Taken { connection, reason, is_due, has_ended, payload } = taken;
     // Out of the desk while requests borrow from it.
     let mut input = std::mem::take(&mut desk.input);
     input.clear();
@@ -91,6 +95,8 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         desk,
         stream: &connection.socket,
         used: 0,
+        has_ended,
+        is_drained: false,
         is_same_head: false,
         since: server.state.started, // Until there is a request.
         idle_since: None,
@@ -100,9 +106,10 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         finish_sending(&connection.socket);
         step = visit.discard(Until::Deadline(quantity::deadline_in(LINGER_TIMEOUT)));
     }
+    let is_drained = visit.is_drained;
     desk.input = input;
     match step {
-        Step::Park(reason, until, paused) => park(server, connection, reason, until, paused),
+        Step::Park(reason, until, paused) => park(server, connection, reason, until, paused, is_drained),
         Step::Reset => {
             sys::close_with_reset(&connection.socket);
             close(server, connection);
@@ -117,9 +124,10 @@ fn park(
     reason: Reason,
     until: Until,
     paused: Option<Box<Paused>>,
+    is_drained: bool,
 ) {
     let held = paused.as_ref().map_or(0, |paused| paused.held());
-    match server.lot.park(connection, reason, until, paused, held) {
+    match server.lot.park(connection, reason, until, paused, held, is_drained) {
         Ok(evicted) => evicted.iter().for_each(|_| server.turned_away(TurnedAway::Bytes)),
         Err(gone) => drop(gone),
     }
@@ -194,15 +202,29 @@ impl Visit<'_> {
                     Ok(None) => {}
                 }
             }
-            if served >= TURN {
+            if served >= TURN || self.is_drained {
                 return self.park_reading(input);
             }
-            match input.receive(self.stream) {
-                Ok(0) => return Step::Close,
-                Ok(_) => {}
-                Err(ErrorKind::WouldBlock) => return self.park_reading(input),
-                Err(_) => return Step::Close,
+            if self.receive(input).is_err() {
+                return Step::Close;
             }
+        }
+    }
+
+    /// Receives what has come. An error: nothing more will come.
+    pub(super) fn receive(&mut self, input: &mut Input) -> Result<(), ()> {
+        match input.receive(self.stream) {
+            Ok(0) => Err(()),
+            // Less than there was room for: that was all, but for an end that came with it, which only epoll tells.
+            Ok(_) => {
+                self.is_drained = !input.is_full() && !self.has_ended;
+                Ok(())
+            }
+            Err(ErrorKind::WouldBlock) => {
+                self.is_drained = true;
+                Ok(())
+            }
+            Err(_) => Err(()),
         }
     }
 
@@ -274,12 +296,16 @@ impl Visit<'_> {
     }
 
     /// Throws away what comes until the client closes or its time is over.
-    pub(super) fn discard(&self, until: Until) -> Step {
+    pub(super) fn discard(&mut self, until: Until) -> Step {
+        self.is_drained = false;
         for _ in 0..TURN {
             match receive(self.stream, &mut [0; DISCARDED]) {
                 Ok(0) => return Step::Close,
                 Ok(_) => {}
-                Err(ErrorKind::WouldBlock) => break,
+                Err(ErrorKind::WouldBlock) => {
+                    self.is_drained = true;
+                    break;
+                }
                 Err(_) => return Step::Close,
             }
         }

@@ -133,6 +133,7 @@ impl Visit<'_> {
             return Ok(());
         }
         let _permit = begin_slow(self.server).ok_or(Unread::Busy)?;
+        self.is_drained = false;
         content.receive(self.stream, &mut self.desk.behind, body)
     }
 

@@ -75,14 +75,11 @@ impl Visit<'_> {
             if !talk.output.is_empty() {
                 continue;
             }
-            let is_empty = turn >= TURN
-                || match input.receive(self.stream) {
-                    Ok(0) => return Step::Close,
-                    Ok(_) => false,
-                    Err(ErrorKind::WouldBlock) => true,
-                    Err(_) => return Step::Close,
-                };
-            if is_empty {
+            if turn < TURN && !self.is_drained {
+                if self.receive(input).is_err() {
+                    return Step::Close;
+                }
+            } else {
                 let is_idle = is_due && before == Some(Reason::Idle) && !has_called && talk.is_idle();
                 if is_idle || self.server.state.phase.get() == Phase::Closing {
                     talk.close();

@@ -22,6 +22,11 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
+    /// Whether what was received last fills the room there was for it, so that there may be more.
+    pub(super) fn is_full(&self) -> bool {
+        self.end == self.buffer.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }

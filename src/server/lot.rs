@@ -1,8 +1,12 @@
 //! The lot: every connection that only waits is parked here, without a thread, with its reason and a deadline. It is one set
 //! of descriptors that all workers wait on, and one lock around [`Queues`], which decides.
 //!
-//! A connection belongs either to the lot or to one worker. Everything that changes hands does so under the lock, the arming
-//! of epoll included, so a descriptor that is closed and given out again cannot be mistaken for the old.
+//! A connection belongs either to the lot or to one worker. Everything that changes hands does so under the lock, so a descriptor
+//! that is closed and given out again cannot be mistaken for the old.
+//!
+//! Epoll is told of a connection once, and then tells of what is new on it (EPOLLET), to whoever asks next. So a request costs no
+//! call to arm it. What comes while a worker has the connection is remembered in its place, and the worker that parks it lets
+//! epoll tell once more, as does one that has not seen the end of what there was.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -64,11 +68,11 @@ impl<S: AsRawFd, P> Lot<S, P> {
 
     /// Waits for something to do; each event goes to one worker only.
     pub fn wait(&self) -> Event<S, P> {
-        match self.epoll.wait() {
-            None => Event::Nothing,
-            Some(LISTENER) => Event::Listener,
-            Some(TIMER) => Event::Timer,
-            Some(token) => self.inside.lock().queues.claim(token).map_or(Event::Nothing, Event::Ready),
+        let Some(happened) = self.epoll.wait() else { return Event::Nothing };
+        match happened.token {
+            LISTENER => Event::Listener,
+            TIMER => Event::Timer,
+            _ => self.inside.lock().queues.claim(&happened).map_or(Event::Nothing, Event::Ready),
         }
     }
 
@@ -83,7 +87,8 @@ impl<S: AsRawFd, P> Lot<S, P> {
         self.inside.lock().queues.evict()
     }
 
-    /// Parks a connection until something happens on it or its time is over. Returns those who have to go since waiting
+    /// Parks a connection until something happens on it or its time is over. `is_drained`: all that had come was received before
+    /// anything new could happen. Returns those who have to go since waiting
     /// connections hold too many bytes; or, as an error, this one, which cannot be watched or would hang while the server
     /// closes. Whoever comes back is to be dropped.
     pub fn park(
@@ -93,6 +98,7 @@ impl<S: AsRawFd, P> Lot<S, P> {
         until: Until,
         payload: Option<Box<P>>,
         held: usize,
+        is_drained: bool,
     ) -> Result<Vec<Gone<S, P>>, Gone<S, P>> {
         let (fd, token) = (connection.socket.as_raw_fd(), connection.token());
         let mut inside = self.inside.lock();
@@ -103,16 +109,14 @@ impl<S: AsRawFd, P> Lot<S, P> {
             }
             until => until,
         };
-        let is_watched = inside.queues.takes(reason)
-            && match connection.is_watched {
-                true => self.epoll.arm(fd, reason.interest(), token),
-                false => self.epoll.add(fd, reason.interest(), token),
-            }
-            .is_ok(); // No memory in the kernel: nobody would ever wake it.
-        if !is_watched {
+        let (interest, is_in) = (reason.interest(), connection.watched != 0);
+        let is_told = is_drained && connection.watched == interest && !inside.queues.has_news(&connection);
+        // Fails without memory in the kernel: nobody would ever wake it.
+        let is_watched = is_told || self.epoll.follow(fd, interest, token, is_in).is_ok();
+        if !(inside.queues.takes(reason) && is_watched) {
             return Err(Gone { socket: inside.queues.close(connection), payload });
         }
-        connection.is_watched = true;
+        connection.watched = interest;
         let (due, gone) = inside.queues.park(connection, reason, until, payload, held);
         if let Some(due) = due {
             self.set_alarm(&mut inside, due);

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use super::reason::Reason;
+use crate::sys::{self, Happened};
 
 /// Most bytes that waiting connections hold in all.
 pub const MAX_HELD: usize = 8 * 1024 * 1024;
@@ -35,10 +36,10 @@ pub struct Connection<S> {
     pub socket: S,
     /// Its place; the descriptor's number.
     key: u32,
-    /// How often the place has been taken over. An event for an earlier generation is nobody's.
+    /// How often the place has been given up. An event for an earlier generation is nobody's.
     generation: u32,
-    /// Whether the kernel's set has it.
-    pub(super) is_watched: bool,
+    /// What the kernel's set tells of it; 0: the set has not got it.
+    pub(super) watched: u32,
 }
 
 impl<S> Connection<S> {
@@ -54,6 +55,8 @@ pub struct Taken<S, P> {
     pub reason: Reason,
     /// Whether it was taken because its time is over rather than because something happened.
     pub is_due: bool,
+    /// Whether what happened is that its client sends nothing more. Otherwise it may have come to that all the same.
+    pub has_ended: bool,
     /// What it was put in with.
     pub payload: Option<Box<P>>,
 }
@@ -73,12 +76,17 @@ pub struct Admitted<S, P> {
 }
 
 struct Slot<S, P> {
+    /// How often the place has been given up.
     generation: u32,
+    /// How often one who waited here has been taken out. A delay of an earlier wait is nobody's.
+    waits: u32,
     /// The queue it stands in, also while a worker has it, if it keeps its place.
     queue: Option<Reason>,
     /// Set exactly while it is parked.
     connection: Option<Connection<S>>,
     payload: Option<Box<P>>,
+    /// Whether something has happened on it since it was taken, so that whoever parks it has not seen all.
+    has_news: bool,
     held: u32,
     older: u32,
     newer: u32,
@@ -98,6 +106,7 @@ pub struct Queues<S, P> {
     /// Indexed by descriptor: the kernel hands out the lowest number that is free, so this stays dense.
     slots: Vec<Slot<S, P>>,
     queues: [Queue; Reason::COUNT],
+    /// When each is due, its place, and which of its waits that is.
     delays: BinaryHeap<Reverse<(Instant, u32, u32)>>,
     max: usize,
     idle_timeout: Duration,
@@ -140,7 +149,7 @@ impl<S, P> Queues<S, P> {
         }
         self.open += 1;
         let generation = self.slots[key as usize].generation;
-        Admitted { connection: Some(Connection { socket, key, generation, is_watched: false }), gone }
+        Admitted { connection: Some(Connection { socket, key, generation, watched: 0 }), gone }
     }
 
     pub fn is_closing(&self) -> bool {
@@ -150,6 +159,11 @@ impl<S, P> Queues<S, P> {
     /// Whether a connection may wait for this: a server that closes hangs nobody any more.
     pub fn takes(&self, reason: Reason) -> bool {
         !(self.is_closing && reason == Reason::Hang)
+    }
+
+    /// Whether something has happened on a connection in a worker's hands that the worker may not have seen.
+    pub fn has_news(&self, connection: &Connection<S>) -> bool {
+        self.slots[connection.key as usize].has_news
     }
 
     /// Lets a connection wait; `held` are the bytes that its payload holds. Returns when it is due, if ever, and those
@@ -162,7 +176,7 @@ impl<S, P> Queues<S, P> {
         payload: Option<Box<P>>,
         held: usize,
     ) -> (Option<Instant>, Vec<Gone<S, P>>) {
-        let (key, generation) = (connection.key, connection.generation);
+        let key = connection.key;
         let slot = &mut self.slots[key as usize];
         debug_assert!(slot.connection.is_none(), "parked twice");
         slot.connection = Some(connection);
@@ -181,7 +195,7 @@ impl<S, P> Queues<S, P> {
         let due = (until != Until::ItCloses).then(|| self.due(key, reason));
         if let (Reason::Delay | Reason::Calls, Some(due)) = (reason, due) {
             self.forget_old_delays();
-            self.delays.push(Reverse((due, key, generation)));
+            self.delays.push(Reverse((due, key, self.slots[key as usize].waits)));
         }
         let mut gone = Vec::new();
         while self.held > MAX_HELD {
@@ -195,31 +209,37 @@ impl<S, P> Queues<S, P> {
     fn forget_old_delays(&mut self) {
         if self.delays.len() > 2 * self.max {
             for delay in std::mem::take(&mut self.delays).into_vec() {
-                let Reverse((_, key, generation)) = delay;
-                if self.slots[key as usize].generation == generation {
+                let Reverse((_, key, wait)) = delay;
+                if self.slots[key as usize].waits == wait {
                     self.delays.push(delay);
                 }
             }
         }
     }
 
-    /// Hands the connection over that an event is for, unless it has been taken for another reason in between.
-    pub fn claim(&mut self, token: u64) -> Option<Taken<S, P>> {
-        let (key, generation) = (token as u32, (token >> 32) as u32);
-        let is_current = self.slots.get(key as usize).is_some_and(|slot| slot.generation == generation);
-        if is_current { self.take(key, false) } else { None }
+    /// Hands the connection over that an event is for. `None`: the event is of an earlier connection, or of an earlier wait and
+    /// nothing to this one, or a worker has the connection, and will be told when it parks it.
+    pub fn claim(&mut self, happened: &Happened) -> Option<Taken<S, P>> {
+        let (key, generation) = (happened.token as u32, (happened.token >> 32) as u32);
+        let slot = self.slots.get_mut(key as usize).filter(|slot| slot.generation == generation)?;
+        slot.has_news = true;
+        if slot.queue.is_none_or(|reason| happened.what & reason.interest() == 0) {
+            return None;
+        }
+        let taken = self.take(key, false)?;
+        Some(Taken { has_ended: happened.what & (sys::PEER_CLOSED | sys::BROKEN) != 0, ..taken })
     }
 
     /// Hands one connection over whose time is over.
     pub fn take_due(&mut self, now: Instant) -> Option<Taken<S, P>> {
-        while let Some(&Reverse((due, key, generation))) = self.delays.peek() {
+        while let Some(&Reverse((due, key, wait))) = self.delays.peek() {
             if due > now {
                 break;
             }
             self.delays.pop();
             let slot = &self.slots[key as usize];
             // Otherwise its client has left, and this may be another one.
-            if slot.generation == generation && matches!(slot.queue, Some(Reason::Delay | Reason::Calls)) {
+            if slot.waits == wait && matches!(slot.queue, Some(Reason::Delay | Reason::Calls)) {
                 return self.take(key, true);
             }
         }
@@ -265,7 +285,7 @@ impl<S, P> Queues<S, P> {
         let mut key = self.queues[Reason::Calls as usize].oldest;
         while key != NOBODY {
             let slot = &self.slots[key as usize];
-            self.delays.push(Reverse((now, key, slot.generation)));
+            self.delays.push(Reverse((now, key, slot.waits)));
             key = slot.newer;
         }
         self.idle_timeout = self.idle_timeout.min(grace);
@@ -279,6 +299,9 @@ impl<S, P> Queues<S, P> {
     /// Forgets a connection in a worker's hands.
     pub fn close(&mut self, connection: Connection<S>) -> S {
         self.unlink(connection.key);
+        let slot = &mut self.slots[connection.key as usize];
+        // So that an event for it that somebody has in hand is nobody's. The highest are the lot's own tokens.
+        slot.generation = slot.generation.wrapping_add(1) & 0x7fff_ffff;
         self.open -= 1;
         connection.socket
     }
@@ -293,10 +316,9 @@ impl<S, P> Queues<S, P> {
 
     fn take(&mut self, key: u32, is_due: bool) -> Option<Taken<S, P>> {
         let slot = &mut self.slots[key as usize];
-        let mut connection = slot.connection.take()?;
-        // So that an event for it that somebody has in hand is nobody's. The highest are the lot's own tokens.
-        slot.generation = slot.generation.wrapping_add(1) & 0x7fff_ffff;
-        connection.generation = slot.generation;
+        let connection = slot.connection.take()?;
+        slot.has_news = false;
+        slot.waits = slot.waits.wrapping_add(1);
         self.parked -= 1;
         self.held -= std::mem::take(&mut slot.held) as usize;
         let payload = slot.payload.take();
@@ -304,7 +326,7 @@ impl<S, P> Queues<S, P> {
         if !reason.keeps_place() {
             self.unlink(key);
         }
-        Some(Taken { connection, reason, is_due, payload })
+        Some(Taken { connection, reason, is_due, has_ended: false, payload })
     }
 
     /// The oldest of a queue that no worker has in hand; workers are few, so few are passed over.
@@ -356,9 +378,11 @@ impl<S, P> Slot<S, P> {
     fn new(now: Instant) -> Self {
         Self {
             generation: 0,
+            waits: 0,
             queue: None,
             connection: None,
             payload: None,
+            has_news: false,
             held: 0,
             older: NOBODY,
             newer: NOBODY,

@@ -25,14 +25,15 @@ impl Reason {
     /// How many there are.
     pub(super) const COUNT: usize = 7;
 
-    /// What epoll is to watch for meanwhile.
+    /// What may end the wait, beside its time: what epoll is to tell of meanwhile.
     pub(super) fn interest(self) -> u32 {
-        match self {
-            Self::Idle | Self::Head | Self::Linger | Self::Calls => sys::READABLE,
-            Self::Write => sys::WRITABLE,
-            Self::Hang => sys::PEER_CLOSED,
-            Self::Delay => sys::ONLY_ERRORS,
-        }
+        sys::BROKEN
+            | match self {
+                Self::Idle | Self::Head | Self::Linger | Self::Calls => sys::READABLE | sys::PEER_CLOSED,
+                Self::Write => sys::WRITABLE,
+                Self::Hang => sys::PEER_CLOSED,
+                Self::Delay => 0,
+            }
     }
 
     /// Whether a worker may take it out and put it back as the same wait, so that it keeps its place meanwhile.

@@ -19,7 +19,7 @@ pub use process::{
     Trapped, abort, allow_low_ports, cpu_count, exit_now, forget_low_ports, make_dumpable, on_trap, process_status,
     process_time, raise_file_limit, segfault, spawn, thread_time, trap,
 };
-pub use readiness::{Epoll, ONLY_ERRORS, PEER_CLOSED, READABLE, Timer, WRITABLE};
+pub use readiness::{BROKEN, Epoll, Happened, PEER_CLOSED, READABLE, Timer, WRITABLE};
 pub use signal::{Signal, block_signals, wait_signal, wake};
 pub use socket::{bind, close_with_reset, has_sent, listen, listen_again, refuse_new_handshakes, stop_listening};
 

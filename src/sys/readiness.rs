@@ -12,12 +12,17 @@ pub const READABLE: u32 = libc::EPOLLIN as u32;
 pub const PEER_CLOSED: u32 = libc::EPOLLRDHUP as u32;
 /// Data can be written.
 pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// Nothing but errors, which epoll reports in any case.
-pub const ONLY_ERRORS: u32 = 0;
+/// The connection has broken, or both ends have closed it; epoll reports these in any case.
+pub const BROKEN: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 
-/// A set of descriptors to wait for. Every interest fires once and has to be armed again
-/// (EPOLLONESHOT), so an event belongs to the one thread that got it.
+/// A set of descriptors to wait for.
 pub struct Epoll(OwnedFd);
+
+/// What has happened: on the descriptor that was added with this token, and what of the constants above.
+pub struct Happened {
+    pub token: u64,
+    pub what: u32,
+}
 
 impl Epoll {
     /// An empty set.
@@ -26,28 +31,35 @@ impl Epoll {
         own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Self)
     }
 
-    fn control(&self, operation: libc::c_int, fd: RawFd, interest: u32, token: u64) -> Result<()> {
-        let mut event = libc::epoll_event { events: interest | libc::EPOLLONESHOT as u32, u64: token };
+    fn control(&self, operation: libc::c_int, fd: RawFd, events: u32, token: u64) -> Result<()> {
+        let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: `event` lives through the call; the kernel copies it.
         check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) }).map(drop)
     }
 
-    /// Adds a descriptor, armed once for `interest`; its event will carry `token`.
+    /// Adds a descriptor, armed for one event (EPOLLONESHOT), which belongs to the one thread that gets it.
     pub fn add(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, interest, token)
+        self.control(libc::EPOLL_CTL_ADD, fd, interest | libc::EPOLLONESHOT as u32, token)
     }
 
-    /// Arms a descriptor of the set again.
+    /// Arms a descriptor of the set for one more.
     pub fn arm(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, interest, token)
+        self.control(libc::EPOLL_CTL_MOD, fd, interest | libc::EPOLLONESHOT as u32, token)
     }
 
-    /// Waits for one event and returns its token. `None`: interrupted, wait again.
-    pub fn wait(&self) -> Option<u64> {
+    /// Lets the set tell whenever something new happens on a descriptor (EPOLLET), and at once of what is there already. `is_in`:
+    /// the set has it, with another interest or to be told again.
+    pub fn follow(&self, fd: RawFd, interest: u32, token: u64, is_in: bool) -> Result<()> {
+        let operation = if is_in { libc::EPOLL_CTL_MOD } else { libc::EPOLL_CTL_ADD };
+        self.control(operation, fd, interest | libc::EPOLLET as u32, token)
+    }
+
+    /// Waits for one event. `None`: interrupted, wait again.
+    pub fn wait(&self) -> Option<Happened> {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: the kernel writes at most one event, and there is room for one.
         let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, -1) };
-        (count == 1).then_some(event.u64)
+        (count == 1).then_some(Happened { token: event.u64, what: event.events })
     }
 }
 

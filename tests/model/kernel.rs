@@ -1,5 +1,5 @@
 //! As much of a kernel as the lot asks for: descriptors given out lowest first, connections with two ends, a timer, and one set
-//! that tells of each descriptor once.
+//! that tells of a descriptor once (EPOLLONESHOT) or whenever something new happens on it (EPOLLET).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Result;
@@ -12,18 +12,27 @@ use shuttle::sync::{Condvar, Mutex};
 pub const READABLE: u32 = 1;
 pub const WRITABLE: u32 = 2;
 pub const PEER_CLOSED: u32 = 4;
-pub const ONLY_ERRORS: u32 = 0;
+pub const BROKEN: u32 = 8;
 
-/// A descriptor: whether something has happened on it, and how the set watches it.
+/// A descriptor: what is to be had on it, and how the set watches it.
 #[derive(Default)]
 struct File {
     /// The connection that it is the server's end of.
     wire: Option<usize>,
-    has_news: bool,
+    ready: u32,
     interest: u32,
     token: u64,
-    is_added: bool,
+    is_in: bool,
+    /// Whether the set tells of what is there only as it comes.
+    is_followed: bool,
+    /// Whether it is to be told: once armed, or with something new.
     is_armed: bool,
+}
+
+/// What is told.
+pub struct Happened {
+    pub token: u64,
+    pub what: u32,
 }
 
 /// A connection, as its client sees it.
@@ -99,12 +108,15 @@ impl State {
         self.files.get_mut(&fd).expect("it is open")
     }
 
-    /// What can be read is news for as long as it has not been.
-    fn update(&mut self, wire: usize) {
+    /// What is to be had of a connection now, of which something new may have come.
+    fn update(&mut self, wire: usize, is_new: bool) {
         let Wire { fd, said, has_left, .. } = &self.wires[wire];
-        let has_news = !said.is_empty() || *has_left;
+        let readable = if said.is_empty() && !has_left { 0 } else { READABLE };
+        let ended = if *has_left { PEER_CLOSED } else { 0 };
         if let Some(fd) = *fd {
-            self.file(fd).has_news = has_news;
+            let file = self.file(fd);
+            file.ready = readable | ended;
+            file.is_armed |= file.is_followed && is_new;
         }
     }
 }
@@ -115,7 +127,8 @@ pub struct Socket(RawFd);
 /// What a read brings.
 pub enum Read {
     Nothing,
-    Said(Request),
+    /// A request, and whether that was all there is.
+    Said(Request, bool),
     End,
 }
 
@@ -148,12 +161,11 @@ impl Socket {
     pub fn accept(&self) -> Option<Socket> {
         KERNEL.change(|state| {
             let wire = state.backlog.pop_front();
-            let is_empty = state.backlog.is_empty();
-            state.file(self.0).has_news = !is_empty;
+            state.file(self.0).ready = if state.backlog.is_empty() { 0 } else { READABLE };
             let wire = wire?;
             let fd = state.open(Some(wire));
             state.wires[wire].fd = Some(fd);
-            state.update(wire);
+            state.update(wire, true);
             Some(Socket(fd))
         })
     }
@@ -162,14 +174,14 @@ impl Socket {
         KERNEL.change(|state| {
             let wire = state.file(self.0).wire.expect("a connection");
             let result = with(&mut state.wires[wire]);
-            state.update(wire);
+            state.update(wire, false);
             result
         })
     }
 
     pub fn read(&self) -> Read {
         self.wire(|wire| match wire.said.pop_front() {
-            Some(request) => Read::Said(request),
+            Some(request) => Read::Said(request, wire.said.is_empty()),
             None if wire.has_left => Read::End,
             None => Read::Nothing,
         })
@@ -177,10 +189,6 @@ impl Socket {
 
     pub fn answer(&self) {
         self.wire(|wire| wire.answers += 1);
-    }
-
-    pub fn has_news(&self) -> bool {
-        KERNEL.change(|state| state.file(self.0).has_news)
     }
 }
 
@@ -194,7 +202,7 @@ impl Client {
             let wire = state.wires.len() - 1;
             state.backlog.push_back(wire);
             let listener = state.listener;
-            state.file(listener).has_news = true;
+            state.file(listener).ready = READABLE;
             wire
         }))
     }
@@ -202,7 +210,7 @@ impl Client {
     pub fn say(&self, request: Request) {
         KERNEL.change(|state| {
             state.wires[self.0].said.push_back(request);
-            state.update(self.0);
+            state.update(self.0, true);
         });
     }
 
@@ -219,7 +227,7 @@ impl Client {
     pub fn leave(self) {
         KERNEL.change(|state| {
             state.wires[self.0].has_left = true;
-            state.update(self.0);
+            state.update(self.0, true);
         });
         KERNEL.wait(|state| state.wires[self.0].is_closed.then_some(()));
     }
@@ -234,32 +242,37 @@ impl Epoll {
     }
 
     pub fn add(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
-        self.control(fd, interest, token, false)
+        self.control(fd, interest, token, false, false)
     }
 
     pub fn arm(&self, fd: RawFd, interest: u32, token: u64) -> Result<()> {
-        self.control(fd, interest, token, true)
+        self.control(fd, interest, token, true, false)
     }
 
-    fn control(&self, fd: RawFd, interest: u32, token: u64, is_there: bool) -> Result<()> {
+    pub fn follow(&self, fd: RawFd, interest: u32, token: u64, is_in: bool) -> Result<()> {
+        self.control(fd, interest, token, is_in, true)
+    }
+
+    fn control(&self, fd: RawFd, interest: u32, token: u64, is_in: bool, is_followed: bool) -> Result<()> {
         KERNEL.change(|state| {
             let file = state.file(fd);
-            assert_eq!(file.is_added, is_there, "EEXIST or ENOENT");
-            (file.interest, file.token, file.is_added, file.is_armed) = (interest, token, true, true);
+            assert_eq!(file.is_in, is_in, "EEXIST or ENOENT");
+            (file.interest, file.token, file.is_followed) = (interest, token, is_followed);
+            (file.is_in, file.is_armed) = (true, true);
         });
         Ok(())
     }
 
-    /// One of the descriptors that have news, whichever.
-    pub fn wait(&self) -> Option<u64> {
-        let ready = |file: &&mut File| file.is_armed && file.has_news && file.interest != ONLY_ERRORS;
+    /// What has happened on one of the descriptors, whichever.
+    pub fn wait(&self) -> Option<Happened> {
+        let is_ready = |file: &&mut File| file.is_armed && file.ready & file.interest != 0;
         Some(KERNEL.wait(|state| {
-            let mut files: Vec<&mut File> = state.files.values_mut().filter(ready).collect();
+            let mut files: Vec<&mut File> = state.files.values_mut().filter(is_ready).collect();
             let count = files.len();
             (count > 0).then(|| {
                 let file = &mut files[shuttle::rand::thread_rng().gen_range(0..count)];
                 file.is_armed = false;
-                file.token
+                Happened { token: file.token, what: file.ready & file.interest }
             })
         }))
     }
@@ -275,7 +288,7 @@ impl Timer {
 
     pub fn set(&self, after: Option<Duration>) {
         let fires = after.is_some_and(|after| after < Duration::from_secs(1));
-        KERNEL.change(|state| state.file(self.0.0).has_news = fires);
+        KERNEL.change(|state| state.file(self.0.0).ready = if fires { READABLE } else { 0 });
     }
 }
 

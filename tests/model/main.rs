@@ -31,5 +31,5 @@ mod sync {
 
 /// What `crate::sys` is to them.
 mod sys {
-    pub use crate::kernel::{Epoll, ONLY_ERRORS, PEER_CLOSED, READABLE, Timer, WRITABLE};
+    pub use crate::kernel::{BROKEN, Epoll, Happened, PEER_CLOSED, READABLE, Timer, WRITABLE};
 }

@@ -80,53 +80,64 @@ impl Server {
                 if let Some(socket) = accepted {
                     let Admitted { connection, gone } = self.lot.admit(socket);
                     drop(gone);
-                    connection.into_iter().for_each(|connection| self.converse(connection));
+                    connection.into_iter().for_each(|connection| self.converse(connection, false));
                 }
             }
             Event::Timer => self.lot.take_due(Instant::now()).into_iter().for_each(|taken| self.resume(taken)),
-            Event::Ready(taken) => {
-                assert!(taken.connection.socket.has_news(), "an event of an earlier wait is acted on");
-                self.resume(taken);
-            }
+            Event::Ready(taken) => self.resume(taken),
             Event::Nothing => {}
         }
     }
 
     fn resume(self: &Arc<Self>, taken: Taken<Socket, Request>) {
-        let Taken { connection, reason, is_due, payload } = taken;
+        let Taken { connection, reason, is_due, has_ended, payload } = taken;
         match (reason, is_due, payload.map(|payload| *payload)) {
             (Reason::Delay, true, Some(Request::Delayed)) => {
                 connection.socket.answer();
-                self.converse(connection);
+                self.converse(connection, has_ended);
             }
             (Reason::Head, true, Some(Request::Half)) => drop(self.lot.close(connection)),
-            (Reason::Head, false, Some(Request::Half)) | (Reason::Idle, false, None) => self.converse(connection),
+            (Reason::Head, false, Some(Request::Half)) | (Reason::Idle, false, None) => {
+                self.converse(connection, has_ended);
+            }
             other => panic!("nobody was put in like that: {other:?}"),
         }
     }
 
-    /// Answers until there is nothing to do at once.
-    fn converse(self: &Arc<Self>, connection: Connection<Socket>) {
+    /// Answers until there is nothing to do at once. As the product does, it does not read again behind all there was, unless
+    /// the client `has_ended`.
+    fn converse(self: &Arc<Self>, connection: Connection<Socket>, has_ended: bool) {
         let socket = &connection.socket;
+        let mut is_drained = false;
         let (reason, until, payload) = loop {
-            match socket.read() {
-                Read::Said(Request::Plain) => socket.answer(),
-                Read::Said(request @ Request::Delayed) => break (Reason::Delay, due(), Some(Box::new(request))),
-                Read::Said(request @ Request::Half) => break (Reason::Head, due(), Some(Box::new(request))),
-                Read::Said(Request::Slow) => {
+            let read = if is_drained { Read::Nothing } else { socket.read() };
+            let request = match read {
+                Read::Said(request, is_all) => {
+                    is_drained = is_all && !has_ended;
+                    request
+                }
+                Read::End => return drop(self.lot.close(connection)),
+                Read::Nothing => {
+                    is_drained = true;
+                    break (Reason::Idle, Until::IdleSince(Instant::now()), None);
+                }
+            };
+            match request {
+                Request::Plain => socket.answer(),
+                Request::Delayed => break (Reason::Delay, due(), Some(Box::new(request))),
+                Request::Half => break (Reason::Head, due(), Some(Box::new(request))),
+                Request::Slow => {
                     self.work_slowly();
                     socket.answer();
                 }
-                Read::Said(Request::Together(all)) => {
+                Request::Together(all) => {
                     self.count(|counts| counts.together += 1);
                     self.wait_for(|counts| counts.together >= all);
                     socket.answer();
                 }
-                Read::End => return drop(self.lot.close(connection)),
-                Read::Nothing => break (Reason::Idle, Until::IdleSince(Instant::now()), None),
             }
         };
-        drop(self.lot.park(connection, reason, until, payload, 0));
+        drop(self.lot.park(connection, reason, until, payload, 0, is_drained));
     }
 
     fn work_slowly(self: &Arc<Self>) {
@@ -171,6 +182,26 @@ fn every_request_is_answered_once_whoever_takes_which_event() {
         };
         use Request::{Delayed, Plain};
         clients([[Plain, Delayed], [Delayed, Delayed], [Plain, Plain]].map(script).into());
+    });
+}
+
+/// More is said, or the client goes, while a worker has the connection or while it waits for something else.
+#[test]
+fn what_comes_meanwhile_is_seen() {
+    use Request::{Delayed, Plain};
+    check(400, || {
+        let _server = Server::start(8, 4, 3);
+        let script = |(requests, waits): ([Request; 3], bool)| {
+            move || {
+                let client = Client::connect();
+                requests.into_iter().for_each(|request| client.say(request));
+                assert!(!waits || client.is_answered(3), "closed instead of answered");
+                client.leave();
+            }
+        };
+        let scripts =
+            [([Plain, Delayed, Plain], true), ([Delayed, Plain, Delayed], true), ([Plain, Plain, Plain], false)];
+        clients(scripts.map(script).into());
     });
 }
 

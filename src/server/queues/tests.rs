@@ -26,6 +26,16 @@ fn park(queues: &mut Numbers, connection: Connection<u32>, reason: Reason, until
     assert!(gone.is_empty());
 }
 
+/// What an event of data for a connection brings.
+fn readable(queues: &mut Numbers, token: u64) -> Option<Taken<u32, ()>> {
+    queues.claim(&Happened { token, what: sys::READABLE })
+}
+
+/// What an event of its end brings.
+fn broken(queues: &mut Numbers, token: u64) -> Option<Taken<u32, ()>> {
+    queues.claim(&Happened { token, what: sys::READABLE | sys::BROKEN })
+}
+
 fn due(queues: &mut Numbers, now: Instant) -> Option<(u32, Reason)> {
     queues.take_due(now).map(|taken| (taken.connection.socket, taken.reason))
 }
@@ -85,7 +95,7 @@ fn a_head_keeps_its_deadline_and_its_place_when_it_grows() {
     for connection in connections {
         park(&mut queues, connection, Reason::Head, Until::Deadline(now + SECOND));
     }
-    let again = queues.claim(tokens[0]).expect("it is parked");
+    let again = readable(&mut queues, tokens[0]).expect("it is parked");
     assert!(!again.is_due);
     park(&mut queues, again.connection, Reason::Head, Until::AsBefore);
     assert_eq!(due(&mut queues, now), None);
@@ -99,7 +109,7 @@ fn another_wait_begins_anew() {
     let connection = connections.remove(0);
     let token = connection.token();
     park(&mut queues, connection, Reason::Head, Until::Deadline(now + SECOND));
-    let taken = queues.claim(token).expect("it is parked");
+    let taken = readable(&mut queues, token).expect("it is parked");
     park(&mut queues, taken.connection, Reason::Idle, Until::IdleSince(now));
     assert_eq!(queues.census()[Reason::Head as usize], 0);
     assert_eq!(queues.next_due(now), Some(now + IDLE));
@@ -125,7 +135,7 @@ fn a_delay_ends_for_whom_it_was_and_for_nobody_else() {
     let first = connections.remove(0);
     let token = first.token();
     park(&mut queues, first, Reason::Delay, Until::Deadline(now + SECOND));
-    let left = queues.claim(token).expect("it is parked");
+    let left = broken(&mut queues, token).expect("it is parked");
     queues.close(left.connection);
     let second = admit(&mut queues, 0, now).expect("there is room");
     park(&mut queues, second, Reason::Delay, Until::Deadline(now + 60 * SECOND));
@@ -142,24 +152,44 @@ fn delays_of_clients_that_have_left_are_forgotten() {
     for _ in 0..100 {
         let token = leaving.token();
         park(&mut queues, leaving, Reason::Delay, until);
-        leaving = queues.claim(token).expect("it is parked").connection;
+        leaving = broken(&mut queues, token).expect("it is parked").connection;
     }
     assert!(queues.delays.len() <= 9);
     assert_eq!(due(&mut queues, now + 60 * SECOND), Some((1, Reason::Delay)));
 }
 
 #[test]
-fn an_event_for_what_was_taken_meanwhile_is_nobodys() {
+fn an_event_for_one_who_has_gone_or_waits_for_something_else_is_nobodys() {
     let (mut queues, mut connections, now) = queues(4, 1);
     let connection = connections.remove(0);
-    let before = connection.token();
+    let token = connection.token();
     park(&mut queues, connection, Reason::Delay, Until::Deadline(now));
+    assert!(readable(&mut queues, token).is_none(), "it is delayed, whatever it says");
     let taken = queues.take_due(now).expect("it is due");
     assert!(taken.is_due);
-    assert!(queues.claim(before).is_none(), "in a worker's hands");
+    assert!(broken(&mut queues, token).is_none(), "in a worker's hands");
     park(&mut queues, taken.connection, Reason::Hang, Until::ItCloses);
-    assert!(queues.claim(before).is_none(), "another wait");
-    assert!(queues.claim(99).is_none(), "a place that nobody ever had");
+    assert!(readable(&mut queues, token).is_none(), "another wait");
+    assert!(readable(&mut queues, 99).is_none(), "a place that nobody ever had");
+    let taken = broken(&mut queues, token).expect("it has gone");
+    assert!(taken.has_ended && !taken.is_due);
+    queues.close(taken.connection);
+    let next = admit(&mut queues, 0, now).expect("there is room");
+    park(&mut queues, next, Reason::Delay, Until::Deadline(now));
+    assert!(broken(&mut queues, token).is_none(), "the place is another one's");
+}
+
+#[test]
+fn whoever_parks_a_connection_learns_what_happened_on_it_meanwhile() {
+    let (mut queues, mut connections, now) = queues(4, 1);
+    let connection = connections.remove(0);
+    let token = connection.token();
+    assert!(!queues.has_news(&connection));
+    assert!(readable(&mut queues, token).is_none());
+    assert!(queues.has_news(&connection));
+    park(&mut queues, connection, Reason::Idle, Until::IdleSince(now));
+    let taken = readable(&mut queues, token).expect("it is parked");
+    assert!(!taken.has_ended && !queues.has_news(&taken.connection), "seen by who has it now");
 }
 
 #[test]
@@ -235,10 +265,10 @@ fn the_census_counts_who_waits_for_what_and_who_is_in_hand() {
         park(&mut queues, connection, reason, Until::Deadline(now));
     }
     assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 0, 1]);
-    let lingering = queues.claim(tokens[1]).expect("it is parked");
+    let lingering = readable(&mut queues, tokens[1]).expect("it is parked");
     assert_eq!(queues.census(), [2, 0, 0, 1, 0, 0, 0, 1], "it keeps its place");
     assert_eq!(queues.close(lingering.connection), 1);
-    let idle = queues.claim(tokens[0]).expect("it is parked");
+    let idle = readable(&mut queues, tokens[0]).expect("it is parked");
     assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 0, 2]);
     queues.close(idle.connection);
     assert_eq!(queues.census(), [1, 0, 0, 0, 0, 0, 0, 1]);
