@@ -13,6 +13,8 @@ use crate::server::queues::{Admitted, Connection, Taken, Until};
 use crate::server::reason::Reason;
 
 const FAR: Duration = Duration::from_secs(3600);
+/// Requests in a row.
+const TURN: usize = 2;
 /// Free workers that are kept (`crew.rs`).
 const KEPT: usize = 8;
 
@@ -104,14 +106,17 @@ impl Server {
         }
     }
 
-    /// Answers until there is nothing to do at once. As the product does, it does not read again behind all there was, unless
-    /// the client `has_ended`.
+    /// Answers until there is nothing to do at once, or others have their turn. As the product does, it does not read again behind all
+    /// there was, unless the client `has_ended`.
     fn converse(self: &Arc<Self>, connection: Connection<Socket>, has_ended: bool) {
         let socket = &connection.socket;
-        let mut is_drained = false;
+        let (mut is_drained, mut served) = (false, 0);
         let (reason, until, payload) = loop {
-            let read = if is_drained { Read::Nothing } else { socket.read() };
-            let request = match read {
+            if is_drained || served == TURN {
+                break (Reason::Idle, Until::IdleSince(Instant::now()), None);
+            }
+            served += 1;
+            let request = match socket.read() {
                 Read::Said(request, is_all) => {
                     is_drained = is_all && !has_ended;
                     request
@@ -119,7 +124,7 @@ impl Server {
                 Read::End => return drop(self.lot.close(connection)),
                 Read::Nothing => {
                     is_drained = true;
-                    break (Reason::Idle, Until::IdleSince(Instant::now()), None);
+                    continue;
                 }
             };
             match request {
@@ -194,8 +199,10 @@ fn what_comes_meanwhile_is_seen() {
         let script = |(requests, waits): ([Request; 3], bool)| {
             move || {
                 let client = Client::connect();
+                client.say(Plain);
+                assert!(client.is_answered(1), "from then on it is watched");
                 requests.into_iter().for_each(|request| client.say(request));
-                assert!(!waits || client.is_answered(3), "closed instead of answered");
+                assert!(!waits || client.is_answered(4), "closed instead of answered");
                 client.leave();
             }
         };
