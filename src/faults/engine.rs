@@ -259,11 +259,10 @@ impl Engine {
         nanoseconds(now.saturating_duration_since(self.start))
     }
 
-    /// Walks the rules in order for one request.
-    pub fn decide(&self, subject: Subject<'_>, now: Instant) -> Decision {
-        let mut decision = Decision::default();
+    /// Walks the rules in order for one request, on which nothing has been decided.
+    pub fn decide(&self, decision: &mut Decision, subject: Subject<'_>, now: Instant) {
         if !self.watches_requests.load(Ordering::Acquire) {
-            return decision;
+            return;
         }
         let now = self.since_start(now);
         for live in self.rules().iter() {
@@ -279,7 +278,6 @@ impl Engine {
                 }
             }
         }
-        decision
     }
 
     /// The status that a request fails with now for certain, by a rule without a chance; nothing is tried and counted.
@@ -303,6 +301,12 @@ mod tests {
 
     const HEALTHZ: Subject<'_> = Subject { check: Some(Check::Health), is_protected: true, path: b"/healthz" };
 
+    fn decide(engine: &Engine, subject: Subject<'_>, now: Instant) -> Decision {
+        let mut decision = Decision::default();
+        engine.decide(&mut decision, subject, now);
+        decision
+    }
+
     fn flaky(percent: &str) -> Rule {
         let mut rule = Rule::new(Target::Check(Check::Health), Effect::Fail(500));
         rule.chance = Percent::parse(percent.as_bytes());
@@ -321,11 +325,11 @@ mod tests {
             (vec![fail(), delay()], Duration::ZERO, Some(1)),
             (vec![delay(), delay()], 2 * second, None),
         ] {
-            let decision = Engine::new(1, "web-0", rules, now).decide(root, now);
+            let decision = decide(&Engine::new(1, "web-0", rules, now), root, now);
             assert_eq!((decision.delay, decision.deciding().map(|live| live.number)), (want_delay, want_end));
         }
         assert!(
-            Engine::new(1, "web-0", vec![fail()], now).decide(HEALTHZ, now).hits.is_empty(),
+            decide(&Engine::new(1, "web-0", vec![fail()], now), HEALTHZ, now).hits.is_empty(),
             "app leaves checks alone"
         );
     }
@@ -335,7 +339,7 @@ mod tests {
         let now = Instant::now();
         let hits = |path: &str, is_prefix, subject| {
             let rule = Rule::new(Target::Path(path.as_bytes().to_vec(), is_prefix), Effect::Hang);
-            !Engine::new(1, "web-0", vec![rule], now).decide(subject, now).hits.is_empty()
+            !decide(&Engine::new(1, "web-0", vec![rule], now), subject, now).hits.is_empty()
         };
         let other = Subject { check: None, is_protected: false, path: b"/healthz/x" };
         assert!(hits("/healthz", false, HEALTHZ) && !hits("/healthz", false, other));
@@ -348,7 +352,7 @@ mod tests {
         let mut rule = flaky("50%");
         rule.times = Some(3);
         let engine = Engine::new(5, "web-0", vec![rule], now);
-        let hits = (0..1000).filter(|_| !engine.decide(HEALTHZ, now).hits.is_empty()).count();
+        let hits = (0..1000).filter(|_| !decide(&engine, HEALTHZ, now).hits.is_empty()).count();
         let (tried, hit) = engine.rules()[0].counts();
         assert_eq!((hits, hit), (3, 3));
         assert!(tried < 1000, "a rule that is used up is no longer tried: {tried}");
@@ -362,7 +366,7 @@ mod tests {
             let engine = Engine::new(99, "web-0", vec![flaky("40%"), flaky("10%")], now);
             std::thread::scope(|scope| {
                 for _ in 0..threads {
-                    scope.spawn(|| (0..3200 / threads).for_each(|_| drop(engine.decide(HEALTHZ, now))));
+                    scope.spawn(|| (0..3200 / threads).for_each(|_| drop(decide(&engine, HEALTHZ, now))));
                 }
             });
             engine.rules().iter().map(|live| live.counts()).collect::<Vec<_>>()
@@ -374,7 +378,7 @@ mod tests {
     fn replacing_adding_and_removing_keep_what_they_should() {
         let now = Instant::now();
         let engine = Engine::new(1, "web-0", vec![flaky("100%"), flaky("50%")], now);
-        engine.decide(HEALTHZ, now);
+        decide(&engine, HEALTHZ, now);
         let numbers = || engine.rules().iter().map(|live| (live.number, live.counts().0)).collect::<Vec<_>>();
         assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
         assert_eq!(numbers(), [(1, 1), (2, 0), (3, 0)]);
@@ -384,7 +388,7 @@ mod tests {
         assert_eq!(engine.add(vec![flaky("10%"); 62], now), Err(TooMany));
         engine.replace(vec![flaky("20%")], now);
         assert_eq!(numbers(), [(1, 0)]);
-        assert!(engine.remove(&|_| true) && engine.decide(HEALTHZ, now).hits.is_empty());
+        assert!(engine.remove(&|_| true) && decide(&engine, HEALTHZ, now).hits.is_empty());
     }
 
     #[test]
@@ -393,7 +397,7 @@ mod tests {
         for (pod, want) in [("web-0", true), ("web-1", false)] {
             let rule = Rule { pods: Some(Pods::Glob(b"*-0".to_vec())), ..Rule::new(Target::App, Effect::Hang) };
             let root = Subject { check: None, is_protected: false, path: b"/" };
-            assert_eq!(!Engine::new(1, pod, vec![rule], now).decide(root, now).hits.is_empty(), want, "{pod}");
+            assert_eq!(!decide(&Engine::new(1, pod, vec![rule], now), root, now).hits.is_empty(), want, "{pod}");
         }
     }
 }

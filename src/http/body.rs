@@ -2,7 +2,8 @@
 //! whatever two readers could read differently is refused.
 
 use super::RequestError;
-use super::head::{Framing, is_token_byte};
+use super::head::Framing;
+use super::octets::{self, TOKEN};
 use Octet::{Text, This, Token};
 use Place::{
     BeforeExtension, Data, DataLineFeed, DataReturn, End, Extension, ExtensionEquals, ExtensionEscaped, ExtensionName,
@@ -224,7 +225,7 @@ impl Chunked {
         }
         let fits = |octet: &Octet| match octet {
             This(octet) => byte == *octet,
-            Token => is_token_byte(byte),
+            Token => octets::is_of(TOKEN, byte),
             Text => matches!(byte, b'\t' | b' '..=b'~' | 0x80..),
         };
         let step = STEPS.iter().find(|(place, octet, _)| *place == self.place && fits(octet));

@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::octets::{self, TOKEN};
 use super::target::{self, Target};
 use super::{MAX_BODY, MAX_FIELDS, MAX_HEAD, MAX_REQUEST_LINE, Method, RequestError};
 use crate::text;
@@ -64,29 +65,15 @@ impl<'b> Head<'_, 'b> {
 pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<Option<Head<'h, 'b>>, RequestError> {
     let skipped = skip_empty_lines(input)?;
     let rest = &input[skipped..];
-    let line = text::position(&rest[..rest.len().min(MAX_REQUEST_LINE)], b'\n');
-    if line.is_none() {
-        refuse_endless_line(rest)?;
-    }
     let mut request = httparse::Request::new(&mut []);
     let length = match request.parse_with_uninit_headers(rest, slots) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if input.len() >= MAX_HEAD => return Err(RequestError::FieldsTooLarge),
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(RequestError::FieldsTooLarge),
-        Err(httparse::Error::Version) => {
-            return match line {
-                None => Ok(None), // Which status it is depends on the rest of the line.
-                Some(end) => Err(refused_version(&rest[..end])),
-            };
-        }
-        Err(_) => return Err(RequestError::Malformed),
+        unfinished => return refuse_or_wait(rest, skipped, unfinished.err()).map(|()| None),
     };
     if skipped + length > MAX_HEAD {
         return Err(RequestError::FieldsTooLarge);
     }
-    let head = &rest[..length];
-    if has_bare_line_feed(head) {
+    if has_bare_line_feed(&rest[..length], request.headers) {
         return Err(RequestError::Malformed);
     }
     // Cannot fail: a complete request has all three.
@@ -94,6 +81,9 @@ pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<O
         return Err(RequestError::Malformed);
     };
     let is_http10 = version == 0;
+    if [method, target, "  HTTP/1.1\r\n"].iter().map(|part| part.len()).sum::<usize>() > MAX_REQUEST_LINE {
+        return Err(RequestError::UriTooLong);
+    }
     let method = Method::parse(method).ok_or(RequestError::NotImplemented)?;
     let target = Target::parse(target.as_bytes(), method).ok_or(RequestError::Malformed)?;
     let meaning = Meaning::read(request.headers, is_http10)?;
@@ -119,6 +109,23 @@ fn skip_empty_lines(input: &[u8]) -> Result<usize, RequestError> {
         return Err(RequestError::Malformed);
     }
     Ok(skipped)
+}
+
+/// What no whole head has come of: refuses it, or it may yet become one.
+#[inline(never)] // Seldom.
+fn refuse_or_wait(rest: &[u8], skipped: usize, error: Option<httparse::Error>) -> Result<(), RequestError> {
+    let line = text::position(&rest[..rest.len().min(MAX_REQUEST_LINE)], b'\n');
+    if line.is_none() {
+        refuse_endless_line(rest)?;
+    }
+    match (error, line) {
+        (None, _) if skipped + rest.len() < MAX_HEAD => Ok(()),
+        (None | Some(httparse::Error::TooManyHeaders), _) => Err(RequestError::FieldsTooLarge),
+        // Which status it is depends on the rest of the line.
+        (Some(httparse::Error::Version), None) => Ok(()),
+        (Some(httparse::Error::Version), Some(end)) => Err(refused_version(&rest[..end])),
+        _ => Err(RequestError::Malformed),
+    }
 }
 
 /// Refuses a request line that is too long, or whose method already is.
@@ -147,17 +154,14 @@ fn refused_version(line: &[u8]) -> RequestError {
     }
 }
 
-/// Whether some LF has no CR before it (RFC 9112 section 2.2 lets a server refuse that; proxies
-/// disagree about such lines, so it does).
-fn has_bare_line_feed(head: &[u8]) -> bool {
-    let mut rest = head;
-    while let Some(at) = text::position(rest, b'\n') {
-        if at == 0 || rest[at - 1] != b'\r' {
-            return true;
-        }
-        rest = &rest[at + 1..];
-    }
-    false
+/// Whether some line of a head ends with a bare LF (RFC 9112 section 2.2 lets a server refuse that; proxies disagree about such
+/// lines, so it does): a line is what stands before a field's name, or before the end.
+fn has_bare_line_feed(head: &[u8], fields: &[Field<'_>]) -> bool {
+    let starts_behind_crlf = |field: &Field<'_>| {
+        let start = field.name.as_ptr().addr() - head.as_ptr().addr();
+        matches!(head[..start], [.., b'\r', b'\n'])
+    };
+    !(matches!(head, [.., b'\r', b'\n', b'\r', b'\n']) && fields.iter().all(starts_behind_crlf))
 }
 
 /// What the fields say that the server itself acts on.
@@ -227,7 +231,7 @@ fn content_length(value: &[u8]) -> Result<Framing, RequestError> {
 /// Only `chunked`, once and alone, is read. A list that does not end in it, or is no list of tokens,
 /// has no end to find (400); a coding we do not have is 501 (RFC 9112 section 6.1).
 fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
-    let is_token = |coding: &[u8]| !coding.is_empty() && coding.iter().all(|&byte| is_token_byte(byte));
+    let is_token = |coding: &[u8]| !coding.is_empty() && coding.iter().all(|&byte| octets::is_of(TOKEN, byte));
     let mut chunked_at = None;
     for (at, coding) in value.split(|&byte| byte == b',').enumerate() {
         let coding = coding.trim_ascii();
@@ -244,11 +248,6 @@ fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
     }
 }
 
-/// tchar of RFC 9110 section 5.6.2.
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +259,23 @@ mod tests {
             let head = format!("{before}{}\r\n\r\n", "x".repeat(length - before.len() - 4));
             let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
             assert_eq!(parse(head.as_bytes(), &mut slots).is_ok(), is_taken, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_bare_line_feed_is_refused_wherever_it_stands() {
+        let head = "GET / HTTP/1.1\r\nHost: a\r\nEmpty:\r\nX: \t \r\nY:  y  \r\n\r\n";
+        let is_taken = |head: &str| {
+            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+            matches!(parse(head.as_bytes(), &mut slots), Ok(Some(_)))
+        };
+        assert!(is_taken(head));
+        assert!(is_taken("GET / HTTP/1.0\r\n\r\n"));
+        assert!(!is_taken("GET / HTTP/1.0\n\r\n") && !is_taken("GET / HTTP/1.0\r\n\n"));
+        let ends: Vec<usize> = head.match_indices("\r\n").map(|(at, _)| at).collect();
+        assert_eq!(ends.len(), 6);
+        for at in ends {
+            assert!(!is_taken(&[&head[..at], &head[at + 1..]].concat()), "{at}");
         }
     }
 }

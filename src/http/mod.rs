@@ -3,6 +3,7 @@
 pub mod body;
 pub mod date;
 pub mod head;
+mod octets;
 pub mod response;
 pub mod target;
 pub mod upstream;

@@ -1,6 +1,7 @@
 //! Request targets (RFC 9112 section 3.2) and what their query says.
 
 use super::Method;
+use super::octets::{self, HOST, TARGET};
 use crate::text;
 
 /// What a request is about. Kept octet by octet as it was sent; only parameter values are decoded.
@@ -20,13 +21,8 @@ impl<'b> Target<'b> {
             return (method == Method::Options).then_some(Self { path: target, query: b"" });
         }
         let target = if target.first() == Some(&b'/') { target } else { after_authority(target)? };
-        if !has_valid_bytes(target) {
-            return None;
-        }
-        let (path, query) = match target.iter().position(|&byte| byte == b'?') {
-            Some(mark) => (&target[..mark], &target[mark + 1..]),
-            None => (target, &b""[..]),
-        };
+        let mark = path_end(target)?;
+        let (path, query) = (&target[..mark], target.get(mark + 1..).unwrap_or_default());
         // `http://host` and `http://host?query` mean its root (RFC 9110 section 4.2.3).
         Some(Self { path: if path.is_empty() { b"/" } else { path }, query })
     }
@@ -78,14 +74,19 @@ fn after_authority(target: &[u8]) -> Option<&[u8]> {
     is_host(authority).then_some(rest)
 }
 
-/// RFC 3986 characters, and brackets (which curl sends raw in a query); no fragment. An escaped NUL,
-/// CR or LF is refused as well: nothing here has a use for it.
-fn has_valid_bytes(target: &[u8]) -> bool {
-    target.iter().enumerate().all(|(at, &byte)| match byte {
-        b'%' => escaped_byte(&target[at + 1..]).is_some_and(|byte| !matches!(byte, 0 | b'\r' | b'\n')),
-        b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
-        _ => byte.is_ascii_graphic(),
-    })
+/// Where the path ends: at the first `?`, or with the target. `None`: an octet that no target has, a fragment, or half an escape.
+/// An escaped NUL, CR or LF is refused as well: nothing here has a use for it.
+fn path_end(target: &[u8]) -> Option<usize> {
+    let mut mark = target.len();
+    for (at, &byte) in target.iter().enumerate() {
+        match byte {
+            _ if octets::is_of(TARGET, byte) => {}
+            b'?' => mark = mark.min(at),
+            b'%' if !matches!(escaped_byte(&target[at + 1..])?, 0 | b'\r' | b'\n') => {}
+            _ => return None,
+        }
+    }
+    Some(mark)
 }
 
 /// Whether a Host value, or the authority of a target, is `host [":" port]` (RFC 9110 section 7.2): a
@@ -97,15 +98,14 @@ pub fn is_host(value: &[u8]) -> bool {
             (text::parse_ip(&literal[..end]).is_some_and(|ip| ip.is_ipv6()), &literal[end + 1..])
         }
         None => {
-            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
-            let (name, rest) = value.split_at(end);
-            let mut before = b'.';
-            let is_valid = name.iter().all(|&byte| {
-                let is_double = byte == b'.' && before == b'.';
-                before = byte;
-                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') && !is_double
-            });
-            (!name.is_empty() && is_valid, rest)
+            let (mut before, mut end) = (b'.', 0);
+            while let Some(&byte) = value.get(end)
+                && octets::is_of(HOST, byte)
+                && (byte != b'.' || before != b'.')
+            {
+                (before, end) = (byte, end + 1);
+            }
+            (end > 0, &value[end..])
         }
     };
     host_is_valid

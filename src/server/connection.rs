@@ -8,12 +8,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::desk::Desk;
+use super::desk::{Desk, Papers};
 use super::input::Input;
 use super::paused::{Paused, Then};
 use super::queues::{Connection, Taken, Until};
 use super::reason::Reason;
 use super::sending::{After, Output, finish_sending, receive};
+use crate::faults::engine::Decision;
 use crate::http::head::{self, FieldSlots, Head};
 use crate::http::{MAX_FIELDS, RequestError};
 use crate::observe::counts::TurnedAway;
@@ -57,7 +58,7 @@ impl From<After> for Step {
 /// A worker at work on a connection.
 pub(super) struct Visit<'d> {
     pub(super) server: &'static Server,
-    pub(super) desk: &'d mut Desk,
+    pub(super) papers: &'d mut Papers,
     pub(super) stream: &'d TcpStream,
     /// Octets of the input that the request in work has used, head and content.
     pub(super) used: usize,
@@ -86,13 +87,12 @@ pub fn begin(server: &'static Server, desk: &mut Desk, connection: Connection<Tc
 /// Goes on with a connection that was parked, and then does with it what came of that.
 pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, Paused>) {
     let Taken { connection, reason, is_due, has_ended, payload } = taken;
-    // Out of the desk while requests borrow from it.
-    let mut input = std::mem::take(&mut desk.input);
+    let Desk { input, papers } = desk;
     input.clear();
-    desk.behind.clear();
+    papers.behind.clear();
     let mut visit = Visit {
         server,
-        desk,
+        papers,
         stream: &connection.socket,
         used: 0,
         has_ended,
@@ -101,13 +101,12 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         since: server.state.started, // Until there is a request.
         idle_since: None,
     };
-    let mut step = visit.go_on(&mut input, reason, is_due, payload);
+    let mut step = visit.go_on(input, reason, is_due, payload);
     if matches!(step, Step::Linger) {
         finish_sending(&connection.socket);
         step = visit.discard(Until::Deadline(quantity::deadline_in(LINGER_TIMEOUT)));
     }
     let is_drained = visit.is_drained;
-    desk.input = input;
     match step {
         Step::Park(reason, until, paused) => park(server, connection, reason, until, paused, is_drained),
         Step::Reset => {
@@ -184,15 +183,16 @@ impl Visit<'_> {
         loop {
             if !input.is_empty() {
                 let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-                match head::parse(input.unused(), &mut slots) {
+                match &head::parse(input.unused(), &mut slots) {
                     Err(error) => {
+                        let error = *error;
                         if let Some(step) = self.not_http1(input, error) {
                             return step;
                         }
                     }
                     Ok(Some(head)) => {
                         self.is_same_head = false;
-                        match self.request(&head, input.unused(), None) {
+                        match self.request(head, input.unused(), Decision::default(), true) {
                             Step::Next => served += 1,
                             step => return step,
                         }
@@ -232,9 +232,9 @@ impl Visit<'_> {
     fn move_on(&mut self, input: &mut Input) {
         input.consume(std::mem::take(&mut self.used));
         // Content that had to be waited for has used all that was there.
-        if !self.desk.behind.is_empty() {
-            std::mem::swap(input, &mut self.desk.behind);
-            self.desk.behind.clear();
+        if !self.papers.behind.is_empty() {
+            std::mem::swap(input, &mut self.papers.behind);
+            self.papers.behind.clear();
         }
     }
 
@@ -274,13 +274,13 @@ impl Visit<'_> {
             Then::Handle(decided) => {
                 let (decision, place) = *decided;
                 drop(place);
-                self.request(head, bytes, Some(decision))
+                self.request(head, bytes, decision, false)
             }
             Then::Answer(waiting) => {
-                let Waiting { response, held, place, .. } = *waiting;
+                let Waiting { mut response, held, place, .. } = *waiting;
                 drop((held, place));
                 self.used = head.length;
-                self.answer(head, response, &bytes[head.length..])
+                self.answer(head, &mut response, &bytes[head.length..])
             }
             Then::Read | Then::Send(_) | Then::Talk(_) => Step::Close,
         }

@@ -47,6 +47,9 @@ impl<'b> Content<'b> {
 
     /// Takes what has been received already, without waiting for more.
     pub(super) fn take_received(&mut self, body: &mut Vec<u8>) -> Result<(), RequestError> {
+        if self.is_read() {
+            return Ok(());
+        }
         // Gone when it is wrong: nobody may take what is behind an error for anything.
         let rest = std::mem::take(&mut self.rest);
         let used = self.reader.feed(rest, body)?;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 use super::connection::{Step, Visit};
 use super::content::{Content, Unread};
 use super::crew::SlowPermit;
-use super::desk::Desk;
+use super::desk::Papers;
 use super::paused::Then;
 use super::queues::Until;
 use super::reason::Reason;
 use super::request_log::Done;
-use super::sending::{self, After, Output, finish_sending};
+use super::sending::{self, After, Kept, Output, finish_sending};
 use super::{Server, worker};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
@@ -32,36 +32,32 @@ const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
 impl Visit<'_> {
     /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
-    pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], decided: Option<Decision>) -> Step {
+    /// `decision` is what the rules have made of it, unless it `is_new`.
+    pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], mut decision: Decision, is_new: bool) -> Step {
         let route = Route::find(head.target.path);
         let mut content = match Content::new(head, route.max_body(), &bytes[head.length..]) {
             Ok(content) => content,
             Err(error) => return self.refuse(error),
         };
         let state = self.server.state;
-        if decided.is_none() {
+        if is_new {
             self.since = Instant::now();
         }
         let mut refusal = route.guard(head, state);
-        let mut decision = match (decided, &refusal) {
-            (_, Some(_)) => Decision::default(),
-            (Some(decision), None) => decision,
-            (None, None) => {
-                let decision = state.engine.decide(route.subject(head.target.path), self.since);
-                if !decision.delay.is_zero() {
-                    if let Some(place) = self.place_to_wait() {
-                        let until = Until::Deadline(self.since + decision.delay);
-                        let then = Then::Handle(Box::new((decision, place)));
-                        return self.pause(Reason::Delay, until, &[bytes], then);
-                    }
-                    refusal = Some(busy());
-                }
-                decision
+        if is_new && refusal.is_none() {
+            state.engine.decide(&mut decision, route.subject(head.target.path), self.since);
+        }
+        if is_new && !decision.delay.is_zero() {
+            if let Some(place) = self.place_to_wait() {
+                let until = Until::Deadline(self.since + decision.delay);
+                let then = Then::Handle(Box::new((decision, place)));
+                return self.pause(Reason::Delay, until, &[bytes], then);
             }
-        };
+            refusal = Some(busy());
+        }
         state.counts.request(state.phase.get() >= Phase::Draining);
-        let mut body = std::mem::take(&mut self.desk.body);
-        let outcome = match refusal {
+        let mut body = std::mem::take(&mut self.papers.body);
+        let mut outcome = match refusal {
             // What has not come to pass is no hit in the log.
             Some(refusal) => {
                 decision = Decision::default();
@@ -69,13 +65,20 @@ impl Visit<'_> {
             }
             None => self.handle(head, &bytes[..head.length], route, &decision, &mut content, &mut body),
         };
+        if matches!(outcome, Outcome::Work(_) | Outcome::Wait(_)) {
+            outcome = self.arrange(outcome);
+        }
         // Where it is wrong the connection closes, since it is then not read.
         let _ = content.take_received(&mut body);
         body.clear();
         body.shrink_to(MAX_HEAD); // An echo does not keep its memory for ever.
-        self.desk.body = body;
+        self.papers.body = body;
         Done { server: self.server, stream: self.stream, head, route, decision: &decision, outcome: &outcome }.note();
         self.used = bytes.len() - content.rest.len();
+        if let Outcome::Respond(response) = &mut outcome {
+            response.close |= !content.is_read();
+            return self.answer(head, response, content.rest);
+        }
         self.carry_out(head, &bytes[..head.length], &decision, outcome, &content)
     }
 
@@ -93,26 +96,26 @@ impl Visit<'_> {
         let state = self.server.state;
         let surroundings = if route.looks_around() { self.look_around() } else { Surroundings::default() };
         let request = |body| Request { head, head_bytes, body, decision, surroundings: &surroundings };
-        let effect = decision.deciding().map(|live| &live.rule.effect);
-        let mut outcome = match (effect, effect.and_then(Ending::of)) {
-            (_, Some(ending)) => Outcome::End(ending),
-            (Some(Effect::Fail(status)), _) => Outcome::Respond(routes::failed(route, *status, &request(&[]))),
-            (Some(Effect::Hang), _) => Outcome::Hang,
-            (Some(Effect::Drop), _) => Outcome::Drop,
-            (Some(Effect::Reset), _) => Outcome::Reset,
-            _ => match route.refuses(head.method) {
-                Some(refusal) => Outcome::Respond(refusal),
-                None => match self.read(content, body) {
-                    Ok(()) => routes::answer(route, &request(body), state),
-                    Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
-                    Err(Unread::Busy) => Outcome::Respond(busy()),
-                    Err(Unread::Gone) => Outcome::Drop,
-                },
-            },
-        };
+        if let Some(outcome) = decision.deciding().and_then(|live| decided(&live.rule.effect, route, &request(&[]))) {
+            return outcome;
+        }
+        if let Some(refusal) = route.refuses(head.method) {
+            return Outcome::Respond(refusal);
+        }
+        match self.read(content, body) {
+            Ok(()) => routes::answer(route, &request(body), state),
+            Err(Unread::Refused(error)) => Outcome::Respond(Response::status_page(error.status())),
+            Err(Unread::Busy) => Outcome::Respond(busy()),
+            Err(Unread::Gone) => Outcome::Drop,
+        }
+    }
+
+    /// Finds a thread for work, and a place for who has to wait.
+    #[inline(never)]
+    fn arrange(&mut self, mut outcome: Outcome) -> Outcome {
         if let Outcome::Work(work) = outcome {
             outcome = match begin_slow(self.server) {
-                Some(_permit) => work.run(state),
+                Some(_permit) => work.run(self.server.state),
                 None => Outcome::Respond(busy()),
             };
         }
@@ -134,7 +137,7 @@ impl Visit<'_> {
         }
         let _permit = begin_slow(self.server).ok_or(Unread::Busy)?;
         self.is_drained = false;
-        content.receive(self.stream, &mut self.desk.behind, body)
+        content.receive(self.stream, &mut self.papers.behind, body)
     }
 
     fn look_around(&self) -> Surroundings {
@@ -152,7 +155,8 @@ impl Visit<'_> {
         place
     }
 
-    /// Does what has been decided. `content` has the rest of what has been received.
+    /// Does what has been decided, if that is not an answer. `content` has the rest of what has been received.
+    #[inline(never)]
     fn carry_out(
         &mut self,
         head: &Head<'_, '_>,
@@ -162,28 +166,24 @@ impl Visit<'_> {
         content: &Content<'_>,
     ) -> Step {
         match outcome {
-            Outcome::Respond(mut response) => {
-                response.close |= !content.is_read();
-                self.answer(head, response, content.rest)
-            }
             // The head is met again when the wait is over; its content has been read.
             Outcome::Wait(mut waiting) => {
                 waiting.response.close |= !content.is_read();
                 let until = Until::Deadline(quantity::deadline_in(waiting.delay));
-                let received = [head_bytes, content.rest, self.desk.behind.unused()];
+                let received = [head_bytes, content.rest, self.papers.behind.unused()];
                 self.pause(Reason::Delay, until, &received, Then::Answer(waiting))
             }
             Outcome::Hang => Step::Park(Reason::Hang, Until::ItCloses, None),
             Outcome::Drop => Step::Linger,
             Outcome::Reset => Step::Reset,
             Outcome::End(ending) => self.end_process(ending, head, decision),
-            // Cannot fail: work never leads to more work.
-            Outcome::Work(_) => Step::Close,
+            // Cannot fail: an answer has been sent, and work never leads to more work.
+            Outcome::Respond(_) | Outcome::Work(_) => Step::Close,
         }
     }
 
     /// Sends an answer; `rest` is what has been received behind its request.
-    pub(super) fn answer(&mut self, head: &Head<'_, '_>, response: Response, rest: &[u8]) -> Step {
+    pub(super) fn answer(&mut self, head: &Head<'_, '_>, response: &mut Response, rest: &[u8]) -> Step {
         let keep = head.keep_alive && !response.close && self.server.state.phase.get() < Phase::Draining;
         let (persistence, after) = match keep {
             true if head.is_http10 => (Persistence::KeepAlive, After::Next),
@@ -193,21 +193,19 @@ impl Visit<'_> {
             false => (Persistence::Close, After::Linger),
         };
         let with_content = head.method != Method::Head && response.has_content();
-        self.write_head(&response, persistence);
-        let body = if with_content { response.body } else { Body::Static(b"") };
-        let mut output = Output::new(std::mem::take(&mut self.desk.output), body, after);
+        let mut output = self.lay_out(response, with_content, persistence, after);
         let sent = output.send(self.stream);
         let now = Instant::now();
         self.server.state.counts.took(now.saturating_duration_since(self.since));
         self.idle_since = Some(now);
         match sent {
             Ok(true) => {
-                self.desk.output = output.head;
+                self.papers.output = output.head;
                 after.into()
             }
             Ok(false) => {
                 let until = Until::Deadline(quantity::deadline_in(WRITE_TIMEOUT));
-                self.pause(Reason::Write, until, &[rest, self.desk.behind.unused()], Then::Send(Box::new(output)))
+                self.pause(Reason::Write, until, &[rest, self.papers.behind.unused()], Then::Send(Box::new(output)))
             }
             Err(_) => Step::Close,
         }
@@ -217,19 +215,36 @@ impl Visit<'_> {
     pub(super) fn refuse(&mut self, error: RequestError) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
         counts::answered(Route::OTHER.number(), Some(error.status()));
-        let response = Response::status_page(error.status());
-        self.write_head(&response, Persistence::Close);
+        let mut response = Response::status_page(error.status());
         // A client that takes not even this gets no more.
-        let mut output = Output::new(std::mem::take(&mut self.desk.output), response.body, After::Linger);
-        let _ = output.send(self.stream);
+        let _ = self.lay_out(&mut response, true, Persistence::Close, After::Linger).send(self.stream);
         Step::Linger
     }
 
-    fn write_head(&mut self, response: &Response, persistence: Persistence) {
-        let Desk { output, common, .. } = &mut *self.desk;
+    /// Lays an answer out, unless it is what has been sent last: what a check answers differs from one second to the next in its
+    /// Date alone.
+    fn lay_out(
+        &mut self,
+        response: &mut Response,
+        with_content: bool,
+        persistence: Persistence,
+        after: After,
+    ) -> Output {
+        let Papers { output, common, last, .. } = &mut *self.papers;
         let second = since_epoch(SystemTime::now()).as_secs();
-        output.clear();
-        response.write_head(output, common.get(second, &self.server.state.identity.field_lines), persistence);
+        let this = if with_content { Kept::of(response, persistence, second) } else { None };
+        // Without octets, what was sent last is not here any more.
+        let is_last = this.is_some() && *last == this && !output.is_empty();
+        *last = this;
+        let mut body = Body::Static(b"");
+        if !is_last {
+            output.clear();
+            response.write_head(output, common.get(second, &self.server.state.identity.field_lines), persistence);
+            if with_content {
+                std::mem::swap(&mut body, &mut response.body);
+            }
+        }
+        Output::new(std::mem::take(output), body, after)
     }
 
     /// Ends the process. The client sees its connection end without a byte, not broken off.
@@ -242,6 +257,18 @@ impl Visit<'_> {
         };
         ending::end(self.server.log, ending, &why)
     }
+}
+
+/// What a rule's effect makes of a request; a delay is no such effect.
+#[inline(never)]
+fn decided(effect: &Effect, route: Route, request: &Request<'_>) -> Option<Outcome> {
+    Some(match *effect {
+        Effect::Fail(status) => Outcome::Respond(routes::failed(route, status, request)),
+        Effect::Hang => Outcome::Hang,
+        Effect::Drop => Outcome::Drop,
+        Effect::Reset => Outcome::Reset,
+        ref effect => Outcome::End(Ending::of(effect)?),
+    })
 }
 
 fn begin_slow(server: &'static Server) -> Option<SlowPermit<'static>> {

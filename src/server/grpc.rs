@@ -137,8 +137,11 @@ impl Visit<'_> {
         let state = self.server.state;
         let is_resumed = held.is_some();
         let subject = Subject { check, is_protected: true, path: method.path().as_bytes() };
-        let Held { decision, since } =
-            held.unwrap_or_else(|| Held { decision: state.engine.decide(subject, now), since: now });
+        let Held { decision, since } = held.unwrap_or_else(|| {
+            let mut decision = Decision::default();
+            state.engine.decide(&mut decision, subject, now);
+            Held { decision, since: now }
+        });
         if !is_resumed && !decision.delay.is_zero() {
             talk.delay(stream, now + decision.delay, Held { decision, since });
             return None;

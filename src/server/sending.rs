@@ -4,7 +4,8 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use crate::http::response::Body;
+use crate::http::Methods;
+use crate::http::response::{Body, Persistence, Response};
 use crate::text;
 
 /// Content up to this size is sent in one piece with its head.
@@ -21,6 +22,28 @@ pub(super) enum After {
     Close,
     /// Close once the client has read it all.
     Linger,
+}
+
+/// What an answer is that is the same again within the second: 200 with small content that lives as long as the program.
+#[derive(PartialEq, Eq)]
+pub(super) struct Kept {
+    second: u64,
+    content_type: *const str,
+    content: *const [u8],
+}
+
+impl Kept {
+    /// `None`: it is none of these.
+    pub(super) fn of(response: &Response, persistence: Persistence, second: u64) -> Option<Self> {
+        match *response {
+            Response {
+                status: 200, content_type, body: Body::Static(content), fields, allow: Methods::NONE, ..
+            } if fields.is_empty() && content.len() <= COPIED && persistence == Persistence::Default => {
+                Some(Self { second, content_type, content })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An answer on its way out.

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::connection;
 use super::desk::Desk;
@@ -21,37 +21,100 @@ fn server() -> &'static Server {
     life::build(Box::leak(config), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 
+/// A connection, and the desk that it is served at.
+struct Served {
+    server: &'static Server,
+    desk: Desk,
+    client: TcpStream,
+}
+
+impl Served {
+    fn new(server: &'static Server) -> Self {
+        let client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let accepted = loop {
+            if let Some(connection) = server.listener.accept(server) {
+                break connection;
+            }
+        };
+        let mut desk = Desk::default();
+        connection::begin(server, &mut desk, accepted);
+        Self { server, desk, client }
+    }
+
+    /// Serves what is asked, and says how often that allocates.
+    fn ask(&mut self, request: &str) -> u64 {
+        self.client.write_all(request.as_bytes()).unwrap();
+        let counted = allocation_counter::measure(|| {
+            loop {
+                if let Event::Ready(taken) = self.server.lot.wait() {
+                    break connection::resume(self.server, &mut self.desk, taken);
+                }
+            }
+        });
+        counted.count_total
+    }
+
+    fn answer(&mut self) -> String {
+        let mut received = [0; 1024];
+        let count = self.client.read(&mut received).unwrap();
+        String::from_utf8(received[..count].to_vec()).unwrap()
+    }
+}
+
 #[test]
 fn checks_and_the_index_allocate_nothing() {
-    let server = server();
-    let mut desk = Desk::default();
-    let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
-    let accepted = loop {
-        if let Some(connection) = server.listener.accept(server) {
-            break connection;
-        }
-    };
-    connection::begin(server, &mut desk, accepted);
-    let mut received = [0; 1024];
+    let mut served = Served::new(server());
     for path in ["/", "/healthz", "/livez", "/readyz", "/health/alive"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: kube-probe/1.34\r\nAccept: */*\r\n\r\n");
         let mut allocations = 0;
         // The first one sets up what later ones reuse, and logs a check's first answer.
         for round in 0..100 {
-            client.write_all(request.as_bytes()).unwrap();
-            let counted = allocation_counter::measure(|| {
-                loop {
-                    if let Event::Ready(taken) = server.lot.wait() {
-                        break connection::resume(server, &mut desk, taken);
-                    }
-                }
-            });
+            let count = served.ask(&request);
             if round > 0 {
-                allocations += counted.count_total;
+                allocations += count;
             }
-            let count = client.read(&mut received).unwrap();
-            assert!(received[..count].starts_with(b"HTTP/1.1 200 OK\r\n"), "{path}");
+            assert!(served.answer().starts_with("HTTP/1.1 200 OK\r\n"), "{path}");
         }
         assert_eq!(allocations, 0, "{path}");
     }
+}
+
+/// An answer that stands on the desk is sent again only for what is asked again.
+#[test]
+fn an_answer_is_its_own_whatever_was_answered_before() {
+    let server = server();
+    let requests = [
+        "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "GET /healthz?verbose HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /status/418 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n",
+    ];
+    let ask = |served: &mut Served, request: &str| {
+        served.ask(request);
+        let answer = served.answer();
+        let (before, rest) = answer.split_once("Date: ").expect("every answer has one");
+        (before.to_owned(), rest[29..].to_owned())
+    };
+    // They stay open, so that nothing more happens on them.
+    let mut others = requests.map(|_| Served::new(server));
+    let alone: Vec<_> = others.iter_mut().zip(requests).map(|(served, request)| ask(served, request)).collect();
+    let mut served = Served::new(server);
+    for (first, expected_first) in requests.iter().zip(&alone) {
+        for (then, expected) in requests.iter().zip(&alone) {
+            assert_eq!(&ask(&mut served, first), expected_first, "{first}");
+            assert_eq!(&ask(&mut served, then), expected, "{then} after {first}");
+        }
+    }
+    // As of now, not of when it was laid out.
+    let date = |answer: &str| answer.split_once("Date: ").map(|(_, rest)| rest[..29].to_owned());
+    served.ask(requests[0]);
+    let before = date(&served.answer());
+    std::thread::sleep(Duration::from_millis(1001));
+    served.ask(requests[0]);
+    assert_ne!(date(&served.answer()), before);
 }
