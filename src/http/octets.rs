@@ -21,7 +21,7 @@ const CLASSES: [u8; 128] = {
             target &= byte != excluded[at];
             at += 1;
         }
-        classes[octet] = HOST * host as u8 | TOKEN * token as u8 | TARGET * target as u8;
+        classes[octet] = (HOST * host as u8) | (TOKEN * token as u8) | (TARGET * target as u8);
         octet += 1;
     }
     classes
