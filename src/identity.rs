@@ -18,7 +18,7 @@ fn hostname(config: &Config) -> String {
     }
 }
 
-/// POD_NAME, else the host name; known before anything else is.
+/// POD_NAME, else the host name.
 pub fn pod_name(config: &Config) -> String {
     config.pod_name.clone().unwrap_or_else(|| hostname(config))
 }
@@ -56,9 +56,10 @@ struct Located {
 impl Identity {
     /// Finds out who we are.
     pub fn find(config: &'static Config) -> Self {
+        let hostname = hostname(config);
         let mut identity = Self {
-            hostname: hostname(config),
-            pod: pod_name(config),
+            pod: config.pod_name.as_ref().unwrap_or(&hostname).clone(),
+            hostname,
             namespace: config.pod_namespace.as_deref(),
             node: config.node_name.as_deref(),
             zone: config.zone.as_deref(),

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
-use crate::identity::{self, Identity, OWN_VERSION};
+use crate::identity::{Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
 use crate::observe::log::Log;
 use crate::process::ending::{self, Ending};
@@ -48,8 +48,8 @@ pub fn serve(config: &'static mut Config) -> i32 {
     if rules.iter().any(is_oom) && !sys::has_memory_limit() {
         return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
     }
-    let pod = identity::pod_name(config);
-    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &pod, rules, started);
+    let identity: &'static Identity = Box::leak(Box::new(Identity::find(config)));
+    let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &identity.pod, rules, started);
     let engine: &'static Engine = Box::leak(Box::new(engine));
     log_configuration(config, engine, log);
     if let Some(status) = start_rules(engine, log) {
@@ -70,7 +70,7 @@ pub fn serve(config: &'static mut Config) -> i32 {
     // Before there are workers, which have what this thread has.
     sys::forget_low_ports();
     let mut enforcer = Enforcer::default();
-    let begun = build(config, log, engine, opened.listener, started, started_at).and_then(|server| {
+    let begun = build(config, log, engine, identity, opened.listener, started, started_at).and_then(|server| {
         announce(server, opened.is_fallback);
         // Nobody gets in before the rules of this moment hold.
         enforcer.tick(server);
@@ -226,6 +226,7 @@ pub(super) fn build(
     config: &'static Config,
     log: &'static Log,
     engine: &'static Engine,
+    identity: &'static Identity,
     listener: Listener,
     started: Instant,
     started_at: SystemTime,
@@ -236,7 +237,7 @@ pub(super) fn build(
     let most = config.max_connections.min(usize::try_from(files).unwrap_or(usize::MAX));
     let state: &'static State = Box::leak(Box::new(State {
         config,
-        identity: Box::leak(Box::new(Identity::find(config))),
+        identity,
         engine,
         phase: PhaseCell::new(),
         counts: Counts::default(),

@@ -10,6 +10,7 @@ use super::lot::Event;
 use super::{Server, life, listener};
 use crate::config::Config;
 use crate::faults::engine::Engine;
+use crate::identity::Identity;
 use crate::observe::log::{Format, Log};
 
 fn server() -> &'static Server {
@@ -18,7 +19,9 @@ fn server() -> &'static Server {
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
     let engine = Box::leak(Box::new(Engine::new(1, "web-0", Vec::new(), Instant::now())));
-    life::build(Box::leak(config), log, engine, opened.listener, Instant::now(), SystemTime::now()).unwrap()
+    let config: &Config = Box::leak(config);
+    let identity = Box::leak(Box::new(Identity::find(config)));
+    life::build(config, log, engine, identity, opened.listener, Instant::now(), SystemTime::now()).unwrap()
 }
 
 /// A connection, and the desk that it is served at.
