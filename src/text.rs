@@ -308,21 +308,10 @@ pub fn nth(list: &str, between: u8, at: usize) -> &str {
     str::from_utf8(item.unwrap_or_default()).unwrap_or_default()
 }
 
-/// Where a byte stands first. Eight at a time, since every head is searched for the ends of its lines.
+/// Where a byte stands first.
+#[inline(never)]
 pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = 0;
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        // A byte that is wanted is now zero, and the lowest such byte has its high bit set here (those above it may have it
-        // for nothing).
-        let zeros = u64::from_le_bytes(*word) ^ (ONES * u64::from(wanted));
-        let found = zeros.wrapping_sub(ONES) & !zeros & (ONES << 7);
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    bytes[at..].iter().position(|&byte| byte == wanted).map(|rest| at + rest)
+    bytes.iter().position(|&byte| byte == wanted)
 }
 
 /// Whether two texts are the same but for the case of ASCII letters. (As in std, whose own calls a function for each byte where
