@@ -37,7 +37,7 @@ impl Method {
 
     /// The method of that name; names are case-sensitive (RFC 9110 section 9.1).
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|method| method.name() == name)
+        Self::ALL.iter().copied().find(|method| method.name().bytes().eq(name.bytes()))
     }
 
     /// Its name in a request line.

@@ -160,6 +160,7 @@ impl Route {
 }
 
 /// Answers a request whose method the route takes and which no rule has decided.
+#[inline(never)] // So that the outcome is made where the caller wants it.
 pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {
     let row = route.row();
     let method = request.head.method;

@@ -49,7 +49,6 @@ pub struct Request<'r> {
 pub const STATES: &str = "idle head write linger hang delay calls active";
 
 /// The server around a request, for routes that look around.
-#[derive(Default)]
 pub struct Surroundings {
     /// The ends of its connection.
     pub peer: Option<SocketAddr>,
@@ -58,6 +57,11 @@ pub struct Surroundings {
     pub connections: [u64; 8],
     /// Lines that the log has dropped.
     pub log_dropped: u64,
+}
+
+impl Surroundings {
+    /// Nothing, for all others.
+    pub const NONE: Self = Self { peer: None, local: None, connections: [0; 8], log_dropped: 0 };
 }
 
 /// What should happen to a request; nothing of it has happened yet.

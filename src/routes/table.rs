@@ -265,6 +265,7 @@ impl Path {
     pub(super) fn leads(&self, path: &[u8]) -> bool {
         let prefix = usize::from(self.prefix);
         let is_whole = path.len() == prefix || path.len() > prefix && self.prefix < self.length;
-        is_whole && self.text().starts_with(&path[..prefix])
+        // Not as slices, for which a function is called.
+        is_whole && self.text().iter().zip(&path[..prefix]).all(|(own, other)| own == other)
     }
 }

@@ -102,7 +102,9 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         idle_since: None,
     };
     let mut step = visit.go_on(input, reason, is_due, payload);
-    if matches!(step, Step::Linger) {
+    if is_due && reason == Reason::Idle && matches!(step, Step::Park(Reason::Idle, _, None)) {
+        step = Step::Close; // That was its last chance.
+    } else if matches!(step, Step::Linger) {
         finish_sending(&connection.socket);
         step = visit.discard(Until::Deadline(quantity::deadline_in(LINGER_TIMEOUT)));
     }
@@ -156,11 +158,7 @@ impl Visit<'_> {
         });
         match (reason, is_due, then) {
             (_, _, Some(Then::Talk(talk))) => self.talk(input, talk, Some(reason), is_due),
-            (Reason::Idle, ..) => match self.converse(input) {
-                // That was its last chance.
-                Step::Park(Reason::Idle, ..) if is_due => Step::Close,
-                step => step,
-            },
+            (Reason::Idle, ..) => self.converse(input),
             (Reason::Head, true, _) => self.refuse(RequestError::Timeout),
             (Reason::Head, false, _) => {
                 self.is_same_head = true;

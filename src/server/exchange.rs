@@ -94,8 +94,14 @@ impl Visit<'_> {
         body: &mut Vec<u8>,
     ) -> Outcome {
         let state = self.server.state;
-        let surroundings = if route.looks_around() { self.look_around() } else { Surroundings::default() };
-        let request = |body| Request { head, head_bytes, body, decision, surroundings: &surroundings };
+        let around;
+        let surroundings = if route.looks_around() {
+            around = self.look_around();
+            &around
+        } else {
+            &Surroundings::NONE
+        };
+        let request = |body| Request { head, head_bytes, body, decision, surroundings };
         if let Some(outcome) = decision.deciding().and_then(|live| decided(&live.rule.effect, route, &request(&[]))) {
             return outcome;
         }
