@@ -470,9 +470,24 @@ fn a_readiness_gate_and_a_failing_post_start_keep_a_pod_from_being_ready() {
     gated.pod.is_gated = true;
     all(&gated, |life| first(life, What::Ready) == NEVER && first(life, What::Started) < NEVER);
     let mut hooked = Case::new("/hook fail", &[]);
-    let path = "/hook".to_owned();
-    hooked.pod.containers[0].post_start = Some(Handler::Http { path, port: Some(8080), is_https: false });
+    hooked.pod.containers[0].post_start = Some(hook());
     all(&hooked, |life| life.restarts[0].by == By::PostStart && first(life, What::CrashLoop) < NEVER);
+}
+
+fn hook() -> Handler {
+    Handler::Http { path: "/hook".to_owned(), port: Some(8080), is_https: false }
+}
+
+#[test]
+fn a_process_that_ends_over_a_hook_has_ended_by_itself() {
+    let mut started = Case::new("/hook exit 3", &[]);
+    started.pod.containers[0].post_start = Some(hook());
+    all(&started, |life| life.restarts[0].by == By::Itself && life.restarts[0].exit.code == 3);
+    // Without it the program drains for 8 s.
+    let mut stopped = Case::new("/hook exit 4", &[]).drain(8000).deleted(20_500);
+    stopped.pod.containers[0].pre_stop = Some(hook());
+    let ended = |life: &Life| life.deletion.ended - life.deletion.at;
+    all(&stopped, |life| life.deletion.exit.is_some_and(|exit| exit.code == 4) && ended(life) < 1000);
 }
 
 #[test]
