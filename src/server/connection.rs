@@ -102,8 +102,8 @@ pub fn resume(server: &'static Server, desk: &mut Desk, taken: Taken<TcpStream, 
         idle_since: None,
     };
     let mut step = visit.go_on(input, reason, is_due, payload);
-    if is_due && reason == Reason::Idle && matches!(step, Step::Park(Reason::Idle, _, None)) {
-        step = Step::Close; // That was its last chance.
+    if is_due && visit.idle_since.is_none() && matches!(step, Step::Park(Reason::Idle, _, None)) {
+        step = Step::Close; // That was its last chance, and nothing came.
     } else if matches!(step, Step::Linger) {
         finish_sending(&connection.socket);
         step = visit.discard(Until::Deadline(quantity::deadline_in(LINGER_TIMEOUT)));

@@ -169,7 +169,6 @@ impl Pod<'_> {
                 self.step_at = self.now;
                 let (body, now) = (&mut self.bodies[at], self.now);
                 let hook = body.part.post_start(&mut body.process, now, &mut self.chance);
-                body.dies = body.dies.min(body.process.end); // It may end over the question.
                 if let Some((takes, is_good)) = hook {
                     self.steps.push(Step::PostStart(at, is_good));
                     self.step_at = now.saturating_add(takes).min(body.dies.0);
@@ -222,7 +221,7 @@ impl Pod<'_> {
             return;
         }
         let takes = part.pre_stop(&mut body.process, self.now, grace, &mut self.chance);
-        body.dies = body.dies.min(body.process.end);
+        body.dies = body.dies.min(body.process.end); // It may end over the question.
         let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
         body.killed_by = by;
         body.stops = Some((self.now + takes + self.chance.between(SIGNAL.0, SIGNAL.1), left));
