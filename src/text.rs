@@ -314,6 +314,12 @@ pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     bytes.iter().position(|&byte| byte == wanted)
 }
 
+/// Whether two short texts are the same. (What slices are compared with takes a hundred instructions to begin with, where size counts.)
+#[inline(never)]
+pub fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
+}
+
 /// Whether two texts are the same but for the case of ASCII letters. (As in std, whose own calls a function for each byte where
 /// size counts.)
 pub fn is_same(one: &[u8], other: &[u8]) -> bool {

@@ -81,7 +81,7 @@ pub fn parse<'h, 'b>(input: &'b [u8], slots: &'h mut FieldSlots<'b>) -> Result<O
         return Err(RequestError::Malformed);
     };
     let is_http10 = version == 0;
-    if [method, target, "  HTTP/1.1\r\n"].iter().map(|part| part.len()).sum::<usize>() > MAX_REQUEST_LINE {
+    if method.len() + target.len() + "  HTTP/1.1\r\n".len() > MAX_REQUEST_LINE {
         return Err(RequestError::UriTooLong);
     }
     let method = Method::parse(method).ok_or(RequestError::NotImplemented)?;

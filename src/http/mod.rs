@@ -8,6 +8,8 @@ pub mod response;
 pub mod target;
 pub mod upstream;
 
+use crate::text;
+
 /// Longest request line (RFC 9112 section 3 asks for at least 8000 octets); past it 414.
 pub const MAX_REQUEST_LINE: usize = 8 * 1024;
 /// Longest head, empty lines before it included; past it 431.
@@ -37,7 +39,7 @@ impl Method {
 
     /// The method of that name; names are case-sensitive (RFC 9110 section 9.1).
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|method| method.name().bytes().eq(name.bytes()))
+        Self::ALL.iter().copied().find(|method| text::is_equal(method.name().as_bytes(), name.as_bytes()))
     }
 
     /// Its name in a request line.

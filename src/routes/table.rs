@@ -6,6 +6,7 @@ use crate::faults::plan::MAX_PLAN;
 use crate::grpc;
 use crate::http::{MAX_BODY, Method, Methods};
 use crate::observe::counts;
+use crate::text;
 
 /// Which paths lead to a route. Parameters in them are the handlers' business, so a bad one is their 400, not a 404.
 #[derive(Clone, Copy)]
@@ -265,7 +266,6 @@ impl Path {
     pub(super) fn leads(&self, path: &[u8]) -> bool {
         let prefix = usize::from(self.prefix);
         let is_whole = path.len() == prefix || path.len() > prefix && self.prefix < self.length;
-        // Not as slices, for which a function is called.
-        is_whole && self.text().iter().zip(&path[..prefix]).all(|(own, other)| own == other)
+        is_whole && text::is_equal(&self.text()[..prefix], &path[..prefix])
     }
 }

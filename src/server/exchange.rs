@@ -162,7 +162,6 @@ impl Visit<'_> {
     }
 
     /// Does what has been decided, if that is not an answer. `content` has the rest of what has been received.
-    #[inline(never)]
     fn carry_out(
         &mut self,
         head: &Head<'_, '_>,

@@ -28,8 +28,9 @@ pub(super) enum After {
 #[derive(PartialEq, Eq)]
 pub(super) struct Kept {
     second: u64,
-    content_type: *const str,
-    content: *const [u8],
+    content_type: *const u8,
+    content: *const u8,
+    length: usize,
 }
 
 impl Kept {
@@ -39,7 +40,8 @@ impl Kept {
             Response {
                 status: 200, content_type, body: Body::Static(content), fields, allow: Methods::NONE, ..
             } if fields.is_empty() && content.len() <= COPIED && persistence == Persistence::Default => {
-                Some(Self { second, content_type, content })
+                let (content_type, length) = (content_type.as_ptr(), content.len());
+                Some(Self { second, content_type, content: content.as_ptr(), length })
             }
             _ => None,
         }
