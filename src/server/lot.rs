@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 use super::queues::{Admitted, Connection, Gone, Queues, Taken, Until};
 use super::reason::Reason;
 use crate::sync::Lock;
-use crate::sys::{self, Epoll, Timer};
+use crate::sys::{self, Epoll, Happened, Timer};
 
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
+/// Most events that a worker fetches when no other waits.
+const MOST_AT_ONCE: usize = 8;
 /// How soon a connection with calls under way is looked at again, once the server closes.
 const CLOSING_LOOK: Duration = Duration::from_millis(100);
 
@@ -36,6 +38,10 @@ pub enum Event<S, P> {
 
 struct Inside<S, P> {
     queues: Queues<S, P>,
+    /// Workers that wait for the kernel.
+    waiting: usize,
+    /// What has been fetched and nobody has begun with.
+    fetched: Vec<Happened>,
     /// When the timer fires, if it is set.
     alarm: Option<Instant>,
 }
@@ -51,9 +57,10 @@ impl<S: AsRawFd, P> Lot<S, P> {
     /// An empty lot for so many connections.
     pub fn new(max_connections: usize, idle_timeout: Duration) -> io::Result<Self> {
         let (epoll, timer) = (Epoll::new()?, Timer::new()?);
-        epoll.add(timer.as_raw_fd(), sys::READABLE, TIMER)?;
+        epoll.follow(timer.as_raw_fd(), sys::READABLE, TIMER, false)?;
         let queues = Queues::new(max_connections, idle_timeout);
-        Ok(Self { epoll, timer, inside: Lock::new(Inside { queues, alarm: None }) })
+        let inside = Inside { queues, waiting: 0, fetched: Vec::new(), alarm: None };
+        Ok(Self { epoll, timer, inside: Lock::new(inside) })
     }
 
     /// Watches the listener, armed for one event.
@@ -66,13 +73,33 @@ impl<S: AsRawFd, P> Lot<S, P> {
         self.epoll.arm(listener, sys::READABLE, LISTENER)
     }
 
-    /// Waits for something to do; each event goes to one worker only.
+    /// Waits for something to do; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
+    /// which those who come later take theirs: a busy server asks the kernel once for several requests.
     pub fn wait(&self) -> Event<S, P> {
-        let Some(happened) = self.epoll.wait() else { return Event::Nothing };
-        match happened.token {
-            LISTENER => Event::Listener,
-            TIMER => Event::Timer,
-            _ => self.inside.lock().queues.claim(&happened).map_or(Event::Nothing, Event::Ready),
+        let mut inside = self.inside.lock();
+        let mut next = inside.fetched.pop();
+        if next.is_none() {
+            let mut happened = [Happened::new(0, 0); MOST_AT_ONCE];
+            let most = if inside.waiting == 0 { MOST_AT_ONCE } else { 1 };
+            inside.waiting += 1;
+            drop(inside);
+            let count = self.epoll.wait(&mut happened[..most]);
+            inside = self.inside.lock();
+            inside.waiting -= 1;
+            happened[..count].iter().rev().for_each(|happened| inside.fetched.push(*happened));
+            next = inside.fetched.pop();
+        }
+        // Whoever waits by now has not seen what is left, and is not to wait on while this worker is busy.
+        if !inside.fetched.is_empty() && inside.waiting > 0 {
+            self.set_timer(&mut inside, Instant::now());
+        }
+        match next {
+            None => Event::Nothing,
+            Some(next) => match next.token() {
+                LISTENER => Event::Listener,
+                TIMER => Event::Timer,
+                _ => inside.queues.claim(next).map_or(Event::Nothing, Event::Ready),
+            },
         }
     }
 
@@ -142,8 +169,6 @@ impl<S: AsRawFd, P> Lot<S, P> {
             None if inside.alarm.is_none() => self.timer.set(None),
             None => {}
         }
-        // Fails only when the kernel is out of memory; the next alarm is then as good as lost, like much else.
-        let _ = self.epoll.arm(self.timer.as_raw_fd(), sys::READABLE, TIMER);
         taken
     }
 
@@ -168,8 +193,13 @@ impl<S: AsRawFd, P> Lot<S, P> {
     /// Sets the timer, unless it fires by then anyway: with equal timeouts that is one call in many requests.
     fn set_alarm(&self, inside: &mut Inside<S, P>, when: Instant) {
         if inside.alarm.is_none_or(|alarm| when < alarm) {
-            inside.alarm = Some(when);
-            self.timer.set(Some(when.saturating_duration_since(Instant::now())));
+            self.set_timer(inside, when);
         }
+    }
+
+    #[inline(never)] // Seldom.
+    fn set_timer(&self, inside: &mut Inside<S, P>, when: Instant) {
+        inside.alarm = Some(when);
+        self.timer.set(Some(when.saturating_duration_since(Instant::now())));
     }
 }

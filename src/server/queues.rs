@@ -121,8 +121,7 @@ impl<S, P> Queues<S, P> {
     pub fn new(max: usize, idle_timeout: Duration) -> Self {
         let empty = Queue { oldest: NOBODY, newest: NOBODY, length: 0 };
         Self {
-            // Room for all of them takes no memory before it is used, and growing would leave what it has grown out of.
-            slots: Vec::with_capacity(max),
+            slots: Vec::new(),
             queues: [empty; Reason::COUNT],
             delays: BinaryHeap::new(),
             max,
@@ -219,15 +218,15 @@ impl<S, P> Queues<S, P> {
 
     /// Hands the connection over that an event is for. `None`: the event is of an earlier connection, or of an earlier wait and
     /// nothing to this one, or a worker has the connection, and will be told when it parks it.
-    pub fn claim(&mut self, happened: &Happened) -> Option<Taken<S, P>> {
-        let (key, generation) = (happened.token as u32, (happened.token >> 32) as u32);
+    pub fn claim(&mut self, happened: Happened) -> Option<Taken<S, P>> {
+        let (key, generation) = (happened.token() as u32, (happened.token() >> 32) as u32);
         let slot = self.slots.get_mut(key as usize).filter(|slot| slot.generation == generation)?;
         slot.has_news = true;
-        if slot.queue.is_none_or(|reason| happened.what & reason.interest() == 0) {
+        if slot.queue.is_none_or(|reason| happened.what() & reason.interest() == 0) {
             return None;
         }
         let taken = self.take(key, false)?;
-        Some(Taken { has_ended: happened.what & (sys::PEER_CLOSED | sys::BROKEN) != 0, ..taken })
+        Some(Taken { has_ended: happened.what() & (sys::PEER_CLOSED | sys::BROKEN) != 0, ..taken })
     }
 
     /// Hands one connection over whose time is over.

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Result, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
 
-use super::readiness::{Epoll, WRITABLE};
+use super::readiness::{Epoll, Happened, WRITABLE};
 use crate::text;
 
 /// Bytes read at a time.
@@ -56,7 +56,7 @@ pub fn write_some(fd: RawFd, bytes: &[u8]) -> Result<usize> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let set = Epoll::new()?;
                 set.add(fd, WRITABLE, 0)?;
-                set.wait();
+                set.wait(&mut [Happened::new(0, 0)]);
             }
             result => return result,
         }

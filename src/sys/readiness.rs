@@ -18,10 +18,26 @@ pub const BROKEN: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
 /// A set of descriptors to wait for.
 pub struct Epoll(OwnedFd);
 
-/// What has happened: on the descriptor that was added with this token, and what of the constants above.
-pub struct Happened {
-    pub token: u64,
-    pub what: u32,
+/// What has happened, as the kernel writes it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Happened(libc::epoll_event);
+
+impl Happened {
+    /// What has happened on the descriptor that was added with this token.
+    pub const fn new(token: u64, what: u32) -> Self {
+        Self(libc::epoll_event { events: what, u64: token })
+    }
+
+    /// What the descriptor was added with.
+    pub fn token(&self) -> u64 {
+        self.0.u64
+    }
+
+    /// What of the constants above.
+    pub fn what(&self) -> u32 {
+        self.0.events
+    }
 }
 
 impl Epoll {
@@ -54,12 +70,13 @@ impl Epoll {
         self.control(operation, fd, interest | libc::EPOLLET as u32, token)
     }
 
-    /// Waits for one event. `None`: interrupted, wait again.
-    pub fn wait(&self) -> Option<Happened> {
-        let mut event = libc::epoll_event { events: 0, u64: 0 };
-        // SAFETY: the kernel writes at most one event, and there is room for one.
-        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, -1) };
-        (count == 1).then_some(Happened { token: event.u64, what: event.events })
+    /// Waits until something happens, and says how much of it has been written to `happened`. 0: interrupted, wait again.
+    pub fn wait(&self, happened: &mut [Happened]) -> usize {
+        // SAFETY: the kernel writes no more events than there is room for.
+        let count = unsafe {
+            libc::epoll_wait(self.0.as_raw_fd(), happened.as_mut_ptr().cast(), happened.len() as libc::c_int, -1)
+        };
+        usize::try_from(count).unwrap_or(0)
     }
 }
 

@@ -30,9 +30,24 @@ struct File {
 }
 
 /// What is told.
+#[derive(Clone, Copy)]
 pub struct Happened {
-    pub token: u64,
-    pub what: u32,
+    token: u64,
+    what: u32,
+}
+
+impl Happened {
+    pub const fn new(token: u64, what: u32) -> Self {
+        Self { token, what }
+    }
+
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    pub fn what(&self) -> u32 {
+        self.what
+    }
 }
 
 /// A connection, as its client sees it.
@@ -263,18 +278,23 @@ impl Epoll {
         Ok(())
     }
 
-    /// What has happened on one of the descriptors, whichever.
-    pub fn wait(&self) -> Option<Happened> {
+    /// What has happened on some of the descriptors, whichever and however many.
+    pub fn wait(&self, happened: &mut [Happened]) -> usize {
         let is_ready = |file: &&mut File| file.is_armed && file.ready & file.interest != 0;
-        Some(KERNEL.wait(|state| {
+        KERNEL.wait(|state| {
             let mut files: Vec<&mut File> = state.files.values_mut().filter(is_ready).collect();
-            let count = files.len();
-            (count > 0).then(|| {
-                let file = &mut files[shuttle::rand::thread_rng().gen_range(0..count)];
-                file.is_armed = false;
-                Happened { token: file.token, what: file.ready & file.interest }
+            let most = files.len().min(happened.len());
+            (most > 0).then(|| {
+                let mut random = shuttle::rand::thread_rng();
+                let count = random.gen_range(1..=most);
+                for told in &mut happened[..count] {
+                    let file = files.swap_remove(random.gen_range(0..files.len()));
+                    file.is_armed = false;
+                    *told = Happened::new(file.token, file.ready & file.interest);
+                }
+                count
             })
-        }))
+        })
     }
 }
 
@@ -288,7 +308,11 @@ impl Timer {
 
     pub fn set(&self, after: Option<Duration>) {
         let fires = after.is_some_and(|after| after < Duration::from_secs(1));
-        KERNEL.change(|state| state.file(self.0.0).ready = if fires { READABLE } else { 0 });
+        KERNEL.change(|state| {
+            let file = state.file(self.0.0);
+            file.ready = if fires { READABLE } else { 0 };
+            file.is_armed |= file.is_followed && fires;
+        });
     }
 }
 

@@ -241,8 +241,10 @@ fn as_many_work_at_once_as_there_are_cpus() {
         let script = |_| {
             || {
                 let client = Client::connect();
+                client.say(Request::Plain);
+                assert!(client.is_answered(1), "from then on one worker may fetch what several say");
                 client.say(Request::Together(4));
-                assert!(client.is_answered(1));
+                assert!(client.is_answered(2));
                 client.leave();
             }
         };

@@ -28,12 +28,12 @@ fn park(queues: &mut Numbers, connection: Connection<u32>, reason: Reason, until
 
 /// What an event of data for a connection brings.
 fn readable(queues: &mut Numbers, token: u64) -> Option<Taken<u32, ()>> {
-    queues.claim(&Happened { token, what: sys::READABLE })
+    queues.claim(Happened::new(token, sys::READABLE))
 }
 
 /// What an event of its end brings.
 fn broken(queues: &mut Numbers, token: u64) -> Option<Taken<u32, ()>> {
-    queues.claim(&Happened { token, what: sys::READABLE | sys::BROKEN })
+    queues.claim(Happened::new(token, sys::READABLE | sys::BROKEN))
 }
 
 fn due(queues: &mut Numbers, now: Instant) -> Option<(u32, Reason)> {
