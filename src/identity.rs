@@ -42,8 +42,8 @@ pub struct Identity {
     pub field_lines: Vec<u8>,
     /// What is configured for the address and for `/`.
     config: &'static Config,
-    /// What there is to say of the address. Looking through the interfaces takes as long as all else until the first answer,
-    /// so that waits until workers are there.
+    /// What there is to say of the address. Looking through the interfaces takes as long as all else until the first answer, and
+    /// 12 KiB that are never given back, so that waits until somebody asks.
     located: OnceLock<Located>,
 }
 

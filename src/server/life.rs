@@ -80,7 +80,6 @@ pub fn serve(config: &'static mut Config) -> i32 {
         }
         // What the first answer need not wait for.
         log.start();
-        server.state.identity.ip();
         server.crew.set_cpus(sys::cpu_count());
         Ok(server)
     });

@@ -3,13 +3,15 @@
 use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{check, read_file};
+use super::check;
 use crate::text;
 
 /// The machine's host name, if it has a printable one.
 pub fn host_name() -> Option<String> {
-    let line = read_file("/proc/sys/kernel/hostname", 256).ok()?; // The kernel's longest is 64.
-    let name = line.trim_ascii_end();
+    let mut name = [0; 65]; // The kernel's longest is 64.
+    // SAFETY: it writes no further than it is told, and a terminator if there is room for one.
+    check(unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) }).ok()?;
+    let name = name.split(|byte| *byte == 0).next()?;
     let is_printable = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     is_printable.then(|| text::lossy(name))
 }
