@@ -98,4 +98,29 @@ mod tests {
             assert_eq!(text::into_string(out), rfc3339);
         }
     }
+
+    /// Four centuries, after which the calendar repeats itself, counted day by day.
+    #[test]
+    fn each_day_is_the_next_one() {
+        let (mut year, mut month, mut day, mut days) = (1970, 1, 1, 0);
+        while year < 2370 {
+            let date = civil(days * 86_400);
+            assert_eq!((date.year, date.month, date.day), (year, month, day), "day {days}");
+            assert_eq!(date.weekday as u64, (days + 4) % 7);
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let length = match month {
+                2 => 28 + u64::from(is_leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            days += 1;
+            day += 1;
+            if day > length {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
 }

@@ -56,7 +56,10 @@ pub struct Head<'h, 'b> {
 impl<'b> Head<'_, 'b> {
     /// The value of the first field of that name (given in lower case).
     pub fn field(&self, name: &str) -> Option<&'b [u8]> {
-        self.fields.iter().find(|field| text::is_same(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
+        self.fields
+            .iter()
+            .find(|field| octets::is_word(field.name.as_bytes(), name.as_bytes()))
+            .map(|field| field.value)
     }
 }
 
@@ -181,11 +184,11 @@ impl Meaning {
             Some(_) => Err(RequestError::Malformed), // Two lines, the same value or not: somebody may read the other.
         };
         for field in fields {
-            let is = |name: &str| text::is_same(field.name.as_bytes(), name.as_bytes());
+            let is = |name: &str| octets::is_word(field.name.as_bytes(), name.as_bytes());
             match field.name.len() {
                 4 if is("host") => first_of(&mut host, field.value)?,
                 6 if is("expect") => {
-                    if !text::is_same(field.value, b"100-continue") {
+                    if !octets::is_word(field.value, b"100-continue") {
                         return Err(RequestError::ExpectationFailed);
                     }
                     meaning.expects_continue = true;
@@ -213,8 +216,8 @@ impl Meaning {
     fn connection(&mut self, value: &[u8]) {
         for option in value.split(|&byte| byte == b',') {
             let option = option.trim_ascii();
-            self.close |= text::is_same(option, b"close");
-            self.keep_alive |= text::is_same(option, b"keep-alive");
+            self.close |= octets::is_word(option, b"close");
+            self.keep_alive |= octets::is_word(option, b"keep-alive");
         }
     }
 }
@@ -238,7 +241,7 @@ fn transfer_coding(value: &[u8]) -> Result<Framing, RequestError> {
         if !is_token(coding) || chunked_at.is_some() {
             return Err(RequestError::Malformed);
         }
-        if text::is_same(coding, b"chunked") {
+        if octets::is_word(coding, b"chunked") {
             chunked_at = Some(at);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::MAX_FIELDS;
 use super::body::BodyReader;
+use super::octets;
 use crate::text;
 
 /// What an upstream's response head says.
@@ -53,7 +54,10 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead<'_>>, NotHttp> {
             continue;
         }
         let value = |name: &str| {
-            headers.iter().find(|field| text::is_same(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
+            headers
+                .iter()
+                .find(|field| octets::is_word(field.name.as_bytes(), name.as_bytes()))
+                .map(|field| field.value)
         };
         let visible = |name: &str| {
             let is_visible = |value: &&[u8]| value.len() <= 256 && value.iter().all(|byte| matches!(byte, b' '..=b'~'));
@@ -61,7 +65,7 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead<'_>>, NotHttp> {
         };
         let has_content = !matches!(status, 204 | 304);
         let is_chunked =
-            has_content && value("transfer-encoding").is_some_and(|coding| text::is_same(coding, b"chunked"));
+            has_content && value("transfer-encoding").is_some_and(|coding| octets::is_word(coding, b"chunked"));
         let length = match value("content-length") {
             _ if !has_content => Some(0),
             Some(length) if !is_chunked => Some(text::parse_decimal(length).ok_or(NotHttp)?),
@@ -73,7 +77,7 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead<'_>>, NotHttp> {
             body: BodyReader::of_response(length, is_chunked),
             pod: visible("probe-pod"),
             zone: visible("probe-zone"),
-            keeps: is_http11 && !value("connection").is_some_and(|options| text::is_same(options, b"close")),
+            keeps: is_http11 && !value("connection").is_some_and(|options| octets::is_word(options, b"close")),
             length: skipped,
         }));
     }

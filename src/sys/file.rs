@@ -8,8 +8,8 @@ use std::os::fd::{FromRawFd, RawFd};
 use super::readiness::{Epoll, Happened, WRITABLE};
 use crate::text;
 
-/// Bytes read at a time.
-const PIECE: usize = 2 * 1024;
+/// Bytes read at a time: a start reads a few short files, and each page of stack that it reaches stays.
+const PIECE: usize = 512;
 
 /// The first `most` bytes of a file.
 pub fn read_file(path: &str, most: usize) -> Result<Vec<u8>> {

@@ -31,7 +31,7 @@ const LETTING_GO: (Millis, Millis) = (10, 40);
 /// 5, 50, 95 % at 0.10, 0.13, 0.3 s, two scenarios at a time; four at a time 0.10, 0.17, 0.7.)
 const START_LEAST: Millis = 60;
 /// What comes on top of that.
-const START: Lognormal = Lognormal(45, 95);
+const START: Lognormal = Lognormal(55, 110);
 /// Stopping the sandbox and its network.
 const SANDBOX_STOP: Lognormal = Lognormal(200, 35);
 /// The PLEG lists every second, and takes so long itself (pkg/kubelet/pleg/generic.go:161).
