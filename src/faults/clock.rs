@@ -203,4 +203,19 @@ mod tests {
         let first = engine.terminate(start);
         assert!((0..20).all(|_| engine.terminate(start) == first), "one roll, however many signals");
     }
+
+    #[test]
+    fn rules_for_other_pods_and_for_requests_are_not_the_clocks() {
+        let start = Instant::now();
+        for (plan, is_met) in [("pods web-*", true), ("pods db-*", false)] {
+            let engine = engine(&format!("listen close {plan}; process exit 3 {plan}; term ignore {plan}"), start);
+            let tick = engine.tick(start);
+            assert_eq!((tick.listening == Listening::Closed, tick.end.is_some()), (is_met, is_met), "{plan}");
+            assert_eq!(engine.terminate(start).is_ignored, is_met, "{plan}");
+        }
+        let engine = engine("app hang; /x drop; start exit 3", start);
+        assert_eq!(engine.terminate(start), Termination::default());
+        let tick = engine.tick(start);
+        assert_eq!((tick.listening, tick.end.is_none(), tick.opened.len()), (Listening::Open, true, 0));
+    }
 }

@@ -82,4 +82,31 @@ mod tests {
         assert_eq!(Check::ALL.map(|check| check.paths().len()).iter().sum::<usize>(), 8);
         assert_eq!((Check::of_path(b"/"), Check::of_path(b""), Check::of_path(b"/health/")), (None, None, None));
     }
+
+    #[test]
+    fn checks_have_the_names_of_their_targets() {
+        assert_eq!(Check::ALL.map(Check::name), ["health", "live", "ready", "startup"]);
+        assert_eq!(Check::ALL.map(Check::failing_status), [500, 500, 503, 503]);
+    }
+
+    #[test]
+    fn checks_and_what_controls_the_process_are_protected() {
+        for path in [
+            "/healthz",
+            "/health/alive",
+            "/metrics",
+            "/ui",
+            "/faults",
+            "/faults/1",
+            "/infect",
+            "/cure",
+            "/kill",
+            "/crash",
+        ] {
+            assert!(is_protected(path.as_bytes()), "{path}");
+        }
+        for path in ["/", "/health/", "/faultsx", "/metrics/", "/uix", "/delay/5", "/kill/x", ""] {
+            assert!(!is_protected(path.as_bytes()), "{path}");
+        }
+    }
 }
