@@ -67,11 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn delays_stay_in_their_range() {
+    fn delays_are_whole_microseconds_from_all_of_their_range() {
         let (shortest, longest) = (50_000_000, 60_000_000);
-        for n in 0..1000 {
-            let delay = Draw::new(1, 1, n).between(shortest, longest);
-            assert!((shortest..=longest).contains(&delay), "{delay:?}");
+        let delays: Vec<Nanos> = (0..1000).map(|n| Draw::new(1, 1, n).between(shortest, longest)).collect();
+        assert!(delays.iter().all(|delay| (shortest..=longest).contains(delay) && delay % 1000 == 0), "{delays:?}");
+        for part in 0..10 {
+            let part = shortest + part * 1_000_000..shortest + (part + 1) * 1_000_000;
+            assert!(delays.iter().any(|delay| part.contains(delay)), "none in {part:?}");
         }
     }
 }
