@@ -385,10 +385,44 @@ mod tests {
         assert!(engine.remove(&|live| live.number == 3) && !engine.remove(&|live| live.number == 3));
         assert_eq!(engine.add(vec![flaky("10%")], now), Ok(()));
         assert_eq!(numbers(), [(1, 1), (2, 0), (4, 0)], "a number is not used again");
-        assert_eq!(engine.add(vec![flaky("10%"); 62], now), Err(TooMany));
+        assert_eq!(engine.add(vec![flaky("10%"); MAX_RULES - 2], now), Err(TooMany));
+        assert_eq!(engine.add(vec![flaky("10%"); MAX_RULES - 3], now), Ok(()));
         engine.replace(vec![flaky("20%")], now);
         assert_eq!(numbers(), [(1, 0)]);
         assert!(engine.remove(&|_| true) && decide(&engine, HEALTHZ, now).hits.is_empty());
+    }
+
+    #[test]
+    fn the_clock_of_rules_begins_again_with_listening() {
+        let now = Instant::now();
+        let rule = Rule { length: Some(nanoseconds(Duration::from_secs(10))), ..flaky("100%") };
+        let engine = Engine::new(1, "web-0", vec![rule], now);
+        let at = |seconds| !decide(&engine, HEALTHZ, now + Duration::from_secs(seconds)).hits.is_empty();
+        assert!(at(9) && !at(11));
+        engine.restart_clock(now + Duration::from_secs(100));
+        assert!(at(109) && !at(111));
+    }
+
+    /// What a page or a gRPC watch may say beforehand: chances and other effects are not certain, and saying it uses nothing up.
+    #[test]
+    fn only_a_failure_without_a_chance_that_is_due_is_certain() {
+        let now = Instant::now();
+        for (plan, want) in [
+            ("health fail 418", Some(418)),
+            ("health fail", Some(500)),
+            ("health fail 100%", None),
+            ("health fail 50%; health fail 503", Some(503)),
+            ("health hang", None),
+            ("health delay 5s; health fail 502", Some(502)),
+            ("live fail", None),
+            ("health fail after 10s", None),
+            ("health fail times 1", Some(500)),
+            ("", None),
+        ] {
+            let engine = Engine::new(1, "web-0", crate::faults::plan::parse(plan.as_bytes()).expect(plan), now);
+            assert_eq!(engine.certain_failure(HEALTHZ, now), want, "{plan}");
+            assert_eq!(engine.certain_failure(HEALTHZ, now), want, "{plan}, again");
+        }
     }
 
     #[test]

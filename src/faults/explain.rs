@@ -184,4 +184,27 @@ mod tests {
             assert_eq!(explained(plan), want, "{plan}");
         }
     }
+
+    /// Only what ends every request of the kind at any time leaves nothing for a rule behind it.
+    #[test]
+    fn a_rule_behind_one_that_may_let_a_request_by_is_reached() {
+        let is_reached = |plan: &str| !explained(plan).contains("never reached");
+        for ends_all in
+            ["app fail; app hang", "app drop; app delay 1s; app fail", "/a reset; /a fail", "live hang; live fail 5%"]
+        {
+            assert!(!is_reached(ends_all), "{ends_all}");
+        }
+        for may_pass in ["50%", "after 5s", "for 5s", "after 5s for 5s every 1m", "times 3", "pods *-0"] {
+            assert!(is_reached(&format!("app fail {may_pass}; app hang")), "{may_pass}");
+        }
+        for other in [
+            "app delay 5s; app fail",
+            "live fail; ready fail",
+            "/a fail; /b fail",
+            "listen hang; listen close",
+            "term exit 3; term exit 4",
+        ] {
+            assert!(is_reached(other), "{other}");
+        }
+    }
 }
