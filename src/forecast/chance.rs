@@ -5,9 +5,9 @@ use super::Millis;
 /// The chance of one pod.
 pub(super) struct Chance(fastrand::Rng);
 
-/// A lognormal time: its median in milliseconds, and sigma in hundredths.
+/// A time of so many milliseconds at least, and something lognormal on top: its median, and sigma in hundredths.
 #[derive(Clone, Copy)]
-pub(super) struct Lognormal(pub(super) Millis, pub(super) i64);
+pub(super) struct Lognormal(pub(super) Millis, pub(super) Millis, pub(super) i64);
 
 /// One in the fixed-point numbers of this file.
 const ONE: i64 = 1 << 16;
@@ -45,9 +45,9 @@ impl Chance {
     }
 
     /// A time as it is spread lognormally.
-    pub(super) fn lognormal(&mut self, Lognormal(median, sigma): Lognormal) -> Millis {
+    pub(super) fn lognormal(&mut self, Lognormal(least, median, sigma): Lognormal) -> Millis {
         let exponent = (self.normal() * sigma / 100 * LOG2_E) >> 16;
-        ((median as i64 * exp2(exponent)) >> 16) as Millis
+        least + ((median as i64 * exp2(exponent)) >> 16) as Millis
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn lognormal_times_have_their_median_and_spread() {
         let mut chance = Chance::new(1, 0);
-        let mut times: Vec<_> = (0..20_000).map(|_| chance.lognormal(Lognormal(10_000, 50))).collect();
+        let mut times: Vec<_> = (0..20_000).map(|_| chance.lognormal(Lognormal(0, 10_000, 50))).collect();
         times.sort_unstable();
         let share = |percent: usize| times[times.len() * percent / 100] as f64 / 10_000.0;
         for (percent, want) in [(5, 0.439), (50, 1.0), (95, 2.276)] {

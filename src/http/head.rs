@@ -56,11 +56,13 @@ pub struct Head<'h, 'b> {
 impl<'b> Head<'_, 'b> {
     /// The value of the first field of that name (given in lower case).
     pub fn field(&self, name: &str) -> Option<&'b [u8]> {
-        self.fields
-            .iter()
-            .find(|field| octets::is_word(field.name.as_bytes(), name.as_bytes()))
-            .map(|field| field.value)
+        value_of(self.fields, name)
     }
+}
+
+/// The value of the first field of that name (given in lower case).
+pub(super) fn value_of<'b>(fields: &[Field<'b>], name: &str) -> Option<&'b [u8]> {
+    fields.iter().find(|field| octets::is_word(field.name.as_bytes(), name.as_bytes())).map(|field| field.value)
 }
 
 /// Parses the head at the start of `input`. `Ok(None)`: it is not all there yet. Whether it is taken does not

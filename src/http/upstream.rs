@@ -1,8 +1,7 @@
 //! The client's side of HTTP: response heads as `/resolve` and `healthcheck` meet them.
 
-use super::MAX_FIELDS;
 use super::body::BodyReader;
-use super::octets;
+use super::{MAX_FIELDS, head, octets};
 use crate::text;
 
 /// What an upstream's response head says.
@@ -53,12 +52,7 @@ pub fn parse(input: &[u8]) -> Result<Option<UpstreamHead<'_>>, NotHttp> {
         if (100..200).contains(&status) && status != 101 {
             continue;
         }
-        let value = |name: &str| {
-            headers
-                .iter()
-                .find(|field| octets::is_word(field.name.as_bytes(), name.as_bytes()))
-                .map(|field| field.value)
-        };
+        let value = |name: &str| head::value_of(headers, name);
         let visible = |name: &str| {
             let is_visible = |value: &&[u8]| value.len() <= 256 && value.iter().all(|byte| matches!(byte, b' '..=b'~'));
             value(name).filter(is_visible).and_then(|value| str::from_utf8(value).ok())

@@ -93,13 +93,11 @@ impl<S: AsRawFd, P> Lot<S, P> {
         if !inside.fetched.is_empty() && inside.waiting > 0 {
             self.set_timer(&mut inside, Instant::now());
         }
-        match next {
-            None => Event::Nothing,
-            Some(next) => match next.token() {
-                LISTENER => Event::Listener,
-                TIMER => Event::Timer,
-                _ => inside.queues.claim(next).map_or(Event::Nothing, Event::Ready),
-            },
+        let Some(next) = next else { return Event::Nothing };
+        match next.token() {
+            LISTENER => Event::Listener,
+            TIMER => Event::Timer,
+            _ => inside.queues.claim(next).map_or(Event::Nothing, Event::Ready),
         }
     }
 

@@ -20,20 +20,16 @@ use sync::Step;
 
 /// From the object to the workers: scheduling, and the kubelet's watch.
 const SCHEDULING: (Millis, Millis) = (10, 80);
-/// From the workers to the first container, the sandbox and the first start, takes so long at least, and something more. (Observed in
-/// 550 pods, from their creation, two scenarios at a time: 5, 50, 95 % at 0.19, 0.26, 0.5 s; four at a time 0.19, 0.34, 2.3.)
-const FIRST_START_LEAST: Millis = 130;
-/// What comes on top of that.
-const FIRST_START: Lognormal = Lognormal(110, 95);
+/// From the workers to the first container, the sandbox and the first start. (Observed in 550 pods,
+/// from their creation, two scenarios at a time: 5, 50, 95 % at 0.19, 0.26, 0.5 s; four at a time 0.19, 0.34, 2.3.)
+const FIRST_START: Lognormal = Lognormal(130, 110, 95);
 /// From a container's end until the runtime has let go of it.
 const LETTING_GO: (Millis, Millis) = (10, 40);
-/// The same in a sandbox that stands. (Observed in 2,500 restarts by a probe, from the last line of one log to the first of the next:
+/// A start in a sandbox that stands. (Observed in 2,500 restarts by a probe, from the last line of one log to the first of the next:
 /// 5, 50, 95 % at 0.10, 0.13, 0.3 s, two scenarios at a time; four at a time 0.10, 0.17, 0.7.)
-const START_LEAST: Millis = 60;
-/// What comes on top of that.
-const START: Lognormal = Lognormal(55, 110);
+const START: Lognormal = Lognormal(60, 55, 110);
 /// Stopping the sandbox and its network.
-const SANDBOX_STOP: Lognormal = Lognormal(200, 35);
+const SANDBOX_STOP: Lognormal = Lognormal(0, 200, 35);
 /// The PLEG lists every second, and takes so long itself (pkg/kubelet/pleg/generic.go:161).
 const RELIST: (Millis, Millis) = (1010, 1035);
 /// After so long without need nobody can know the phase of the relists.
@@ -45,9 +41,9 @@ const PICK_UP: (Millis, Millis) = (0, 12);
 /// As above.
 const WRITE: (Millis, Millis) = (10, 50);
 /// From the API to the EndpointSlice, and from there to a node's kube-proxy.
-const SLICE: Lognormal = Lognormal(15, 80);
+const SLICE: Lognormal = Lognormal(0, 15, 80);
 /// As above.
-const PROXY: Lognormal = Lognormal(130, 70);
+const PROXY: Lognormal = Lognormal(0, 130, 70);
 /// Most moments of one pod.
 pub(super) const MAX_EVENTS: u64 = 2_000_000;
 

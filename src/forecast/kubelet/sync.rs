@@ -1,7 +1,7 @@
 //! The pod worker's sync: what it sees, what it decides (kuberuntime_manager.go:997), and what it does, one step after
 //! the other; kills (kuberuntime_container.go:818) and the crash back-off (kuberuntime_manager.go:1607).
 
-use super::{FIRST_START, FIRST_START_LEAST, LETTING_GO, Millis, NEVER, Pod, START, START_LEAST, What, Worker};
+use super::{FIRST_START, LETTING_GO, Millis, NEVER, Pod, START, What, Worker};
 use crate::forecast::life::By;
 use crate::forecast::pod::Kind;
 use crate::forecast::workload::RestartPolicy;
@@ -131,7 +131,7 @@ impl Pod<'_> {
         match step {
             Step::Add => {
                 self.see();
-                let takes = FIRST_START_LEAST + self.chance.lognormal(FIRST_START);
+                let takes = self.chance.lognormal(FIRST_START);
                 // The first of them comes with the sandbox.
                 let starts = if self.plan.inits > 0 { 1 } else { self.bodies.len() };
                 self.steps.push(Step::Done);
@@ -161,7 +161,7 @@ impl Pod<'_> {
                     self.step_at = self.now;
                 } else {
                     self.steps.push(Step::Started(at));
-                    self.step_at = self.now + START_LEAST + self.chance.lognormal(START);
+                    self.step_at = self.now + self.chance.lognormal(START);
                 }
             }
             Step::Started(at) => {
