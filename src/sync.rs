@@ -2,6 +2,7 @@
 //! checker's in their place.
 
 pub use std::sync::atomic::AtomicUsize;
+pub use std::thread::sleep;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

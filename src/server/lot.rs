@@ -14,13 +14,15 @@ use std::time::{Duration, Instant};
 
 use super::queues::{Admitted, Connection, Gone, Queues, Taken, Until};
 use super::reason::Reason;
-use crate::sync::Lock;
+use crate::sync::{Lock, sleep};
 use crate::sys::{self, Epoll, Happened, Timer};
 
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 /// Most events that a worker fetches when no other waits.
-const MOST_AT_ONCE: usize = 8;
+const MOST_AT_ONCE: usize = 32;
+/// How long one worker stays away that is not needed; two stay away twice as long.
+const REST: Duration = Duration::from_millis(1);
 /// How soon a connection with calls under way is looked at again, once the server closes.
 const CLOSING_LOOK: Duration = Duration::from_millis(100);
 
@@ -40,6 +42,10 @@ struct Inside<S, P> {
     queues: Queues<S, P>,
     /// Workers that wait for the kernel.
     waiting: usize,
+    /// Workers that stay away.
+    resting: u32,
+    /// Whether none was left to wait since one last went to rest.
+    was_busy: bool,
     /// What has been fetched and nobody has begun with.
     fetched: Vec<Happened>,
     /// When the timer fires, if it is set.
@@ -59,7 +65,7 @@ impl<S: AsRawFd, P> Lot<S, P> {
         let (epoll, timer) = (Epoll::new()?, Timer::new()?);
         epoll.follow(timer.as_raw_fd(), sys::READABLE, TIMER, false)?;
         let queues = Queues::new(max_connections, idle_timeout);
-        let inside = Inside { queues, waiting: 0, fetched: Vec::new(), alarm: None };
+        let inside = Inside { queues, waiting: 0, resting: 0, was_busy: false, fetched: Vec::new(), alarm: None };
         Ok(Self { epoll, timer, inside: Lock::new(inside) })
     }
 
@@ -75,8 +81,20 @@ impl<S: AsRawFd, P> Lot<S, P> {
 
     /// Waits for something to do; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
     /// which those who come later take theirs: a busy server asks the kernel once for several requests.
+    ///
+    /// A worker that waits is woken by whatever comes while another is at work, though that one would soon have asked for it itself, and
+    /// waking up costs a third of a request. So who comes when the server is busy, and yet another waits, first stays away for a moment.
     pub fn wait(&self) -> Event<S, P> {
         let mut inside = self.inside.lock();
+        if inside.was_busy && inside.waiting > 0 && inside.fetched.is_empty() {
+            inside.was_busy = false;
+            inside.resting += 1;
+            let rest = REST * inside.resting;
+            drop(inside);
+            sleep(rest);
+            inside = self.inside.lock();
+            inside.resting -= 1;
+        }
         let mut next = inside.fetched.pop();
         if next.is_none() {
             let mut happened = [Happened::new(0, 0); MOST_AT_ONCE];
@@ -89,6 +107,7 @@ impl<S: AsRawFd, P> Lot<S, P> {
             happened[..count].iter().rev().for_each(|happened| inside.fetched.push(*happened));
             next = inside.fetched.pop();
         }
+        inside.was_busy |= inside.waiting == 0;
         // Whoever waits by now has not seen what is left, and is not to wait on while this worker is busy.
         if !inside.fetched.is_empty() && inside.waiting > 0 {
             self.set_timer(&mut inside, Instant::now());
