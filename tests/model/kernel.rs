@@ -66,6 +66,12 @@ struct State {
     wires: Vec<Wire>,
     backlog: VecDeque<usize>,
     listener: RawFd,
+    /// Those who wait for the set, by how many events they have room for.
+    waiting: Vec<usize>,
+    /// How long workers have stayed away.
+    rests: Vec<Duration>,
+    /// When the timer fires.
+    alarm: Option<Duration>,
 }
 
 /// What clients ask for.
@@ -281,7 +287,9 @@ impl Epoll {
     /// What has happened on some of the descriptors, whichever and however many.
     pub fn wait(&self, happened: &mut [Happened]) -> usize {
         let is_ready = |file: &&mut File| file.is_armed && file.ready & file.interest != 0;
-        KERNEL.wait(|state| {
+        let room = happened.len();
+        KERNEL.change(|state| state.waiting.push(room));
+        let count = KERNEL.wait(|state| {
             let mut files: Vec<&mut File> = state.files.values_mut().filter(is_ready).collect();
             let most = files.len().min(happened.len());
             (most > 0).then(|| {
@@ -294,8 +302,34 @@ impl Epoll {
                 }
                 count
             })
-        })
+        });
+        KERNEL.change(|state| {
+            let place = state.waiting.iter().position(|&waiting| waiting == room).expect("it was waiting");
+            state.waiting.remove(place)
+        });
+        count
     }
+}
+
+/// Until so many wait for the set: how many events each has room for.
+pub fn waiting(count: usize) -> Vec<usize> {
+    KERNEL.wait(|state| (state.waiting.len() == count).then(|| state.waiting.clone()))
+}
+
+/// What a worker that is not needed does: others go on meanwhile, or not.
+pub fn rest(time: Duration) {
+    KERNEL.change(|state| state.rests.push(time));
+    shuttle::thread::yield_now();
+}
+
+/// Until there have been so many: how long workers have stayed away.
+pub fn rests(count: usize) -> Vec<Duration> {
+    KERNEL.wait(|state| (state.rests.len() >= count).then(|| state.rests.clone()))
+}
+
+/// When the timer fires.
+pub fn alarm() -> Option<Duration> {
+    KERNEL.change(|state| state.alarm)
 }
 
 /// Fires at once or never: what is due is due, and the far future does not come in a test.
@@ -309,6 +343,7 @@ impl Timer {
     pub fn set(&self, after: Option<Duration>) {
         let fires = after.is_some_and(|after| after < Duration::from_secs(1));
         KERNEL.change(|state| {
+            state.alarm = after;
             let file = state.file(self.0.0);
             file.ready = if fires { READABLE } else { 0 };
             file.is_armed |= file.is_followed && fires;

@@ -11,15 +11,12 @@
 mod kernel;
 mod server;
 mod serving;
+mod steps;
 
 /// What `crate::sync` is to the included files.
 mod sync {
+    pub use crate::kernel::rest as sleep;
     pub use shuttle::sync::atomic::AtomicUsize;
-
-    /// However long: others go on meanwhile, or not.
-    pub fn sleep(_: std::time::Duration) {
-        shuttle::thread::yield_now();
-    }
 
     pub struct Lock<T>(shuttle::sync::Mutex<T>);
 

@@ -30,6 +30,7 @@ struct Server {
     lot: Lot<Socket, Request>,
     crew: Crew,
     listener: Socket,
+    max_workers: usize,
     counts: Mutex<Counts>,
     changed: Condvar,
 }
@@ -40,6 +41,7 @@ impl Server {
             lot: Lot::new(max_connections, FAR).unwrap(),
             crew: Crew::new(max_workers),
             listener: Socket::listen(),
+            max_workers,
             counts: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -54,7 +56,10 @@ impl Server {
     /// A worker, as the product's. Those that are left wait for ever, which shuttle lets a future do, and not a thread.
     fn spawn(self: &Arc<Self>) -> std::io::Result<()> {
         let server = Arc::clone(self);
-        server.count(|counts| counts.workers += 1);
+        server.count(|counts| {
+            counts.workers += 1;
+            assert!(counts.workers <= server.max_workers, "no more than there may be");
+        });
         drop(shuttle::future::spawn(async move {
             server.crew.work(&|| server.spawn(), || server.lot.wait(), |event| server.handle(event));
             server.count(|counts| counts.workers -= 1);
@@ -237,7 +242,7 @@ fn who_is_closed_meanwhile_is_closed_and_no_event_of_theirs_reaches_the_next() {
 #[test]
 fn as_many_work_at_once_as_there_are_cpus() {
     check(200, || {
-        let _server = Server::start(8, 8, 4);
+        let server = Server::start(8, 8, 4);
         let script = |_| {
             || {
                 let client = Client::connect();
@@ -249,6 +254,7 @@ fn as_many_work_at_once_as_there_are_cpus() {
             }
         };
         clients([1, 2, 3, 4].map(script).into());
+        server.count(|counts| assert!(counts.workers <= 4, "none has been slow"));
     });
 }
 

@@ -84,8 +84,13 @@ fn with_all_that_wait_delayed_the_new_one_is_refused() {
 
 #[test]
 fn what_workers_have_in_hand_does_not_fill_the_house() {
-    let (mut queues, _in_hand, now) = queues(2, 2);
+    let (mut queues, in_hand, now) = queues(2, 2);
     assert!(admit(&mut queues, 7, now).is_some());
+    for connection in in_hand {
+        park(&mut queues, connection, Reason::Delay, Until::Deadline(now));
+    }
+    assert_eq!(all_due(&mut queues, now), [0, 1], "they are in hand again");
+    assert!(admit(&mut queues, 8, now).is_some());
 }
 
 #[test]
@@ -99,8 +104,10 @@ fn a_head_keeps_its_deadline_and_its_place_when_it_grows() {
     assert!(!again.is_due);
     park(&mut queues, again.connection, Reason::Head, Until::AsBefore);
     assert_eq!(due(&mut queues, now), None);
-    assert_eq!(due(&mut queues, now + SECOND), Some((0, Reason::Head)));
-    assert_eq!(due(&mut queues, now + SECOND), Some((1, Reason::Head)));
+    let another = queues.take_due(now + SECOND).expect("it is due");
+    assert_eq!(another.connection.socket, 0);
+    park(&mut queues, another.connection, Reason::Head, Until::Deadline(now + SECOND));
+    assert_eq!(all_due(&mut queues, now + SECOND), [1, 0], "another head has a deadline and a place of its own");
 }
 
 #[test]
@@ -180,6 +187,22 @@ fn an_event_for_one_who_has_gone_or_waits_for_something_else_is_nobodys() {
 }
 
 #[test]
+fn no_two_connections_have_one_token_and_none_has_the_lots_own() {
+    let (mut queues, mut connections, now) = queues(4, 1);
+    let mut connection = connections.remove(0);
+    let mut tokens = std::collections::BTreeSet::new();
+    for generation in [1, 2, 3, 0x7fff_ffff, 0] {
+        assert!(tokens.insert(connection.token()));
+        queues.slots[0].generation = if generation == 0x7fff_ffff { 0x7fff_fffe } else { connection.generation };
+        queues.close(connection);
+        connection = admit(&mut queues, 0, now).expect("there is room");
+        assert_eq!(connection.generation, generation);
+    }
+    // The highest of all are those of the listener and the timer.
+    assert!(tokens.iter().all(|&token| token >> 63 == 0));
+}
+
+#[test]
 fn whoever_parks_a_connection_learns_what_happened_on_it_meanwhile() {
     let (mut queues, mut connections, now) = queues(4, 1);
     let connection = connections.remove(0);
@@ -194,6 +217,7 @@ fn whoever_parks_a_connection_learns_what_happened_on_it_meanwhile() {
 
 #[test]
 fn held_bytes_are_bounded_by_closing_the_oldest_head() {
+    assert_eq!(MAX_HELD, 8 << 20);
     let (mut queues, connections, now) = queues(4, 3);
     let mut gone = Vec::new();
     for connection in connections {
@@ -204,6 +228,7 @@ fn held_bytes_are_bounded_by_closing_the_oldest_head() {
     assert!(gone.iter().all(|gone| gone.payload.is_some()), "to be freed by whoever parked");
     assert_eq!(gone.iter().map(|gone| gone.socket).collect::<Vec<_>>(), [0]);
     assert_eq!(all_due(&mut queues, now + SECOND), [1, 2]);
+    assert_eq!(queues.held, 0, "workers hold nothing of it");
 }
 
 #[test]
@@ -229,14 +254,32 @@ fn while_closing_nobody_hangs_and_who_is_idle_has_the_grace() {
     park(&mut queues, next(), Reason::Hang, Until::ItCloses);
     park(&mut queues, next(), Reason::Delay, Until::Deadline(now + 60 * SECOND));
     assert_eq!(due(&mut queues, now + 60 * SECOND), Some((2, Reason::Delay)));
-    assert!(queues.takes(Reason::Hang));
+    assert!(queues.takes(Reason::Hang) && !queues.is_closing());
+    assert_eq!(due(&mut queues, now + 60 * SECOND), None, "a server that stays hangs on");
+    assert_eq!(queues.next_due(now), Some(now + IDLE));
     queues.start_closing(grace, now);
+    assert!(queues.is_closing());
     assert!(!queues.takes(Reason::Hang) && queues.takes(Reason::Delay));
     assert_eq!(due(&mut queues, now), Some((1, Reason::Hang)));
     assert_eq!(due(&mut queues, now + grace - SECOND / 1000), None, "its request may be on its way");
     assert_eq!(due(&mut queues, now + grace), Some((0, Reason::Idle)));
     park(&mut queues, next(), Reason::Idle, Until::IdleSince(now + SECOND));
     assert_eq!(queues.next_due(now), Some(now + SECOND + grace), "since it came to be idle");
+}
+
+#[test]
+fn whatever_deadline_it_had_before_what_hangs_is_due_when_the_server_closes() {
+    let (mut queues, mut connections, now) = queues(8, 2);
+    park(&mut queues, connections.remove(1), Reason::Delay, Until::Deadline(now + 20 * SECOND));
+    let connection = connections.remove(0);
+    let token = connection.token();
+    park(&mut queues, connection, Reason::Head, Until::Deadline(now + 10 * SECOND));
+    assert_eq!(queues.next_due(now), Some(now + 10 * SECOND), "before the one that is delayed");
+    let taken = readable(&mut queues, token).expect("it is parked");
+    park(&mut queues, taken.connection, Reason::Hang, Until::ItCloses);
+    queues.start_closing(SECOND, now);
+    assert_eq!(queues.next_due(now), Some(now));
+    assert_eq!(due(&mut queues, now), Some((0, Reason::Hang)));
 }
 
 #[test]
