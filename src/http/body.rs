@@ -332,4 +332,36 @@ mod tests {
         let endless = format!("5;a={}", "x".repeat(5000));
         assert_eq!(read(endless.as_bytes(), 3), Err(RequestError::Malformed));
     }
+
+    /// What a reader of at most `limit` octets makes of it at once: its content's length, or why not.
+    fn of(input: &[u8], limit: u64) -> Result<usize, RequestError> {
+        let mut out = Vec::new();
+        BodyReader::new(Framing::Chunked, limit)?.feed(input, &mut out).map(|_| out.len())
+    }
+
+    #[test]
+    fn as_much_is_read_and_thrown_away_as_is_said_and_no_octet_more() {
+        let extension = |octets: usize| format!("0;{}\r\n\r\n", "x".repeat(octets));
+        assert_eq!(of(extension(4095).as_bytes(), 0), Ok(0), "4096 are they and the CR behind them");
+        assert_eq!(of(extension(4096).as_bytes(), 0), Err(RequestError::Malformed));
+        let trailer = |octets: usize| format!("0\r\nx:{}\r\n\r\n", "x".repeat(octets));
+        assert_eq!(of(trailer(8187).as_bytes(), 0), Ok(0), "8192 are the line and the CR of the empty one");
+        assert_eq!(of(trailer(8188).as_bytes(), 0), Err(RequestError::FieldsTooLarge));
+    }
+
+    #[test]
+    fn a_chunk_that_is_too_large_is_refused_at_its_size() {
+        assert_eq!(of(b"5\r\n", 5), Ok(0));
+        assert_eq!(of(b"6\r\n", 5), Err(RequestError::ContentTooLarge));
+        assert_eq!(of(b"6", 5), Ok(0), "it may go on, and is refused then");
+        assert_eq!(of(b"3\r\nabc\r\n3\r\n", 5), Err(RequestError::ContentTooLarge));
+    }
+
+    #[test]
+    fn a_response_ends_where_it_says_or_with_its_connection() {
+        let states = [(None, true), (Some(0), false), (Some(1), false), (None, false), (Some(7), true)]
+            .map(|(length, is_chunked)| BodyReader::of_response(length, is_chunked))
+            .map(|reader| (reader.is_done(), reader.may_end()));
+        assert_eq!(states, [(false, false), (true, true), (false, false), (false, true), (false, false)]);
+    }
 }
