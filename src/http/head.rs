@@ -283,4 +283,89 @@ mod tests {
             assert!(!is_taken(&[&head[..at], &head[at + 1..]].concat()), "{at}");
         }
     }
+
+    /// The status that a head is refused with, 200 if it is taken, 100 if more of it has to come.
+    fn status(head: &[u8]) -> u16 {
+        let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        match parse(head, &mut slots) {
+            Ok(Some(_)) => 200,
+            Ok(None) => 100,
+            Err(error) => error.status(),
+        }
+    }
+
+    #[test]
+    fn what_has_not_ended_may_go_on_until_it_is_too_long() {
+        let letters = |count| vec![b'A'; count];
+        assert_eq!([status(&letters(MAX_METHOD)), status(&letters(MAX_METHOD + 1))], [100, 501]);
+        let line = |count: usize| ["/".repeat(count), " HTTP/1.1".into()].concat();
+        let ends = |before: &str, count: usize| status(&[b"GET ", line(count).as_bytes(), before.as_bytes()].concat());
+        let most = MAX_REQUEST_LINE - "GET  HTTP/1.1\r\n".len();
+        assert_eq!([ends("", most), ends("\r\nHost: a\r\n\r\n", most)], [100, 200]);
+        assert_eq!([ends("\r", most + 1), ends("\r\nHost: a\r\n\r\n", most + 1)], [414; 2]);
+        let fields = |count: usize| format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(count));
+        let most = MAX_HEAD - fields(0).len() - 1;
+        assert_eq!([status(fields(most).as_bytes()), status(fields(most + 1).as_bytes())], [100, 431]);
+        let behind_empty = ["\r\n".to_string(), fields(most - 1)].concat();
+        assert_eq!(status(behind_empty.as_bytes()), 431, "an empty line counts");
+        for (head, expected) in [
+            ("", 100),
+            ("\r\n", 100),
+            ("\n", 400),
+            ("GET / HTTP/2.0", 100),
+            ("GET / HTTP/2.0\r\n", 505),
+            ("GET / b HTTP/1.1\r\n", 400),
+            ("GET / HTTP/x.y\r\n", 400),
+        ] {
+            assert_eq!(status(head.as_bytes()), expected, "{head:?}");
+        }
+        let empty_lines = |count: usize| ["\r\n".repeat(count), "GET / HTTP/1.0\r\n\r\n".into()].concat();
+        let statuses = [1, MAX_EMPTY_LINES, MAX_EMPTY_LINES + 1].map(|count| status(empty_lines(count).as_bytes()));
+        assert_eq!(statuses, [200, 200, 400]);
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for (fields, expected) in [
+            ("Host: a\r\n", 200),
+            ("", 400),
+            ("Host: a\r\nHost: a\r\n", 400),
+            ("Host: a\r\nContent-Length: 1\r\n", 200),
+            ("Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n", 400),
+            ("Host: a\r\nContent-Length: x\r\n", 400),
+            ("Host: a\r\nTransfer-Encoding: chunked\r\n", 200),
+            ("Host: a\r\nTransfer-Encoding: gzip\r\n", 501),
+            ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
+            ("Host: a\r\nTransfer-Encoding: chunked, chunked\r\n", 400),
+            ("Host: a\r\nTransfer-Encoding: g@\r\n", 400),
+            ("Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n", 400),
+            ("Host: a\r\nExpect: 100-continue\r\n", 200),
+            ("Host: a\r\nExpect: tea\r\n", 417),
+        ] {
+            assert_eq!(status(format!("POST / HTTP/1.1\r\n{fields}\r\n").as_bytes()), expected, "{fields:?}");
+        }
+        assert_eq!(status(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+        assert_eq!(status(b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
+        assert_eq!(status(b"GET a HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+    }
+
+    #[test]
+    fn a_connection_is_kept_as_version_and_options_say() {
+        for (version, options, is_kept) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: close\r\n", false),
+            ("1.1", "Connection: x, Close\r\n", false),
+            ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "Connection: keep-alive\r\n", true),
+            ("1.0", "Connection: keep-alive, close\r\n", false),
+            ("1.0", "Keep-Alive: 5\r\n", false),
+        ] {
+            let head = format!("GET / HTTP/{version}\r\nHost: a\r\nExpect: 100-continue\r\n{options}\r\n");
+            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+            let head = parse(head.as_bytes(), &mut slots).ok().flatten().expect("a whole head");
+            let is_10 = version == "1.0";
+            assert_eq!((head.keep_alive, head.expects_continue, head.is_http10), (is_kept, !is_10, is_10), "{options}");
+        }
+    }
 }

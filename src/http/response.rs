@@ -291,3 +291,88 @@ fn required_fields(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(response: &Response, persistence: Persistence) -> String {
+        let mut out = Vec::new();
+        response.write_head(&mut out, b"Date: now\r\n", persistence);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn a_head_says_what_its_status_asks_for_and_nothing_else() {
+        let page = |status| Response::new(status, "", Body::Static(b"abc"));
+        for (status, lines) in [
+            (200, "200 OK\r\nDate: now\r\nContent-Length: 3\r\n"),
+            (101, "101 \r\nDate: now\r\n"),
+            (204, "204 No Content\r\nDate: now\r\n"),
+            (205, "205 Reset Content\r\nDate: now\r\nContent-Length: 0\r\n"),
+            (206, "206 Partial Content\r\nDate: now\r\nContent-Length: 3\r\nContent-Range: bytes 0-2/3\r\n"),
+            (304, "304 Not Modified\r\nDate: now\r\n"),
+            (401, "401 Unauthorized\r\nDate: now\r\nContent-Length: 3\r\nWWW-Authenticate: Bearer\r\n"),
+            (
+                407,
+                "407 Proxy Authentication Required\r\nDate: now\r\nContent-Length: 3\r\n\
+                 Proxy-Authenticate: Basic realm=\"probeserver\"\r\n",
+            ),
+            (416, "416 Range Not Satisfiable\r\nDate: now\r\nContent-Length: 3\r\nContent-Range: bytes */0\r\n"),
+            (299, "299 \r\nDate: now\r\nContent-Length: 3\r\n"),
+        ] {
+            assert_eq!(head(&page(status), Persistence::Default), format!("HTTP/1.1 {lines}\r\n"));
+        }
+        let empty = Response::new(206, "", Body::Static(b""));
+        assert!(head(&empty, Persistence::Default).contains("\r\nContent-Range: bytes */0\r\n"));
+        let typed = Response::new(200, "a/b", Body::Zeros(12)).with_fields("X: y\r\n");
+        assert_eq!(
+            head(&typed, Persistence::Close),
+            "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Type: a/b\r\nContent-Length: 12\r\nX: y\r\nConnection: close\r\n\r\n"
+        );
+        let mut allowed = page(405);
+        allowed.allow = Methods::of(&[Method::Get, Method::Head]);
+        assert!(
+            head(&allowed, Persistence::KeepAlive).ends_with("\r\nAllow: GET, HEAD\r\nConnection: keep-alive\r\n\r\n")
+        );
+        for (persistence, options) in [
+            (Persistence::Default, "upgrade"),
+            (Persistence::Close, "close, upgrade"),
+            (Persistence::KeepAlive, "keep-alive, upgrade"),
+        ] {
+            let expected = format!("\r\nUpgrade: HTTP/2.0\r\nConnection: {options}\r\n\r\n");
+            assert!(head(&page(426), persistence).ends_with(&expected));
+        }
+    }
+
+    #[test]
+    fn a_body_knows_its_length_its_octets_and_what_it_holds() {
+        let of = |body: Body| (body.length(), body.octets().map(<[u8]>::to_vec), body.held());
+        assert_eq!(of(Body::Static(b"abc")), (3, Some(b"abc".to_vec()), 0));
+        assert_eq!(of(Body::Owned(b"ab".to_vec())), (2, Some(b"ab".to_vec()), 2));
+        assert_eq!(of(Body::Zeros(7)), (7, None, 0));
+    }
+
+    #[test]
+    fn every_phrase_is_found_by_its_number_and_pages_are_made_of_it() {
+        for line in PHRASES.lines() {
+            let status = line[..3].parse().expect("a number");
+            assert_eq!(reason(status), &line[4..]);
+        }
+        assert_eq!([reason(299), reason(599)], [""; 2]);
+        let page = |status| Response::status_page(status).body;
+        assert_eq!([page(404), page(299)], ["404 Not Found\n", "299\n"].map(|text| Body::Owned(text.into())));
+        let error = Response::error(400, "got x");
+        assert_eq!((error.status, error.body), (400, Body::Owned(b"got x\n".to_vec())));
+        assert_eq!((Response::text(Vec::new()).content_type, Response::json(Vec::new()).content_type), (TEXT, JSON));
+    }
+
+    #[test]
+    fn the_common_lines_are_those_of_the_second_that_is_asked_for() {
+        let mut lines = CommonLines::default();
+        for (second, date) in [(0, "00:00:00"), (1, "00:00:01"), (1, "00:00:01"), (61, "00:01:01"), (0, "00:00:00")] {
+            let expected = format!("Date: Thu, 01 Jan 1970 {date} GMT\r\nProbe-Pod: a\r\n");
+            assert_eq!(lines.get(second, b"Probe-Pod: a\r\n"), expected.as_bytes());
+        }
+    }
+}
