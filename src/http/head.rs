@@ -355,6 +355,19 @@ mod tests {
     }
 
     #[test]
+    fn a_head_knows_its_fields_and_its_length() {
+        for before in ["", "\r\n"] {
+            let text = format!("{before}GET / HTTP/1.1\r\nHost: a\r\nX-One: b c\r\nx-one: d\r\n\r\n");
+            let all = [&text, "behind it"].concat();
+            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+            let head = parse(all.as_bytes(), &mut slots).ok().flatten().expect("a whole head");
+            assert_eq!(head.length, text.len());
+            let fields = ["host", "x-one", "x-two"].map(|name| head.field(name));
+            assert_eq!(fields, [Some(&b"a"[..]), Some(b"b c"), None]);
+        }
+    }
+
+    #[test]
     fn a_connection_is_kept_as_version_and_options_say() {
         for (version, options, is_kept) in [
             ("1.1", "", true),
