@@ -337,7 +337,7 @@ mod tests {
             ("Host: a\r\nContent-Length: 1048577\r\n", 413),
             ("Host: a\r\nContent-Length: 99999999999999999999\r\n", 400),
             ("Host: a b\r\n", 400),
-            ("Host: a\r\nX: gzip\r\n", 200),
+            ("Host: a\r\nFrom: b c\r\nAccept: tea\r\nAccept-Charset: x\r\nIf-Modified-Since: gzip\r\n", 200),
             ("Host: a\r\nTransfer-Encoding: chunked\r\n", 200),
             ("Host: a\r\nTransfer-Encoding: gzip\r\n", 501),
             ("Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
@@ -371,6 +371,7 @@ mod tests {
     fn a_connection_is_kept_as_version_and_options_say() {
         for (version, options, is_kept) in [
             ("1.1", "", true),
+            ("1.1", "User-Agent: close\r\n", true),
             ("1.1", "Connection: close\r\n", false),
             ("1.1", "Connection: x, Close\r\n", false),
             ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
