@@ -90,7 +90,7 @@ class Report:
             "# probeserver and its peers",
             f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['kernel']}. {data['rounds']} rounds of "
             f"{data['seconds']} s for each server and load, all servers in turn in each round; {len(self.start('probeserver'))} starts; "
-            f"{data['took'] / 60:.1f} minutes in all. The load generator (one thread, bench/load.c) runs on the same machine, over loopback.",
+            f"{data['took'] / 60:.1f} minutes in all. The load generator (one thread, tests/bench/load.c) runs on the same machine, over loopback.",
             f"Other programs used {machine['others_share']:.0%} of the cores meanwhile, the host took {machine['steal_share']:.0%}; "
             f"load average {machine['load_average']:.1f} before and {machine['load_average_after']:.1f} after."
             + (" **The machine was not idle: take requests/s, latencies and starts for what they are.**" if machine["others_share"] > 0.05 else ""),

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TARGET = os.path.join(ROOT, "target")
 BUILT = os.path.join(TARGET, "bench")
 TOOLS = os.path.join(TARGET, "tools")
@@ -177,7 +177,7 @@ class Probeserver(Server):
 
 
 class Epoll(Server):
-    name, kind, note = "epoll", "floor", "bench/epoll.c: C, one thread, parses nothing"
+    name, kind, note = "epoll", "floor", "tests/bench/epoll.c: C, one thread, parses nothing"
     fresh_environment = {"CLOSE": "1"}
 
     def command(self, port, folder, connections):
@@ -250,7 +250,7 @@ class Lighttpd(Debian):
 
 
 class NetHttp(Server):
-    name, kind, note = "nethttp", "go", "bench/nethttp.go: one route of Go's standard library"
+    name, kind, note = "nethttp", "go", "tests/bench/nethttp.go: one route of Go's standard library"
 
     def command(self, port, folder, connections):
         return [self.program(), str(port)]

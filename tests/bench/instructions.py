@@ -1,5 +1,5 @@
 """Instructions that the binary spends on a request, outside the kernel, counted by valgrind on a fixed sequence of requests, and held to
-bench/budget.toml; exit 1 when one is passed. The same binary gives the same figures to a few in a thousand, however busy the
+tests/bench/budget.toml; exit 1 when one is passed. The same binary gives the same figures to a few in a thousand, however busy the
 machine is. What the kernel does is not in them: tests/footprint counts the system calls.
 
     instructions.py BINARY
@@ -81,7 +81,7 @@ def total(way, path, requests):
 
 def main():
     servers.BINARY = sys.argv[1]
-    with open(os.path.join(servers.ROOT, "bench", "budget.toml"), "rb") as file:
+    with open(os.path.join(servers.ROOT, "tests", "bench", "budget.toml"), "rb") as file:
         budget = tomllib.load(file)["instructions"]
     past = 0
     figures = {"start, one request and stop": lambda: total(pipelined, b"/healthz", 0)}
@@ -93,7 +93,7 @@ def main():
         past += not good
         print(f"{'ok' if good else 'not ok'} - instructions, {name}: {figure:,.0f} (at most {budget[name]:,})", flush=True)
     if past:
-        raise SystemExit(f"bench/instructions.py: {past} past the budget")
+        raise SystemExit(f"tests/bench/instructions.py: {past} past the budget")
 
 
 main()
