@@ -262,18 +262,14 @@ mod tests {
         for (length, is_taken) in [(MAX_HEAD, true), (MAX_HEAD + 1, false)] {
             let before = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
             let head = format!("{before}{}\r\n\r\n", "x".repeat(length - before.len() - 4));
-            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-            assert_eq!(parse(head.as_bytes(), &mut slots).is_ok(), is_taken, "{length}");
+            assert_eq!(status(head.as_bytes()), if is_taken { 200 } else { 431 }, "{length}");
         }
     }
 
     #[test]
     fn a_bare_line_feed_is_refused_wherever_it_stands() {
         let head = "GET / HTTP/1.1\r\nHost: a\r\nEmpty:\r\nX: \t \r\nY:  y  \r\n\r\n";
-        let is_taken = |head: &str| {
-            let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-            matches!(parse(head.as_bytes(), &mut slots), Ok(Some(_)))
-        };
+        let is_taken = |head: &str| status(head.as_bytes()) == 200;
         assert!(is_taken(head));
         assert!(is_taken("GET / HTTP/1.0\r\n\r\n"));
         assert!(!is_taken("GET / HTTP/1.0\n\r\n") && !is_taken("GET / HTTP/1.0\r\n\n"));

@@ -82,8 +82,9 @@ impl<S: AsRawFd, P> Lot<S, P> {
     /// Waits for something to do; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
     /// which those who come later take theirs: a busy server asks the kernel once for several requests.
     ///
-    /// A worker that waits is woken by whatever comes while another is at work, though that one would soon have asked for it itself, and
-    /// waking up costs a third of a request. So who comes when the server is busy, and yet another waits, first stays away for a moment.
+    /// A worker that waits is woken by whatever comes while another is at work, though that one would soon have asked for it itself:
+    /// up to a tenth of a busy server's CPU. So who comes when the server is busy, and yet another waits, first stays away for a
+    /// moment.
     pub fn wait(&self) -> Event<S, P> {
         let mut inside = self.inside.lock();
         if inside.was_busy && inside.waiting > 0 && inside.fetched.is_empty() {
