@@ -23,4 +23,8 @@ pub(super) struct Papers {
     /// Content of a request.
     pub(super) body: Vec<u8>,
     pub(super) common: CommonLines,
+    /// Whether what may keep this thread is left to another one.
+    pub(super) is_quick_only: bool,
+    /// Whether there was such a thing.
+    pub(super) has_left: bool,
 }

@@ -39,6 +39,9 @@ impl Visit<'_> {
             Ok(content) => content,
             Err(error) => return self.refuse(error),
         };
+        if self.papers.is_quick_only && (route.is_slow() || !content.is_read()) {
+            return self.leave(bytes);
+        }
         let state = self.server.state;
         if is_new {
             self.since = Instant::now();
@@ -80,6 +83,15 @@ impl Visit<'_> {
             return self.answer(head, response, content.rest);
         }
         self.carry_out(head, &bytes[..head.length], &decision, outcome, &content)
+    }
+
+    /// Leaves a request to whoever waits next: the connection goes on with it as soon as something can be sent.
+    #[inline(never)]
+    fn leave(&mut self, bytes: &[u8]) -> Step {
+        self.papers.has_left = true;
+        let nothing = Output::new(Vec::new(), Body::Static(b""), After::Next);
+        let until = Until::Deadline(quantity::deadline_in(WRITE_TIMEOUT));
+        self.pause(Reason::Write, until, &[bytes], Then::Send(Box::new(nothing)))
     }
 
     /// What the deciding rule makes of a request, or else its route's handler, which has the content for it.

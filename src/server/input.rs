@@ -61,8 +61,8 @@ impl Input {
     pub(super) fn make_room(&mut self, length: usize) {
         if length > self.buffer.len() {
             let room = if length <= FIRST { FIRST } else { MAX_HEAD.max(length) };
-            // Memory that comes zeroed: filling it would be a loop of 12,000 instructions.
-            let mut buffer = vec![0; room];
+            // The small one is copied: to zero it octet by octet, as a small calloc does too, takes 17,000 instructions.
+            let mut buffer = if room == FIRST { Vec::from([0; FIRST]) } else { vec![0; room] };
             buffer[..self.buffer.len()].copy_from_slice(&self.buffer);
             self.buffer = buffer;
         }

@@ -1,5 +1,5 @@
-//! The life of the server: wait, listen, serve, drain, stop. This is the process's first thread; it serves nobody
-//! itself but watches the signals and the clock.
+//! The life of the server: wait, listen, serve, drain, stop. This is the process's first thread, which watches the signals and
+//! the clock; it serves only those who come before there are workers.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -75,6 +75,7 @@ pub fn serve(config: &'static mut Config) -> i32 {
         // Nobody gets in before the rules of this moment hold.
         enforcer.tick(server);
         server.listener.watch(server)?;
+        worker::serve_the_first(server);
         if let Some(error) = server.crew.start(&|| worker::spawn(server))? {
             log.say("thread_failed error", &[Text(&sys::error_text(&error))]);
         }

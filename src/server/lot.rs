@@ -34,7 +34,7 @@ pub enum Event<S, P> {
     Timer,
     /// Something happened on a parked connection.
     Ready(Taken<S, P>),
-    /// Nothing after all.
+    /// Nothing after all, or not in time.
     Nothing,
 }
 
@@ -79,13 +79,13 @@ impl<S: AsRawFd, P> Lot<S, P> {
         self.epoll.arm(listener, sys::READABLE, LISTENER)
     }
 
-    /// Waits for something to do; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
+    /// Waits for something to do, at most so long; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
     /// which those who come later take theirs: a busy server asks the kernel once for several requests.
     ///
     /// A worker that waits is woken by whatever comes while another is at work, though that one would soon have asked for it itself:
     /// up to a tenth of a busy server's CPU. So who comes when the server is busy, and yet another waits, first stays away for a
     /// moment.
-    pub fn wait(&self) -> Event<S, P> {
+    pub fn wait(&self, most: Option<Duration>) -> Event<S, P> {
         let mut inside = self.inside.lock();
         if inside.was_busy && inside.waiting > 0 && inside.fetched.is_empty() {
             inside.was_busy = false;
@@ -99,16 +99,16 @@ impl<S: AsRawFd, P> Lot<S, P> {
         let mut next = inside.fetched.pop();
         if next.is_none() {
             let mut happened = [Happened::new(0, 0); MOST_AT_ONCE];
-            let most = if inside.waiting == 0 { MOST_AT_ONCE } else { 1 };
+            let room = if inside.waiting == 0 { MOST_AT_ONCE } else { 1 };
             inside.waiting += 1;
             drop(inside);
-            let count = self.epoll.wait(&mut happened[..most]);
+            let count = self.epoll.wait(&mut happened[..room], most);
             inside = self.inside.lock();
             inside.waiting -= 1;
             happened[..count].iter().rev().for_each(|happened| inside.fetched.push(*happened));
             next = inside.fetched.pop();
         }
-        inside.was_busy |= inside.waiting == 0;
+        inside.was_busy |= next.is_some() && inside.waiting == 0;
         // Whoever waits by now has not seen what is left, and is not to wait on while this worker is busy.
         if !inside.fetched.is_empty() && inside.waiting > 0 {
             self.set_timer(&mut inside, Instant::now());

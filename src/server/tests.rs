@@ -7,11 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 use super::connection;
 use super::desk::Desk;
 use super::lot::Event;
-use super::{Server, life, listener};
+use super::{Server, life, listener, worker};
 use crate::config::Config;
 use crate::faults::engine::Engine;
 use crate::identity::Identity;
 use crate::observe::log::{Format, Log};
+use crate::text;
 
 fn server() -> &'static Server {
     let config = Config::from_lookup(&|name| (name == "CONTENT").then(|| b"hello".to_vec())).expect("no bad variables");
@@ -22,6 +23,47 @@ fn server() -> &'static Server {
     let config: &Config = Box::leak(config);
     let identity = Box::leak(Box::new(Identity::find(config)));
     life::build(config, log, engine, identity, opened.listener, Instant::now(), SystemTime::now()).unwrap()
+}
+
+#[test]
+fn the_first_thread_answers_what_is_quick_and_leaves_the_rest_to_workers() {
+    let server = server();
+    server.listener.watch(server).unwrap();
+    let requests = || server.state.counts.requests();
+    // At a desk like that of the first thread, or of a worker: whether the request was left.
+    let serve = |is_quick_only: bool| {
+        let mut desk = Desk::default();
+        desk.papers.is_quick_only = is_quick_only;
+        let before = requests();
+        while requests() == before && !desk.papers.has_left {
+            worker::handle(server, &mut desk, server.lot.wait(None));
+        }
+        desk.papers.has_left
+    };
+    let cases = [
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", false, "HTTP/1.1 200"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false, "HTTP/1.1 200"),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", true, "hello"),
+    ];
+    for (request, is_left, part) in cases {
+        let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        let before = requests();
+        assert_eq!(serve(true), is_left, "{request}");
+        if is_left {
+            assert_eq!(requests(), before, "as it came: {request}");
+            serve(false);
+        }
+        let mut received = [0; 1024];
+        let count = client.read(&mut received).unwrap();
+        let answer = text::lossy(&received[..count]);
+        assert!(answer.contains(part), "{request}: {answer}");
+    }
+    // Who carried this out would start threads, which would take the events of this test.
+    let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
+    client.write_all(b"GET /cpu HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(serve(true), "/cpu");
 }
 
 /// A connection, and the desk that it is served at.
@@ -50,7 +92,7 @@ impl Served {
         self.client.write_all(request.as_bytes()).unwrap();
         let counted = allocation_counter::measure(|| {
             loop {
-                if let Event::Ready(taken) = self.server.lot.wait() {
+                if let Event::Ready(taken) = self.server.lot.wait(None) {
                     break connection::resume(self.server, &mut self.desk, taken);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Server;
 use super::connection;
@@ -14,11 +14,32 @@ use crate::sys;
 /// Enough for every path through the server; unoptimized code needs more.
 const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 64 * 1024 };
 
+/// How long the first thread waits for who comes at once.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// Serves those who come at once, on the process's first thread and before there is another: threads take longer to start than
+/// answers take, and while they start they are in each other's way (each maps memory, for which the kernel locks all of it). What
+/// may keep a thread is left to a worker, as this one has signals and the clock to watch.
+#[inline(never)] // So that its room on the stack is given back.
+pub(super) fn serve_the_first(server: &'static Server) {
+    let mut desk = Desk::default();
+    desk.papers.is_quick_only = true;
+    for _ in 0..connection::TURN {
+        match server.lot.wait(Some(AT_ONCE)) {
+            Event::Nothing => return,
+            event => handle(server, &mut desk, event),
+        }
+        if desk.papers.has_left {
+            return;
+        }
+    }
+}
+
 /// Starts a worker.
 pub(super) fn spawn(server: &'static Server) -> io::Result<()> {
     sys::spawn("worker", STACK, move || {
         let mut desk = Desk::default();
-        server.crew.work(&|| spawn(server), || server.lot.wait(), |event| handle(server, &mut desk, event));
+        server.crew.work(&|| spawn(server), || server.lot.wait(None), |event| handle(server, &mut desk, event));
     })
 }
 

@@ -56,7 +56,7 @@ pub fn write_some(fd: RawFd, bytes: &[u8]) -> Result<usize> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let set = Epoll::new()?;
                 set.add(fd, WRITABLE, 0)?;
-                set.wait(&mut [Happened::new(0, 0)]);
+                set.wait(&mut [Happened::new(0, 0)], None);
             }
             result => return result,
         }

@@ -70,12 +70,13 @@ impl Epoll {
         self.control(operation, fd, interest | libc::EPOLLET as u32, token)
     }
 
-    /// Waits until something happens, and says how much of it has been written to `happened`. 0: interrupted, wait again.
-    pub fn wait(&self, happened: &mut [Happened]) -> usize {
+    /// Waits until something happens, at most so long, and says how much of it has been written to `happened`. 0: the time is
+    /// over, or interrupted.
+    pub fn wait(&self, happened: &mut [Happened], most: Option<Duration>) -> usize {
+        let milliseconds = most.map_or(-1, |most| most.as_millis() as libc::c_int);
+        let room = happened.len() as libc::c_int;
         // SAFETY: the kernel writes no more events than there is room for.
-        let count = unsafe {
-            libc::epoll_wait(self.0.as_raw_fd(), happened.as_mut_ptr().cast(), happened.len() as libc::c_int, -1)
-        };
+        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), happened.as_mut_ptr().cast(), room, milliseconds) };
         usize::try_from(count).unwrap_or(0)
     }
 }

@@ -285,7 +285,7 @@ impl Epoll {
     }
 
     /// What has happened on some of the descriptors, whichever and however many.
-    pub fn wait(&self, happened: &mut [Happened]) -> usize {
+    pub fn wait(&self, happened: &mut [Happened], _: Option<Duration>) -> usize {
         let is_ready = |file: &&mut File| file.is_armed && file.ready & file.interest != 0;
         let room = happened.len();
         KERNEL.change(|state| state.waiting.push(room));

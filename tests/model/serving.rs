@@ -61,7 +61,7 @@ impl Server {
             assert!(counts.workers <= server.max_workers, "no more than there may be");
         });
         drop(shuttle::future::spawn(async move {
-            server.crew.work(&|| server.spawn(), || server.lot.wait(), |event| server.handle(event));
+            server.crew.work(&|| server.spawn(), || server.lot.wait(None), |event| server.handle(event));
             server.count(|counts| counts.workers -= 1);
         }));
         Ok(())

@@ -50,7 +50,7 @@ fn idle(lot: &House, listener: &Socket) -> Client {
 }
 
 fn ready(lot: &House) -> Connection<Socket> {
-    match lot.wait() {
+    match lot.wait(None) {
         Event::Ready(taken) => taken.connection,
         _ => panic!("nothing else has happened"),
     }
