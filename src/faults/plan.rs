@@ -444,6 +444,7 @@ mod tests {
             ("process crash boom", 1, 15, "boom", "a kind: abort, segv, trap or oom; did you mean oom?"),
             ("app fail times 0", 1, 16, "0", "a number, 1 to 1000000000"),
             ("app fail pods a*b*", 1, 15, "a*b*", "a share such as 33%, or a name with at most one *"),
+            ("app fail pods w\u{e9}b", 1, 15, "w\u{e9}b", "a share such as 33%, or a name with at most one *"),
             ("/faults/1 fail", 1, 1, "/faults/1", "another path: a rule here would take away the cure"),
             ("/cure drop", 1, 1, "/cure", "another path: a rule here would take away the cure"),
         ] {
@@ -469,7 +470,7 @@ mod tests {
                 "{a} {b}"
             );
         }
-        for (a, b) in [("fail", "fail"), ("fa", "fail"), ("liaf", "fail"), ("xfailx", "fail")] {
+        for (a, b) in [("fail", "fail"), ("fa", "fail"), ("liaf", "fail"), ("xfailx", "fail"), ("ab", "ca")] {
             assert!(!is_one_edit_away(a.as_bytes(), b.as_bytes()), "{a} {b}");
         }
     }

@@ -319,6 +319,10 @@ mod tests {
         assert!(share("100%").include(b"web-0") && !share("0%").include(b"web-0"));
         let picked = (0..10_000).filter(|n| share("33.3%").include(format!("web-{n:x}").as_bytes())).count();
         assert!((3030..3630).contains(&picked), "{picked} of 10000");
+        // Its residue is the first that a share does not take.
+        let residue = fnv1a(b"web-0") % 10_000;
+        let up_to = |count: u64| share(&format!("{}.{:02}%", count / 100, count % 100));
+        assert!(!up_to(residue).include(b"web-0") && up_to(residue + 1).include(b"web-0"), "{residue}");
         for (glob, pod, want) in [
             ("*-0", "web-0", true),
             ("*-0", "web-10", false),
