@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ended, PATIENCE, Server, get, run};
+use crate::harness::{Ended, PATIENCE, Server, eventually, get, run};
 use crate::lines::{Json, is_rfc_3339_utc, logfmt};
 
 #[test]
@@ -128,16 +128,15 @@ fn no_thread_keeps_the_privilege_for_low_ports() {
     let server = Server::spawn(&[("START_WAIT_SECS", "0.1")]);
     server.wait_until_listening();
     assert_eq!(server.get("/healthz").status, 200);
-    let mut threads = 0;
-    for entry in std::fs::read_dir(format!("/proc/{}/task", server.pid)).unwrap() {
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", server.pid)).unwrap();
+    eventually("the first thread, the log's and two workers", &server, || threads().count() >= 4);
+    for entry in threads() {
         let status = std::fs::read_to_string(entry.unwrap().path().join("status")).unwrap();
         for set in ["CapPrm:\t", "CapEff:\t"] {
             let bits = status.lines().find_map(|line| line.strip_prefix(set)).expect("the kernel tells");
             assert_eq!(u64::from_str_radix(bits, 16).expect("hexadecimal") & BIT, 0, "{status}");
         }
-        threads += 1;
     }
-    assert!(threads >= 4, "{threads}: the first, the log's, two workers");
 }
 
 #[test]
