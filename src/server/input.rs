@@ -63,12 +63,11 @@ impl Input {
             let room = if length <= FIRST { FIRST } else { MAX_HEAD.max(length) };
             // Copied in pieces, which the stack has room for: to zero octet by octet, as calloc does too, takes 17,000 instructions
             // for the small one.
-            let (zeros, mut buffer) = ([0; 256], Vec::with_capacity(room));
-            while buffer.len() < room {
-                buffer.extend_from_slice(&zeros[..zeros.len().min(room - buffer.len())]);
+            let zeros = [0; 256];
+            self.buffer.reserve_exact(room - self.buffer.len());
+            while self.buffer.len() < room {
+                self.buffer.extend_from_slice(&zeros[..zeros.len().min(room - self.buffer.len())]);
             }
-            buffer[..self.buffer.len()].copy_from_slice(&self.buffer);
-            self.buffer = buffer;
         }
     }
 }

@@ -79,8 +79,8 @@ impl<S: AsRawFd, P> Lot<S, P> {
         self.epoll.arm(listener, sys::READABLE, LISTENER)
     }
 
-    /// Waits for something to do, at most so long; each event goes to one worker only. Who finds no other one waiting fetches several at once, of
-    /// which those who come later take theirs: a busy server asks the kernel once for several requests.
+    /// Waits for something to do, at most so long; each event goes to one worker only. Who finds no other one waiting fetches
+    /// several at once, of which those who come later take theirs: a busy server asks the kernel once for several requests.
     ///
     /// A worker that waits is woken by whatever comes while another is at work, though that one would soon have asked for it itself:
     /// up to a tenth of a busy server's CPU. So who comes when the server is busy, and yet another waits, first stays away for a

@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::faults::engine::Engine;
 use crate::identity::Identity;
 use crate::observe::log::{Format, Log};
-use crate::text;
 
 fn server() -> &'static Server {
     let config = Config::from_lookup(&|name| (name == "CONTENT").then(|| b"hello".to_vec())).expect("no bad variables");
@@ -23,6 +22,18 @@ fn server() -> &'static Server {
     let config: &Config = Box::leak(config);
     let identity = Box::leak(Box::new(Identity::find(config)));
     life::build(config, log, engine, identity, opened.listener, Instant::now(), SystemTime::now()).unwrap()
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client
+}
+
+fn answer(client: &mut TcpStream) -> String {
+    let mut received = [0; 1024];
+    let count = client.read(&mut received).unwrap();
+    String::from_utf8(received[..count].to_vec()).unwrap()
 }
 
 #[test]
@@ -46,8 +57,7 @@ fn the_first_thread_answers_what_is_quick_and_leaves_the_rest_to_workers() {
         ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", true, "hello"),
     ];
     for (request, is_left, part) in cases {
-        let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut client = connect(server);
         client.write_all(request.as_bytes()).unwrap();
         let before = requests();
         assert_eq!(serve(true), is_left, "{request}");
@@ -55,13 +65,11 @@ fn the_first_thread_answers_what_is_quick_and_leaves_the_rest_to_workers() {
             assert_eq!(requests(), before, "as it came: {request}");
             serve(false);
         }
-        let mut received = [0; 1024];
-        let count = client.read(&mut received).unwrap();
-        let answer = text::lossy(&received[..count]);
+        let answer = answer(&mut client);
         assert!(answer.contains(part), "{request}: {answer}");
     }
     // Who carried this out would start threads, which would take the events of this test.
-    let mut client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
+    let mut client = connect(server);
     client.write_all(b"GET /cpu HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     assert!(serve(true), "/cpu");
 }
@@ -75,8 +83,7 @@ struct Served {
 
 impl Served {
     fn new(server: &'static Server) -> Self {
-        let client = TcpStream::connect(server.listener.address().unwrap()).unwrap();
-        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let client = connect(server);
         let accepted = loop {
             if let Some(connection) = server.listener.accept(server) {
                 break connection;
@@ -101,9 +108,7 @@ impl Served {
     }
 
     fn answer(&mut self) -> String {
-        let mut received = [0; 1024];
-        let count = self.client.read(&mut received).unwrap();
-        String::from_utf8(received[..count].to_vec()).unwrap()
+        answer(&mut self.client)
     }
 }
 

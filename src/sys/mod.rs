@@ -17,7 +17,7 @@ pub use file::{overwrite_file, read_file, read_input, standard, write_all, write
 pub use names::{NoAddress, host_name, interface_addresses, ipv4_addresses};
 pub use process::{
     Trapped, abort, allow_low_ports, cpu_count, exit_now, forget_low_ports, make_dumpable, on_trap, process_status,
-    process_time, raise_file_limit, segfault, spawn, thread_time, trap, variable,
+    process_time, raise_file_limit, segfault, spawn, thread_time, trap,
 };
 pub use readiness::{BROKEN, Epoll, Happened, PEER_CLOSED, READABLE, Timer, WRITABLE};
 pub use signal::{Signal, block_signals, wait_signal, wake};

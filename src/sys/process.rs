@@ -1,6 +1,5 @@
 //! The process and its threads: start, limits, privileges, time, and every way to end.
 
-use std::ffi::{CStr, c_char};
 use std::io::{Error, Result};
 use std::thread;
 use std::time::Duration;
@@ -204,29 +203,6 @@ pub fn on_trap<T: Trapped>() {
         for signal in [libc::SIGILL, libc::SIGTRAP] {
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
         }
-    }
-}
-
-/// The raw bytes of an environment variable. This is getenv, which in musl compares every variable there is by a call: a third
-/// of all instructions of a start, and a namespace with many Services has thousands of them.
-pub fn variable(name: &str) -> Option<Vec<u8>> {
-    unsafe extern "C" {
-        static environ: *const *const c_char;
-    }
-    // SAFETY: the list ends with a null pointer, and each text with a zero, which no name has; nobody changes either.
-    unsafe {
-        let mut entry = environ;
-        while let Some(text) = entry.as_ref().filter(|text| !text.is_null()) {
-            // The first octet tells most of them apart.
-            if **text as u8 == name.as_bytes()[0]
-                && name.bytes().enumerate().all(|(at, byte)| *text.add(at) as u8 == byte)
-                && *text.add(name.len()) as u8 == b'='
-            {
-                return Some(CStr::from_ptr(text.add(name.len() + 1)).to_bytes().to_vec());
-            }
-            entry = entry.add(1);
-        }
-        None
     }
 }
 
