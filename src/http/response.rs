@@ -1,5 +1,7 @@
 //! Responses: what handlers return, and its head as bytes.
 
+use std::time::{Duration, Instant};
+
 use super::{Method, Methods, date};
 use crate::text;
 use crate::text::Value::{Number, Text};
@@ -188,25 +190,29 @@ pub enum Persistence {
     KeepAlive,
 }
 
-/// The lines that every answer carries, as they are in the second that they were last asked for.
+/// The lines that every answer carries: Date, and those of the identity, which are always the same.
 #[derive(Default)]
 pub struct CommonLines {
-    second: u64,
-    text: Vec<u8>,
+    pub text: Vec<u8>,
+    /// When they are others.
+    until: Option<Instant>,
 }
 
 impl CommonLines {
-    /// Date, of a second since 1970, and the lines of `identity`, which is always the same.
-    pub fn get(&mut self, second: u64, identity: &[u8]) -> &[u8] {
-        if self.second != second || self.text.is_empty() {
-            self.second = second;
-            self.text.clear();
-            text::put(&mut self.text, b"Date: ");
-            date::write_imf_fixdate(&mut self.text, second);
-            text::put(&mut self.text, b"\r\n");
-            text::put(&mut self.text, identity);
+    /// Makes them what they are `now`, and says whether they were others before. The clock of the `calendar`, in time since 1970, is
+    /// only asked when its next second begins; a step of it is seen by then.
+    pub fn renew(&mut self, now: Instant, calendar: impl FnOnce() -> Duration, identity: &[u8]) -> bool {
+        if self.until.is_some_and(|until| now < until) {
+            return false;
         }
-        &self.text
+        let time = calendar();
+        self.until = Some(now + Duration::from_nanos(1_000_000_000 - u64::from(time.subsec_nanos())));
+        self.text.clear();
+        text::put(&mut self.text, b"Date: ");
+        date::write_imf_fixdate(&mut self.text, time.as_secs());
+        text::put(&mut self.text, b"\r\n");
+        text::put(&mut self.text, identity);
+        true
     }
 }
 
@@ -368,11 +374,25 @@ mod tests {
     }
 
     #[test]
-    fn the_common_lines_are_those_of_the_second_that_is_asked_for() {
-        let mut lines = CommonLines::default();
-        for (second, date) in [(0, "00:00:00"), (1, "00:00:01"), (1, "00:00:01"), (61, "00:01:01"), (0, "00:00:00")] {
+    fn the_common_lines_are_those_of_the_second_that_it_is() {
+        let (mut lines, start) = (CommonLines::default(), Instant::now());
+        // Milliseconds by a clock that nobody sets, and by the calendar's, which somebody sets back by an hour.
+        for (now, calendar, date) in [
+            (0, 3_600_400, "01:00:00"),
+            (599, 3_600_999, "01:00:00"),
+            (600, 3_601_000, "01:00:01"),
+            (1_000, 1_400, "01:00:01"),
+            (1_599, 1_999, "01:00:01"),
+            (1_600, 2_000, "00:00:02"),
+            (9_999, 10_399, "00:00:10"),
+            (10_600, 11_000, "00:00:11"),
+        ] {
+            let before = lines.text.clone();
+            let now = start + Duration::from_millis(now);
+            let is_other = lines.renew(now, || Duration::from_millis(calendar), b"Probe-Pod: a\r\n");
             let expected = format!("Date: Thu, 01 Jan 1970 {date} GMT\r\nProbe-Pod: a\r\n");
-            assert_eq!(lines.get(second, b"Probe-Pod: a\r\n"), expected.as_bytes());
+            assert_eq!(lines.text, expected.as_bytes());
+            assert_eq!(is_other, before != lines.text);
         }
     }
 }

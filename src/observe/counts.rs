@@ -147,7 +147,7 @@ impl Counts {
         self.requests_after_term.load(Ordering::Relaxed)
     }
 
-    /// Counts how long a request took, from the end of its head until the kernel had its answer.
+    /// Counts how long a request took, from the end of its head until there was an answer to send.
     pub fn took(&self, duration: Duration) {
         let place = BOUNDS.iter().position(|bound| duration <= *bound).unwrap_or(BOUNDS.len());
         self.durations[place].fetch_add(1, Ordering::Relaxed);

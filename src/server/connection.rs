@@ -70,7 +70,7 @@ pub(super) struct Visit<'d> {
     is_same_head: bool,
     /// When the request in work was there.
     pub(super) since: Instant,
-    /// When the last answer was sent, if one was.
+    /// When the last answer was there to be sent, if one was.
     pub(super) idle_since: Option<Instant>,
 }
 

@@ -210,12 +210,11 @@ impl Visit<'_> {
             false => (Persistence::Close, After::Linger),
         };
         let with_content = head.method != Method::Head && response.has_content();
-        let mut output = self.lay_out(response, with_content, persistence, after);
-        let sent = output.send(self.stream);
         let now = Instant::now();
         self.server.state.counts.took(now.saturating_duration_since(self.since));
         self.idle_since = Some(now);
-        match sent {
+        let mut output = self.lay_out(response, now, with_content, persistence, after);
+        match output.send(self.stream) {
             Ok(true) => {
                 self.papers.output = output.head;
                 after.into()
@@ -234,7 +233,7 @@ impl Visit<'_> {
         counts::answered(Route::OTHER.number(), Some(error.status()));
         let mut response = Response::status_page(error.status());
         // A client that takes not even this gets no more.
-        let _ = self.lay_out(&mut response, true, Persistence::Close, After::Linger).send(self.stream);
+        let _ = self.lay_out(&mut response, Instant::now(), true, Persistence::Close, After::Linger).send(self.stream);
         Step::Linger
     }
 
@@ -243,20 +242,22 @@ impl Visit<'_> {
     fn lay_out(
         &mut self,
         response: &mut Response,
+        now: Instant,
         with_content: bool,
         persistence: Persistence,
         after: After,
     ) -> Output {
         let Papers { output, common, last, .. } = &mut *self.papers;
-        let second = since_epoch(SystemTime::now()).as_secs();
-        let this = if with_content { Kept::of(response, persistence, second) } else { None };
+        let identity = &self.server.state.identity.field_lines;
+        let is_renewed = common.renew(now, || since_epoch(SystemTime::now()), identity);
+        let this = if with_content { Kept::of(response, persistence) } else { None };
         // Without octets, what was sent last is not here any more.
-        let is_last = this.is_some() && *last == this && !output.is_empty();
+        let is_last = !is_renewed && this.is_some() && *last == this && !output.is_empty();
         *last = this;
         let mut body = Body::Static(b"");
         if !is_last {
             output.clear();
-            response.write_head(output, common.get(second, &self.server.state.identity.field_lines), persistence);
+            response.write_head(output, &common.text, persistence);
             if with_content {
                 std::mem::swap(&mut body, &mut response.body);
             }

@@ -9,6 +9,7 @@
 //! epoll tell once more, as does one that has not seen the end of what there was.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -98,15 +99,17 @@ impl<S: AsRawFd, P> Lot<S, P> {
         }
         let mut next = inside.fetched.pop();
         if next.is_none() {
-            let mut happened = [Happened::new(0, 0); MOST_AT_ONCE];
-            let room = if inside.waiting == 0 { MOST_AT_ONCE } else { 1 };
+            let mut room = [const { MaybeUninit::uninit() }; MOST_AT_ONCE];
+            let count = if inside.waiting == 0 { MOST_AT_ONCE } else { 1 };
             inside.waiting += 1;
             drop(inside);
-            let count = self.epoll.wait(&mut happened[..room], most);
+            let happened = self.epoll.wait(&mut room[..count], most);
             inside = self.inside.lock();
             inside.waiting -= 1;
-            happened[..count].iter().rev().for_each(|happened| inside.fetched.push(*happened));
-            next = inside.fetched.pop();
+            if let [first, others @ ..] = happened {
+                next = Some(*first);
+                others.iter().rev().for_each(|happened| inside.fetched.push(*happened));
+            }
         }
         inside.was_busy |= next.is_some() && inside.waiting == 0;
         // Whoever waits by now has not seen what is left, and is not to wait on while this worker is busy.

@@ -27,7 +27,6 @@ pub(super) enum After {
 /// What an answer is that is the same again within the second: 200 with small content that lives as long as the program.
 #[derive(PartialEq, Eq)]
 pub(super) struct Kept {
-    second: u64,
     content_type: *const u8,
     content: *const u8,
     length: usize,
@@ -35,13 +34,13 @@ pub(super) struct Kept {
 
 impl Kept {
     /// `None`: it is none of these.
-    pub(super) fn of(response: &Response, persistence: Persistence, second: u64) -> Option<Self> {
+    pub(super) fn of(response: &Response, persistence: Persistence) -> Option<Self> {
         match *response {
             Response {
                 status: 200, content_type, body: Body::Static(content), fields, allow: Methods::NONE, ..
             } if fields.is_empty() && content.len() <= COPIED && persistence == Persistence::Default => {
                 let (content_type, length) = (content_type.as_ptr(), content.len());
-                Some(Self { second, content_type, content: content.as_ptr(), length })
+                Some(Self { content_type, content: content.as_ptr(), length })
             }
             _ => None,
         }

@@ -2,10 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Result, Write};
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, RawFd};
 
-use super::readiness::{Epoll, Happened, WRITABLE};
+use super::readiness::{Epoll, WRITABLE};
 use crate::text;
 
 /// Bytes read at a time: a start reads a few short files, and each page of stack that it reaches stays.
@@ -56,7 +56,7 @@ pub fn write_some(fd: RawFd, bytes: &[u8]) -> Result<usize> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let set = Epoll::new()?;
                 set.add(fd, WRITABLE, 0)?;
-                set.wait(&mut [Happened::new(0, 0)], None);
+                set.wait(&mut [MaybeUninit::uninit()], None);
             }
             result => return result,
         }

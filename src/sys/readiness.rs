@@ -1,6 +1,7 @@
 //! Waiting for descriptors and for moments: epoll and timers.
 
 use std::io::Result;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -70,14 +71,16 @@ impl Epoll {
         self.control(operation, fd, interest | libc::EPOLLET as u32, token)
     }
 
-    /// Waits until something happens, at most so long, and says how much of it has been written to `happened`. 0: the time is
-    /// over, or interrupted.
-    pub fn wait(&self, happened: &mut [Happened], most: Option<Duration>) -> usize {
+    /// Waits until something happens, at most so long, and says as much of it as there is room for. Nothing: the time is over, or
+    /// interrupted.
+    pub fn wait<'r>(&self, room: &'r mut [MaybeUninit<Happened>], most: Option<Duration>) -> &'r [Happened] {
         let milliseconds = most.map_or(-1, |most| most.as_millis() as libc::c_int);
-        let room = happened.len() as libc::c_int;
-        // SAFETY: the kernel writes no more events than there is room for.
-        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), happened.as_mut_ptr().cast(), room, milliseconds) };
-        usize::try_from(count).unwrap_or(0)
+        let (events, length) = (room.as_mut_ptr().cast(), room.len() as libc::c_int);
+        // SAFETY: the kernel writes no more events than there is room for, and says how many.
+        unsafe {
+            let count = libc::epoll_wait(self.0.as_raw_fd(), events, length, milliseconds);
+            std::slice::from_raw_parts(events.cast(), usize::try_from(count).unwrap_or(0))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Result;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
@@ -285,20 +286,21 @@ impl Epoll {
     }
 
     /// What has happened on some of the descriptors, whichever and however many.
-    pub fn wait(&self, happened: &mut [Happened], _: Option<Duration>) -> usize {
+    #[allow(unsafe_code, reason = "the set's own interface: what is there of a room once it has been filled")]
+    pub fn wait<'r>(&self, happened: &'r mut [MaybeUninit<Happened>], _: Option<Duration>) -> &'r [Happened] {
         let is_ready = |file: &&mut File| file.is_armed && file.ready & file.interest != 0;
         let room = happened.len();
         KERNEL.change(|state| state.waiting.push(room));
         let count = KERNEL.wait(|state| {
             let mut files: Vec<&mut File> = state.files.values_mut().filter(is_ready).collect();
-            let most = files.len().min(happened.len());
+            let most = files.len().min(room);
             (most > 0).then(|| {
                 let mut random = shuttle::rand::thread_rng();
                 let count = random.gen_range(1..=most);
                 for told in &mut happened[..count] {
                     let file = files.swap_remove(random.gen_range(0..files.len()));
                     file.is_armed = false;
-                    *told = Happened::new(file.token, file.ready & file.interest);
+                    told.write(Happened::new(file.token, file.ready & file.interest));
                 }
                 count
             })
@@ -307,7 +309,8 @@ impl Epoll {
             let place = state.waiting.iter().position(|&waiting| waiting == room).expect("it was waiting");
             state.waiting.remove(place)
         });
-        count
+        // SAFETY: so many have just been written.
+        unsafe { std::slice::from_raw_parts(happened.as_ptr().cast(), count) }
     }
 }
 
