@@ -62,7 +62,7 @@ static void run(int number, char **server, long *exec_at) {
     if (child < 0)
         die("fork");
     if (child == 0) {
-        int null = open("/dev/null", O_RDWR);
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC); // So that the program has 0 to 2, as a container has.
         setpgid(0, 0);
         dup2(null, 1);
         dup2(null, 2);

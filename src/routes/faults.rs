@@ -17,7 +17,7 @@ const TOO_MANY: &str = "rules: at most 64, those that stand included";
 /// `GET`, `PUT`, `POST`, `DELETE /faults`.
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
-    let engine = state.engine;
+    let engine = &state.engine;
     match request.head.method {
         Method::Put | Method::Post => match change(request, engine) {
             Ok(()) => changed(request, engine),
@@ -55,7 +55,9 @@ fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
 pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
     let number = text::parse_decimal(super::argument(request));
     match number {
-        Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => changed(request, state.engine),
+        Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => {
+            changed(request, &state.engine)
+        }
         _ => Outcome::Respond(Response::error(404, "no rule has this number")),
     }
 }
@@ -72,7 +74,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     }
     let missing = plan::parse(&missing).unwrap_or_default(); // Cannot fail: both are rules.
     match state.engine.add(missing, Instant::now()) {
-        Ok(()) => changed(request, state.engine),
+        Ok(()) => changed(request, &state.engine),
         Err(_) => Outcome::Respond(Response::error(400, TOO_MANY)),
     }
 }
@@ -80,7 +82,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
 /// `POST /cure`: no rule stands any more.
 pub(super) fn cure(request: &Request<'_>, state: &'static State) -> Outcome {
     state.engine.remove(&|_| true);
-    changed(request, state.engine)
+    changed(request, &state.engine)
 }
 
 /// The list, once whoever goes by the clock has been told.

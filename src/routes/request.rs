@@ -19,7 +19,7 @@ use crate::sync::Share;
 pub struct State {
     pub config: &'static Config,
     pub identity: &'static Identity,
-    pub engine: &'static Engine,
+    pub engine: Engine,
     pub phase: PhaseCell,
     pub counts: Counts,
     /// When the process started, on the clock that only goes forward.

@@ -50,9 +50,8 @@ pub fn serve(config: &'static mut Config) -> i32 {
     }
     let identity: &'static Identity = Box::leak(Box::new(Identity::find(config)));
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &identity.pod, rules, started);
-    let engine: &'static Engine = Box::leak(Box::new(engine));
-    log_configuration(config, engine, log);
-    if let Some(status) = start_rules(engine, log) {
+    log_configuration(config, &engine, log);
+    if let Some(status) = start_rules(&engine, log) {
         return finish(log, status);
     }
     let opened = match opened_early.unwrap_or_else(|| open(config)) {
@@ -225,7 +224,7 @@ fn may_be_delayed(connections: usize) -> u64 {
 pub(super) fn build(
     config: &'static Config,
     log: &'static Log,
-    engine: &'static Engine,
+    engine: Engine,
     identity: &'static Identity,
     listener: Listener,
     started: Instant,

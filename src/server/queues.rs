@@ -143,8 +143,8 @@ impl<S, P> Queues<S, P> {
                 return Admitted { connection: None, gone: Some(Gone { socket, payload: None }) };
             }
         }
-        while self.slots.len() <= key as usize {
-            self.slots.push(Slot::new(now));
+        if self.slots.len() <= key as usize {
+            self.slots.resize_with(key as usize + 1, || Slot::new(now));
         }
         self.open += 1;
         let generation = self.slots[key as usize].generation;

@@ -18,7 +18,7 @@ fn server() -> &'static Server {
     let address = Some("127.0.0.1".parse().unwrap());
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
-    let engine = Box::leak(Box::new(Engine::new(1, "web-0", Vec::new(), Instant::now())));
+    let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
     let config: &Config = Box::leak(config);
     let identity = Box::leak(Box::new(Identity::find(config)));
     life::build(config, log, engine, identity, opened.listener, Instant::now(), SystemTime::now()).unwrap()
