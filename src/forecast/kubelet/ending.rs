@@ -1,14 +1,12 @@
 //! The end of a pod: deletion, or all containers done for good. Regular containers end first, together; then sidecars,
 //! last first (kuberuntime_termination_order.go); then the sandbox; then the object.
 
-use super::{Body, By, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
+use super::{Body, By, LEAST_GRACE, Millis, NEVER, Pod, SANDBOX_STOP, What, Word, Worker};
 
 /// A pod that is done is looked at once more, a relist later, before its phase says so.
 const TERMINATED: Millis = 1020;
 /// From the kubelet's last word to the end of the object.
 const REMOVAL: (Millis, Millis) = (30, 100);
-/// So much is left of any grace period.
-const LEAST_GRACE: Millis = 2000;
 
 impl Pod<'_> {
     /// The pod is deleted. A sync that is under way comes to its end first.

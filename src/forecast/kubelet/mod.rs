@@ -28,6 +28,8 @@ const LETTING_GO: (Millis, Millis) = (10, 40);
 /// A start in a sandbox that stands. (Observed in 2,500 restarts by a probe, from the last line of one log to the first of the next:
 /// 5, 50, 95 % at 0.10, 0.13, 0.3 s, two scenarios at a time; four at a time 0.10, 0.17, 0.7.)
 const START: Lognormal = Lognormal(60, 55, 110);
+/// So much is left of any grace period (kuberuntime_container.go:862).
+const LEAST_GRACE: Millis = 2000;
 /// Stopping the sandbox and its network.
 const SANDBOX_STOP: Lognormal = Lognormal(0, 200, 35);
 /// The PLEG lists every second, and takes so long itself (pkg/kubelet/pleg/generic.go:161).

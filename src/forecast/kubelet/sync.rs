@@ -1,7 +1,7 @@
 //! The pod worker's sync: what it sees, what it decides (kuberuntime_manager.go:997), and what it does, one step after
 //! the other; kills (kuberuntime_container.go:818) and the crash back-off (kuberuntime_manager.go:1607).
 
-use super::{FIRST_START, LETTING_GO, Millis, NEVER, Pod, START, What, Worker};
+use super::{FIRST_START, LEAST_GRACE, LETTING_GO, Millis, NEVER, Pod, START, What, Worker};
 use crate::forecast::life::By;
 use crate::forecast::pod::Kind;
 use crate::forecast::workload::RestartPolicy;
@@ -16,8 +16,6 @@ const RESYNC: (Millis, Millis) = (60_000, 90_000);
 const SANDBOX: Millis = 60;
 /// From the decision to the signal: the runtime is told.
 const SIGNAL: (Millis, Millis) = (5, 20);
-/// So much is left of any grace period (kuberuntime_container.go:862).
-const LEAST_GRACE: Millis = 2000;
 /// The back-off: first, most, and when it is forgotten (client-go flowcontrol/backoff.go).
 const BACK_OFF: Millis = 10_000;
 /// As above.
