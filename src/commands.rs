@@ -15,11 +15,12 @@ use crate::http::response::reason;
 use crate::identity::{self, Identity, OWN_VERSION};
 use crate::process::ending::{self, FAILED, USAGE};
 use crate::resolve::call::{self, PassedOn, Rules};
+use crate::resolve::error::CallError;
 use crate::resolve::link::Link;
 use crate::resolve::summary::Summary;
 use crate::resolve::{Service, many};
 use crate::server::{life, listener};
-use crate::text::Value::{Json, Number, Text};
+use crate::text::Value::{self, Json, Number, Text};
 use crate::{quantity, sys, text};
 
 const USAGE_TEXT: &str = "probeserver: a pod that starts slowly, crashes, flaps, hangs or drains, as you like
@@ -62,8 +63,8 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
         Some(0) => "no arguments: everything is set by the environment",
         Some(1) => {
             let timeout = taken(&mut words, "--timeout");
-            if let Some((asked, timeout)) = healthcheck_arguments(&words, timeout) {
-                return Ok(healthcheck(config(lookup)?, asked, timeout));
+            if let Some((is_grpc, asked, timeout)) = healthcheck_arguments(&words, timeout) {
+                return Ok(healthcheck(config(lookup)?, is_grpc, asked, timeout));
             }
             "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash"
         }
@@ -71,10 +72,11 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
             let count = taken(&mut words, "--count");
             if let Some((service, count)) = resolve_arguments(&words, count) {
                 let config = config(lookup)?;
-                return Ok(match count {
+                let status = match count {
                     None => resolve(config, &service),
                     Some(count) => resolve_often(config, service, count),
-                });
+                };
+                return status.map_err(|error| complain("~\n", &[Text(&error.line())], FAILED));
             }
             "HOST[:PORT][/PATH] [--count N]"
         }
@@ -96,11 +98,11 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
         }
         Some(5) => return Ok(forecast::run(&words)),
         Some(6 | 7) => {
-            print(&["probeserver ", OWN_VERSION, "\n"]);
+            print("probeserver ~\n", &[Text(OWN_VERSION)]);
             return Ok(0);
         }
         Some(_) => {
-            print(&[&help()]);
+            print(&help(), &[]);
             return Ok(0);
         }
         None => return Err(bad_usage("command", arguments, KNOWN)),
@@ -118,14 +120,15 @@ fn taken<'a>(words: &mut Vec<&'a str>, option: &str) -> Option<&'a str> {
     Some(words.remove(at))
 }
 
-/// Writes an answer to stdout.
-fn print(parts: &[&str]) {
-    sys::write_all(1, text::joined(parts).as_bytes());
+/// Writes an answer to stdout: a text with its values.
+fn print(text: &str, values: &[Value<'_>]) {
+    sys::write_all(1, text::filled(text, values).as_bytes());
 }
 
-/// Writes a complaint to stderr.
-fn complain(parts: &[&str]) {
-    sys::write_all(2, text::joined(parts).as_bytes());
+/// Writes a complaint to stderr in the same way, and returns the status that goes with it.
+fn complain(text: &str, values: &[Value<'_>], status: i32) -> i32 {
+    sys::write_all(2, text::filled(text, values).as_bytes());
+    status
 }
 
 /// How often progress is shown.
@@ -148,68 +151,58 @@ fn help() -> String {
 }
 
 fn bad_usage(name: &str, got: &[String], expected: &str) -> i32 {
-    let got = text::list(got, " ");
-    complain(&[&text::filled("~: got ~, expected ~\n", &[Text(name), Json(&got), Text(expected)])]);
-    USAGE
+    complain("~: got ~, expected ~\n", &[Text(name), Json(&text::list(got, " ")), Text(expected)], USAGE)
 }
 
 /// The configuration, or the status that its complaints end with.
 fn config(lookup: Lookup<'_>) -> Result<&'static mut Config, i32> {
     ending::leave_message_at(termination_message_path(lookup));
-    match Config::from_lookup(lookup) {
-        Ok(config) => Ok(Box::leak(config)),
-        Err(ConfigError(lines)) => {
-            complain(&[&text::list(&lines, "\n"), "\n"]);
-            ending::write_termination_message(&text::list(&lines, "; "));
-            Err(USAGE)
-        }
-    }
+    Config::from_lookup(lookup).map(Box::leak).map_err(|ConfigError(lines)| {
+        let status = complain("~\n", &[Text(&text::list(&lines, "\n"))], USAGE);
+        ending::write_termination_message(&text::list(&lines, "; "));
+        status
+    })
 }
 
-/// What `healthcheck` asks for.
-enum Asked<'a> {
-    Path(&'a str),
-    Grpc(&'a str),
-}
-
-fn healthcheck_arguments<'a>(words: &[&'a str], timeout: Option<&str>) -> Option<(Asked<'a>, Duration)> {
+/// Whether `healthcheck` asks over gRPC, the path or the service that it asks for, and how long it waits.
+fn healthcheck_arguments<'a>(words: &[&'a str], timeout: Option<&str>) -> Option<(bool, &'a str, Duration)> {
     let timeout = quantity::parse_seconds(timeout.unwrap_or("1s").as_bytes()).filter(|timeout| !timeout.is_zero())?;
-    let asked = match *words {
-        [] => Asked::Path("/healthz"),
-        ["--grpc"] => Asked::Grpc(""),
+    match *words {
+        [] => Some((false, "/healthz", timeout)),
+        ["--grpc"] => Some((true, "", timeout)),
         ["--grpc", service] if service.len() <= client::MAX_SERVICE && !service.starts_with("--") => {
-            Asked::Grpc(service)
+            Some((true, service, timeout))
         }
-        [path] if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) => Asked::Path(path),
-        _ => return None,
-    };
-    Some((asked, timeout))
+        [path] if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some((false, path, timeout))
+        }
+        _ => None,
+    }
 }
 
 /// Asks the server in the same container, and prints one line. (Not inlined, nor is `resolve`: a server's stack has no
 /// room for their buffers.)
 #[inline(never)]
-fn healthcheck(config: &Config, asked: Asked<'_>, timeout: Duration) -> i32 {
+fn healthcheck(config: &Config, is_grpc: bool, asked: &str, timeout: Duration) -> i32 {
     let port = listener::probable_port(config.port);
     let named = config.bind.filter(|address| !address.is_unspecified());
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let addresses = named.as_ref().map_or(&loopback[..], std::slice::from_ref);
     let deadline = quantity::deadline_in(timeout);
-    let path = match asked {
-        Asked::Path(path) => path,
-        Asked::Grpc(service) => return grpc_healthcheck(addresses, port, service, deadline),
-    };
+    if is_grpc {
+        return grpc_healthcheck(addresses, port, asked, deadline);
+    }
     const HEAD: &str =
         "GET ~ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: probeserver-healthcheck/~\r\nConnection: close\r\n\r\n";
-    let head = text::filled(HEAD, &[Text(path), Text(OWN_VERSION)]);
+    let head = text::filled(HEAD, &[Text(asked), Text(OWN_VERSION)]);
     match call::fetch(addresses, port, head.as_bytes(), deadline) {
         Ok(answer) => {
             let (status, phrase) = (Number(answer.status.into()), Text(reason(answer.status)));
-            print(&[&text::filled("~: ~ ~\n", &[Text(path), status, phrase])]);
+            print("~: ~ ~\n", &[Text(asked), status, phrase]);
             if (200..400).contains(&answer.status) { 0 } else { FAILED }
         }
         Err(error) => {
-            print(&[path, ": ", &error.line(), "\n"]);
+            print("~: ~\n", &[Text(asked), Text(&error.line())]);
             FAILED
         }
     }
@@ -230,26 +223,18 @@ fn grpc_healthcheck(addresses: &[IpAddr], port: u16, service: &str, deadline: In
         Ok(client::Answer::Failed(number)) => text::filled("grpc-status ~", &[Number(u64::from(*number))]),
         Ok(client::Answer::None) => "no answer of gRPC".to_owned(),
     };
-    print(&["grpc ", service, if service.is_empty() { "" } else { ": " }, &outcome, "\n"]);
+    print("grpc ~~~\n", &[Text(service), Text(if service.is_empty() { "" } else { ": " }), Text(&outcome)]);
     if matches!(answer, Ok(client::Answer::State(1))) { 0 } else { FAILED }
 }
 
-/// One call from the command line: the block on stdout, or what failed on stderr.
+/// One call from the command line: the block on stdout.
 #[inline(never)]
-fn resolve(config: &'static Config, service: &Service) -> i32 {
+fn resolve(config: &'static Config, service: &Service) -> Result<i32, CallError> {
     let identity = Identity::find(config);
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true };
-    match call::call(service, rules, &PassedOn::default()) {
-        Ok(answer) => {
-            let block = call::block(&identity.hostname, identity.ip(), service, &answer);
-            sys::write_all(1, &block);
-            0
-        }
-        Err(error) => {
-            complain(&[&error.line(), "\n"]);
-            FAILED
-        }
-    }
+    let answer = call::call(service, rules, &PassedOn::default())?;
+    sys::write_all(1, &call::block(&identity.hostname, identity.ip(), service, &answer));
+    Ok(0)
 }
 
 fn resolve_arguments(words: &[&str], count: Option<&str>) -> Option<(Service, Option<u64>)> {
@@ -263,7 +248,7 @@ fn resolve_arguments(words: &[&str], count: Option<&str>) -> Option<(Service, Op
 
 /// Many calls from the command line: the tables on stdout; on a terminal, a line that tells how far it is.
 #[inline(never)]
-fn resolve_often(config: &'static Config, service: Service, count: u64) -> i32 {
+fn resolve_often(config: &'static Config, service: Service, count: u64) -> Result<i32, CallError> {
     let run = many::Run {
         service,
         passed_on: PassedOn::default(),
@@ -279,25 +264,17 @@ fn resolve_often(config: &'static Config, service: Service, count: u64) -> i32 {
         if shown.elapsed() >= PROGRESS && stderr().is_terminal() {
             shown = Instant::now();
             let counts = [Number(summary.calls), Number(count), Number(summary.failed())];
-            complain(&[&text::filled("\r~ of ~ calls, ~ errors\x1b[K", &counts)]);
+            sys::write_all(2, text::filled("\r~ of ~ calls, ~ errors\x1b[K", &counts).as_bytes());
         }
     };
     let result = many::run(run, many::AT_ONCE, &mut report);
     if stderr().is_terminal() {
-        complain(&["\r\x1b[K"]);
+        sys::write_all(2, b"\r\x1b[K");
     }
-    match result {
-        Ok(summary) => {
-            let mut out = Vec::new();
-            summary.write_text(&mut out, config.zone.as_deref());
-            sys::write_all(1, &out);
-            if summary.failed() == 0 { 0 } else { FAILED }
-        }
-        Err(error) => {
-            complain(&[&error.line(), "\n"]);
-            FAILED
-        }
-    }
+    let (summary, mut out) = (result?, Vec::new());
+    summary.write_text(&mut out, config.zone.as_deref());
+    sys::write_all(1, &out);
+    Ok(if summary.failed() == 0 { 0 } else { FAILED })
 }
 
 /// A plan from standard input, unless it is too long or cannot be read.
@@ -318,12 +295,8 @@ fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Re
         } else {
             plan.as_bytes()
         };
-        config.rules.clear();
+        config.rules = plan::parse(plan).map_err(|line| complain("~\n", &[Text(&line)], USAGE))?;
         config.warnings.clear();
-        if let Err(line) = plan::add(plan, &mut config.rules) {
-            complain(&[&line, "\n"]);
-            return Err(USAGE);
-        }
         if config.seed.is_some() && has_seeded_start(&config.rules) {
             config.warnings.push(SEEDED_START.to_owned());
         }
@@ -331,9 +304,9 @@ fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Re
             config.warnings.push(plan::NO_RULE.to_owned());
         }
     }
-    print(&[&explain(&config.rules, &pod)]);
+    print(&explain(&config.rules, &pod), &[]);
     for warning in &config.warnings {
-        print(&["warning: ", warning, "\n"]);
+        print("warning: ~\n", &[Text(warning)]);
     }
     Ok(0)
 }

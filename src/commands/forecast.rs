@@ -46,7 +46,7 @@ Times are median and 5th to 95th percentile, after the creation of the first pod
 struct Options<'w> {
     asked: Asked,
     /// Manifests by the names of their files.
-    files: Vec<(&'w str, Vec<u8>)>,
+    files: Vec<(&'w str, &'w [u8])>,
     /// A bit for each of [`OUTCOMES`].
     fail_on: u8,
 }
@@ -55,28 +55,23 @@ struct Options<'w> {
 #[inline(never)]
 pub(super) fn run(words: &[&str]) -> i32 {
     if words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some()) {
-        print(&[HELP]);
+        print(HELP, &[]);
         return 0;
     }
     let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), fail_on: 0 };
-    match options.read(words).and_then(|()| options.answer()) {
-        Ok(status) => status,
-        Err(line) => {
-            complain(&["forecast: ", &line, "\n"]);
-            USAGE
-        }
-    }
+    let status = options.read(words).and_then(|()| options.answer());
+    status.unwrap_or_else(|line| complain("forecast: ~\n", &[Value::Text(&line)], USAGE))
 }
 
 impl<'w> Options<'w> {
     fn read(&mut self, words: &[&'w str]) -> Result<(), String> {
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
             let option = word.strip_prefix("--").or(word.strip_prefix("-")).unwrap_or_default();
             let (name, value) = match option.split_once('=') {
                 _ if option.is_empty() => ("plan", Some(word)),
                 Some((name, value)) => (name, Some(value)),
-                None => (option, words.next()),
+                None => (option, words.next().copied()),
             };
             let Some(value) = value else {
                 return Err(text::joined(&[word, ": expected a value"]));
@@ -87,12 +82,8 @@ impl<'w> Options<'w> {
                 Some(_) if !option.is_empty() => Ok(false),
                 _ => self.asked.set(name, value),
             };
-            match is_known {
-                Ok(true) => {}
-                Ok(false) => {
-                    return Err(text::filled("got \"~\", expected an option of forecast --help", &[Value::Text(word)]));
-                }
-                Err(line) => return Err(text::joined(&[if option.is_empty() { "" } else { "--" }, &line])),
+            if !is_known.map_err(|line| text::joined(&[if option.is_empty() { "" } else { "--" }, &line]))? {
+                return Err(text::filled("got \"~\", expected an option of forecast --help", &[Value::Text(word)]));
             }
         }
         Ok(())
@@ -105,7 +96,8 @@ impl<'w> Options<'w> {
             file => (file, sys::read_file(file, MAX_INPUT + 1)),
         };
         match content {
-            Ok(content) => self.files.push((name, content)),
+            // They are needed until the process ends.
+            Ok(content) => self.files.push((name, content.leak())),
             Err(error) => return Err(text::joined(&["filename: ", file, ": ", &sys::error_text(&error)])),
         }
         Ok(true)
@@ -123,12 +115,8 @@ impl<'w> Options<'w> {
     }
 
     fn answer(&self) -> Result<i32, String> {
-        let mut inputs = Vec::new();
-        for (name, content) in &self.files {
-            inputs.push((*name, content.as_slice()));
-        }
         let mut status = 0;
-        for inquiry in self.asked.inquiries(&inputs)? {
+        for inquiry in self.asked.inquiries(&self.files)? {
             let shared = played(inquiry);
             let play = Play::new(&shared.inquiry);
             let forecast = play.told(std::mem::replace(&mut shared.progress.lock().tally, Tally::new(0, 0)));

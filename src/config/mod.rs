@@ -101,11 +101,7 @@ impl Config {
         config.port = read.number("PORT", 0, 65535).map(|port| port as u16);
         // An IPv4-mapped address is the IPv4 address it holds; as an IPv6 one the kernel refuses it here.
         config.bind = read.parsed("BIND", text::parse_ip).map(|address| address.to_canonical());
-        // Where it is empty, its content is one newline.
-        if let Some(mut content) = read.content() {
-            content.push(b'\n');
-            config.content = Some(content);
-        }
+        config.content = read.content();
         let mut content_type = None;
         read.field_value("CONTENT_TYPE", &mut content_type);
         config.content_type = content_type.unwrap_or_else(|| crate::http::response::TEXT.to_owned());
@@ -141,9 +137,13 @@ impl Config {
         config.resolve_timeout = timeout.unwrap_or(Duration::from_secs(5));
         config.resolve_max_hops = read.number("RESOLVE_MAX_HOPS", 0, 100).unwrap_or(3) as u32;
         read.text(TERMINATION_MESSAGE_PATH, &mut None); // Where it leads to is known already.
-        config.log_format = [Format::Text, Format::Json][read.choice("LOG_FORMAT", "text json").unwrap_or(0)];
-        let requests = [Requests::None, Requests::Faults, Requests::All];
-        config.log_requests = requests[read.choice("LOG_REQUESTS", "none faults all").unwrap_or(1)];
+        let is_json = read.choice("LOG_FORMAT", "text json") == Some(1);
+        config.log_format = if is_json { Format::Json } else { Format::Text };
+        config.log_requests = match read.choice("LOG_REQUESTS", "none faults all") {
+            Some(0) => Requests::None,
+            Some(2) => Requests::All,
+            _ => Requests::Faults,
+        };
         if config.seed.is_some() && has_seeded_start(&config.rules) {
             read.warn(SEEDED_START, &[]);
         }

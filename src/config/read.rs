@@ -52,10 +52,11 @@ impl<'a> Reader<'a> {
         self.given.push((self.name, shown(self.name, &self.value)));
     }
 
-    /// The one variable that tells empty from unset.
+    /// The one variable that tells empty from unset. A newline comes behind it.
     pub(super) fn content(&mut self) -> Option<Vec<u8>> {
         (self.name, self.value) = ("CONTENT", (self.lookup)("CONTENT")?);
         self.note();
+        self.value.push(b'\n');
         Some(std::mem::take(&mut self.value))
     }
 

@@ -1,6 +1,8 @@
 //! Every environment variable: its name, form, default and meaning in one table, which the parser, `--help` and the
 //! reference's test share. (One text: a table of texts costs 40 bytes a cell, for the place that each is loaded at.)
 
+use crate::text;
+
 /// All of them, in the order of `--help`: name, form, default and meaning.
 const TABLE: &str = "\
 PORT|a port, 0 to 65535|80|port to listen on; 0: any free one; unset and 80 forbidden: 8080\n\
@@ -55,9 +57,14 @@ pub struct Variable {
 
 /// Every variable.
 pub fn variables() -> impl Iterator<Item = Variable> {
-    TABLE.split('\n').map(|row| {
-        let mut cells = row.split('|');
-        let mut next = || cells.next().unwrap_or_default();
-        Variable { name: next(), form: next(), default: next(), meaning: next() }
-    })
+    (0..).map_while(variable)
+}
+
+/// The variable of that row, if there are so many.
+#[inline(never)]
+fn variable(row: usize) -> Option<Variable> {
+    let row = text::nth(TABLE, b'\n', row);
+    let cell = |at| text::nth(row, b'|', at);
+    let variable = Variable { name: cell(0), form: cell(1), default: cell(2), meaning: cell(3) };
+    (!row.is_empty()).then_some(variable)
 }

@@ -199,18 +199,16 @@ fn one_by_one(
 ) -> Rollout {
     let replicas = lives.len() as u32;
     let mut turns: Vec<Millis> = vec![0; at_once.min(lives.len()).max(1)];
+    let mut last = 0;
     for life in lives.iter().rev() {
         let gone = life.deletion.gone.saturating_sub(life.deletion.at);
         let lag = chance.between(STEP.0, STEP.1);
         if let Some(turn) = turns.iter_mut().min() {
-            let takes = match first_available(life, min_ready) {
-                Some(at) => lag + at + if surges { 0 } else { gone },
-                None => NEVER,
-            };
+            let takes = first_available(life, min_ready).map_or(NEVER, |at| lag + at + if surges { 0 } else { gone });
             *turn = turn.saturating_add(takes);
+            last = last.max(*turn);
         }
     }
-    let last = turns.iter().copied().max().unwrap_or(0);
     let missing = if surges { 0 } else { turns.len() as u32 };
     Rollout { complete: (last <= end).then_some(last), failed: None, fewest: replicas - missing.min(replicas) }
 }

@@ -64,9 +64,9 @@ pub fn answer(mut received: &[u8]) -> Option<Answer> {
             return Some(Answer::None);
         }
         if frame.has(END_STREAM) {
-            return Some(match (status, message.as_slice()) {
-                (Some(0), [0, 0, 0, 0, 2, 8, state]) => Answer::State(*state),
-                (Some(0), [0, 0, 0, 0, 0]) => Answer::State(0),
+            return Some(match (status, message.strip_prefix(b"\0\0\0\0\x02\x08")) {
+                (Some(0), Some([state])) => Answer::State(*state),
+                (Some(0), _) if message == [0; 5] => Answer::State(0),
                 (Some(0) | None, _) => Answer::None,
                 (Some(code), _) => Answer::Failed(code),
             });

@@ -25,7 +25,8 @@ const SYMBOLS: [u8; 256] = [
 pub(super) fn decode(bytes: &[u8], mut put: impl FnMut(u8)) -> Option<()> {
     // The bits of a code so far, and how many; the first code of that length, and its place among the symbols.
     let (mut code, mut length, mut first, mut place) = (0u32, 0, 0, 0);
-    for bit in bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1))) {
+    for at in 0..bytes.len() * 8 {
+        let bit = u32::from(bytes[at / 8] << (at % 8) >> 7);
         (code, length, first) = (code << 1 | bit, length + 1, first << 1);
         if length < SHORTEST {
             continue;

@@ -49,34 +49,32 @@ pub(super) fn permitted_addresses(
     rules: Rules<'_>,
     deadline: Instant,
 ) -> Result<Vec<IpAddr>, CallError> {
-    const DENIED: &str = "not allowed by RESOLVE_ALLOW";
-    let fail = |cause, detail: &str| {
-        let detail = text::joined(&[&service.host, ": ", detail]);
-        CallError { phase: Phase::Resolve, cause, detail }
-    };
-    if !rules.allow.may_permit(&service.host) {
-        return Err(fail(Cause::Denied, DENIED));
-    }
     let found = match service.literal {
-        Some(address) => vec![address],
-        None => lookup::addresses(&service.host, deadline, rules.waits).map_err(|error| {
-            let (cause, detail) = match error {
-                LookupError::NoSuchName => (Cause::Name, "no such name"),
-                LookupError::Failed => (Cause::Name, "the name servers cannot tell"),
-                LookupError::TimedOut => (Cause::Timeout, "timed out"),
-                LookupError::Busy => (Cause::Busy, "8 lookups are under way"),
-                LookupError::NoThread => (Cause::Busy, "there is no thread for a lookup"),
-            };
-            fail(cause, detail)
-        })?,
+        _ if !rules.allow.may_permit(&service.host) => Ok(Vec::new()),
+        Some(address) => Ok(vec![address]),
+        None => lookup::addresses(&service.host, deadline, rules.waits),
     };
-    let (own, mut permitted) = (sys::interface_addresses(), Vec::new());
-    for address in found {
-        if rules.allow.permits(&service.host, address, &own) {
-            permitted.push(address);
+    let (cause, detail) = match found {
+        Ok(found) => {
+            let own = if found.is_empty() { Vec::new() } else { sys::interface_addresses() };
+            let mut permitted = Vec::new();
+            for address in found {
+                if rules.allow.permits(&service.host, address, &own) {
+                    permitted.push(address);
+                }
+            }
+            if !permitted.is_empty() {
+                return Ok(permitted);
+            }
+            (Cause::Denied, "not allowed by RESOLVE_ALLOW")
         }
-    }
-    if permitted.is_empty() { Err(fail(Cause::Denied, DENIED)) } else { Ok(permitted) }
+        Err(LookupError::NoSuchName) => (Cause::Name, "no such name"),
+        Err(LookupError::Failed) => (Cause::Name, "the name servers cannot tell"),
+        Err(LookupError::TimedOut) => (Cause::Timeout, "timed out"),
+        Err(LookupError::Busy) => (Cause::Busy, "8 lookups are under way"),
+        Err(LookupError::NoThread) => (Cause::Busy, "there is no thread for a lookup"),
+    };
+    Err(CallError { phase: Phase::Resolve, cause, detail: text::joined(&[&service.host, ": ", detail]) })
 }
 
 /// The request for a service; asks for the end of the connection unless another one may follow.

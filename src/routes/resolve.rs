@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Outcome, Request, State, Work};
-use crate::http::response::{Body, JSON, Response, TEXT};
+use crate::http::response::Response;
 use crate::http::target::{self, Target};
 use crate::observe::counts::Called;
 use crate::process::phase::Phase;
@@ -98,18 +98,19 @@ pub(super) fn answer(request: &Request<'_>, state: &State) -> Outcome {
 /// Makes the call and prints the block, or the line that says what failed; or makes many and prints who answered.
 #[inline(never)]
 pub(super) fn run(call: Call, state: &'static State) -> Response {
-    let (status, content_type, body, fields) = match made(call, state) {
-        Ok((content_type, body)) => (200, content_type, body, "X-Content-Type-Options: nosniff\r\n"),
+    let (is_json, body) = match made(call, state) {
+        Ok(made) => made,
         Err(error) => {
             let fields = if error.cause == Cause::Busy { "Retry-After: 1\r\n" } else { "" };
-            (error.status(), TEXT, text::joined(&[&error.line(), "\n"]).into_bytes(), fields)
+            return Response::error(error.status(), &error.line()).with_fields(fields);
         }
     };
-    Response { fields, ..Response::new(status, content_type, Body::Owned(body)) }
+    (if is_json { Response::json(body) } else { Response::text(body) })
+        .with_fields("X-Content-Type-Options: nosniff\r\n")
 }
 
-/// What the answer has to say, and as what.
-fn made(call: Call, state: &'static State) -> Result<(&'static str, Vec<u8>), CallError> {
+/// What the answer has to say, and whether that is JSON.
+fn made(call: Call, state: &'static State) -> Result<(bool, Vec<u8>), CallError> {
     let at_once = match &call.many {
         Some(Many { count: 2.., keeps_alive: false, .. }) => many::AT_ONCE as u64,
         _ => 1,
@@ -117,16 +118,15 @@ fn made(call: Call, state: &'static State) -> Result<(&'static str, Vec<u8>), Ca
     let busy =
         || CallError { phase: error::Phase::Resolve, cause: Cause::Busy, detail: "8 calls are under way".to_owned() };
     // Leave for as many calls at a time as are free.
-    let leave = (1..=at_once).rev().find_map(|calls| Share::take(&state.calls, calls, MAX_CALLS)).ok_or_else(busy)?;
+    let leave = (0..at_once).find_map(|less| Share::take(&state.calls, at_once - less, MAX_CALLS)).ok_or_else(busy)?;
     let config = state.config;
     // One call fails at once where there is no place for its lookup; a run has a minute, and waits.
-    let waits = call.many.is_some();
-    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits };
+    let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: call.many.is_some() };
     let Some(many) = call.many else {
         let result = call::call(&call.service, rules, &call.passed_on);
         count(Came::of(&result), 1, state);
         let block = call::block(&state.identity.hostname, state.identity.ip(), &call.service, &result?);
-        return Ok((TEXT, block));
+        return Ok((false, block));
     };
     let run = many::Run {
         service: call.service,
@@ -143,10 +143,10 @@ fn made(call: Call, state: &'static State) -> Result<(&'static str, Vec<u8>), Ca
     let mut body = Vec::new();
     if many.is_json {
         summary.write_json(&mut body, state.identity.zone);
-        return Ok((JSON, body));
+    } else {
+        summary.write_text(&mut body, state.identity.zone);
     }
-    summary.write_text(&mut body, state.identity.zone);
-    Ok((TEXT, body))
+    Ok((many.is_json, body))
 }
 
 /// Counts what calls came to, as metrics name it.

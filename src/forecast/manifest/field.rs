@@ -47,11 +47,18 @@ impl<'d> Fields<'d> {
         });
     }
 
+    /// The same with a text that is to be filled.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail_with(&self, node: Node, text: &str, values: &[text::Value<'_>]) {
+        self.fail(node, &text::filled(text, values));
+    }
+
     /// A fault at a value that is not as expected.
     #[cold]
     #[inline(never)]
     pub(super) fn unexpected(&self, node: Node, expected: &str) {
-        self.fail(node, &text::filled("got ~, expected ~", &[Text(&self.document.shown(node)), Text(expected)]));
+        self.fail_with(node, "got ~, expected ~", &[Text(&self.document.shown(node)), Text(expected)]);
     }
 
     /// Whether a value is not there.
@@ -82,7 +89,7 @@ impl<'d> Fields<'d> {
     pub(super) fn need(&self, node: Node, name: &str) -> Node {
         let value = self.get(node, name);
         if self.is_nothing(value) {
-            self.fail(node, &text::filled("got no ~, expected one", &[Text(name)]));
+            self.fail_with(node, "got no ~, expected one", &[Text(name)]);
         }
         value
     }

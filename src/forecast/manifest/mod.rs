@@ -88,9 +88,7 @@ impl Objects<'_> {
         while let Some(document) = documents.next_document()? {
             let fields = Fields::of(document, &text);
             self.add(&fields, Node::ROOT, "", "", 0);
-            if let Some(fault) = fields.fault.into_inner() {
-                return Err(fault);
-            }
+            fields.fault.into_inner().map_or(Ok(()), Err)?;
         }
         Ok(())
     }
@@ -121,8 +119,7 @@ impl Objects<'_> {
 
     fn add_object(&mut self, fields: &Fields<'_>, node: Node, version: &str, kind: &str) {
         let metadata = fields.get(node, "metadata");
-        let at_name = fields.get(metadata, "name");
-        let mut name = fields.text(at_name);
+        let mut name = fields.text(fields.get(metadata, "name"));
         let place = text::place(KINDS, kind.as_bytes()).unwrap_or(KINDS.len());
         let own = text::word(VERSIONS, place);
         // A kind of that name in another group is another kind: Knative has a Service.
@@ -132,12 +129,12 @@ impl Objects<'_> {
         }
         fields.labels(fields.need(node, "metadata"), "labels");
         let namespace = fields.text_or(metadata, "namespace", "default");
-        fields.check_name(namespace, fields.get(metadata, "namespace"), false);
+        fields.check_name(metadata, "namespace", false);
         if name.is_empty() {
             let is_generated = fields.has(metadata, "generateName");
             name = fields.need_text(metadata, if is_generated { "generateName" } else { "name" });
         } else {
-            fields.check_name(name, at_name, true);
+            fields.check_name(metadata, "name", true);
         }
         let object = full_name(kind, name);
         if version != own {
@@ -158,13 +155,11 @@ impl Objects<'_> {
             SERVICE => selector::service(fields, node, namespace, name, &mut self.services),
             ..=POD => {
                 self.owners.push(owner(fields, metadata));
-                let workloads = &mut self.read.workloads;
-                workloads.push(Workload::default());
-                if let Some(workload) = workloads.last_mut() {
-                    workload.name.push_str(name);
-                    workload.namespace.push_str(namespace);
-                    controller::read(fields, node, place, workload);
-                }
+                let mut workload = Workload::default();
+                workload.name.push_str(name);
+                workload.namespace.push_str(namespace);
+                controller::read(fields, node, place, &mut workload);
+                self.read.workloads.push(workload);
             }
             _ => selector::check_budget(fields, node),
         }

@@ -15,9 +15,11 @@ pub(super) fn is_name(bytes: &[u8], most: usize, inner: &[u8], has_upper: bool) 
 }
 
 impl Fields<'_> {
-    /// Refuses what is no RFC 1123 label, as containers and namespaces have, or subdomain, as most objects have.
+    /// Refuses a field that is no RFC 1123 label, as containers and namespaces have, or subdomain, as most objects have.
     #[inline(never)]
-    pub(super) fn check_name(&self, name: &str, node: Node, is_subdomain: bool) {
+    pub(super) fn check_name(&self, node: Node, field: &str, is_subdomain: bool) {
+        let node = self.get(node, field);
+        let name = self.text(node);
         let (most, expected) = if is_subdomain {
             (253, "a name of at most 253 lower-case letters, digits, inner dashes and dots")
         } else {
@@ -27,7 +29,7 @@ impl Fields<'_> {
         for label in name.as_bytes().split(|&byte| byte == b'.' && is_subdomain) {
             is_right &= is_name(label, most, b"-", false);
         }
-        if !is_right {
+        if !is_right && !name.is_empty() {
             self.unexpected(node, expected);
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, pod: &mut Pod) {
     for is_init in [false, true] {
         for at in fields.list(spec, if is_init { "initContainers" } else { "containers" }) {
             let name = fields.need_text(at, "name");
-            fields.check_name(name, fields.get(at, "name"), false);
+            fields.check_name(at, "name", false);
             if pod.has(name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
             }

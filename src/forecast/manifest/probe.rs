@@ -52,10 +52,7 @@ pub(super) fn probe(fields: &Fields<'_>, container: Node, kind: usize, ports: &P
 #[inline(never)]
 pub(super) fn hook(fields: &Fields<'_>, lifecycle: Node, name: &str, ports: &Ports<'_>, grace: u32) -> Option<Handler> {
     let node = fields.get(lifecycle, name);
-    if fields.is_nothing(node) {
-        return None;
-    }
-    handler(fields, node, "httpGet tcpSocket exec sleep", ports, grace)
+    if fields.is_nothing(node) { None } else { handler(fields, node, "httpGet tcpSocket exec sleep", ports, grace) }
 }
 
 /// The one handler among these kinds; `None` is a fault.
@@ -66,7 +63,7 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports<'_>, grac
         let kind = text::word(kinds, place);
         if fields.has(node, kind) {
             if !found.is_empty() {
-                fields.fail(node, &text::filled("got ~ and ~, expected one handler", &[Text(found), Text(kind)]));
+                fields.fail_with(node, "got ~ and ~, expected one handler", &[Text(found), Text(kind)]);
             }
             found = kind;
         }
@@ -74,10 +71,8 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports<'_>, grac
     let at = fields.get(node, found);
     Some(match text::place("httpGet tcpSocket exec grpc sleep", found.as_bytes()) {
         None => {
-            fields.fail(
-                node,
-                &text::filled("got no handler, expected one of ~", &[Text(&text::replaced(kinds, b' ', ", "))]),
-            );
+            let kinds = text::replaced(kinds, b' ', ", ");
+            fields.fail_with(node, "got no handler, expected one of ~", &[Text(&kinds)]);
             return None;
         }
         Some(0) => {
