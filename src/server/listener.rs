@@ -109,7 +109,9 @@ fn bind_port(tried: &mut SocketAddr, may_be_v4: bool) -> io::Result<TcpListener>
 struct Socket {
     /// `None` once closed.
     listener: Option<TcpListener>,
-    /// Whether the last accept failed for want of descriptors or memory: logged once an episode.
+    /// Whether anybody may have got in so far.
+    is_watched: bool,
+    /// Whether the last accept failed for want of descriptors or memory.
     is_starved: bool,
     /// What the rules make of it.
     listening: Listening,
@@ -122,7 +124,8 @@ impl Listener {
     /// Takes over a bound socket and listens.
     fn listen(socket: TcpListener) -> io::Result<Self> {
         sys::listen(&socket, BACKLOG)?;
-        Ok(Self(Lock::new(Socket { listener: Some(socket), is_starved: false, listening: Listening::Open })))
+        let (listener, listening) = (Some(socket), Listening::Open);
+        Ok(Self(Lock::new(Socket { listener, is_watched: false, is_starved: false, listening })))
     }
 
     /// The address it listens on.
@@ -132,7 +135,9 @@ impl Listener {
 
     /// Lets the lot watch it.
     pub fn watch(&self, server: &Server) -> io::Result<()> {
-        match &self.0.lock().listener {
+        let mut socket = self.0.lock();
+        socket.is_watched = true;
+        match &socket.listener {
             Some(listener) => server.lot.watch_listener(listener.as_raw_fd()),
             None => Ok(()),
         }
@@ -169,9 +174,8 @@ impl Listener {
 
     /// No descriptor or memory: closes somebody who waits, or leaves the queue to the kernel for a moment.
     fn starve(&self, socket: &mut Socket, error: &io::Error, server: &'static Server) {
-        if !std::mem::replace(&mut socket.is_starved, true) {
-            server.log.say("accept_failed error", &[Value::Text(&sys::error_text(error))]);
-        }
+        socket.is_starved = true;
+        server.starved(&sys::error_text(error));
         match (server.lot.evict(), &socket.listener) {
             (Some(gone), Some(fd)) => {
                 server.turned_away(TurnedAway::Files);
@@ -195,7 +199,7 @@ impl Listener {
     }
 
     /// Does as the rules say: accept, leave connections to the kernel, or refuse them. Connections that the kernel has
-    /// already accepted are taken in before it refuses.
+    /// already accepted are taken in before it refuses, but for those that it accepted before any rule could be heard.
     pub fn obey(&self, server: &'static Server, listening: Listening) {
         let mut socket = self.0.lock();
         let before = std::mem::replace(&mut socket.listening, listening);
@@ -204,16 +208,18 @@ impl Listener {
             return;
         }
         if listening == Listening::Closed {
-            sys::refuse_new_handshakes(listener);
-            empty_queue(listener, server);
+            if socket.is_watched {
+                sys::refuse_new_handshakes(listener);
+                empty_queue(listener, server);
+            }
             sys::stop_listening(listener);
         } else if before == Listening::Closed {
             // On the same socket, so the port needs no privilege and nobody else can have taken it.
             if let Err(error) = sys::listen_again(listener, BACKLOG) {
-                server.log.say("listen_failed error", &[Value::Text(&sys::error_text(&error))]);
                 socket.is_starved = true;
                 server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE));
-                return;
+                drop(socket); // The log may wait for its reader.
+                return server.log.say("listen_failed error", &[Value::Text(&sys::error_text(&error))]);
             }
         }
         if listening == Listening::Open {

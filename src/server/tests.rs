@@ -1,24 +1,31 @@
 //! The way through, driven by hand on one thread: what it allocates.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::connection;
 use super::desk::Desk;
+use super::enforcer::Enforcer;
 use super::lot::Event;
 use super::{Server, life, listener, worker};
 use crate::config::Config;
 use crate::faults::engine::Engine;
+use crate::faults::plan;
+use crate::faults::rule::Rule;
 use crate::identity::Identity;
 use crate::observe::log::{Format, Log};
 
 fn server() -> &'static Server {
+    server_with(Vec::new())
+}
+
+fn server_with(rules: Vec<Rule>) -> &'static Server {
     let config = Config::from_lookup(&|name| (name == "CONTENT").then(|| b"hello".to_vec())).expect("no bad variables");
     let address = Some("127.0.0.1".parse().unwrap());
     let opened = listener::open(Some(0), address).unwrap_or_else(|failed| panic!("{failed:?}"));
     let log = Box::leak(Box::new(Log::new(Format::Text)));
-    let engine = Engine::new(1, "web-0", Vec::new(), Instant::now());
+    let engine = Engine::new(1, "web-0", rules, Instant::now());
     let config: &Config = Box::leak(config);
     let identity = Box::leak(Box::new(Identity::find(config)));
     life::build(config, log, engine, identity, opened.listener, Instant::now(), SystemTime::now()).unwrap()
@@ -34,6 +41,15 @@ fn answer(client: &mut TcpStream) -> String {
     let mut received = [0; 1024];
     let count = client.read(&mut received).unwrap();
     String::from_utf8(received[..count].to_vec()).unwrap()
+}
+
+#[test]
+fn who_comes_before_the_rules_of_the_first_moment_is_not_let_in() {
+    let server = server_with(plan::parse(b"listen close for 1h").unwrap());
+    let mut client = connect(server); // The kernel has let it in.
+    Enforcer::default().tick(server);
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(server.lot.census().iter().sum::<u64>(), 0);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Connections that were closed or refused to make room, and delays that were refused: counted, and told once an episode.
+//! Connections that were closed or refused to make room, delays that were refused, and want of descriptors or memory: told once an
+//! episode.
 
 use std::time::{Duration, Instant};
 
@@ -10,25 +11,37 @@ use crate::text::Value;
 /// An episode is over when nobody has been turned away for so long.
 const EPISODE: Duration = Duration::from_secs(10);
 
-/// When somebody was turned away last, for each reason.
+/// The place of accepts that fail for want of descriptors or memory.
+const STARVED: usize = TurnedAway::KINDS;
+
+/// When somebody was turned away last, for each reason, and when an accept failed.
 #[derive(Default)]
-pub(super) struct Episodes(Lock<[Option<Instant>; TurnedAway::KINDS]>);
+pub(super) struct Episodes(Lock<[Option<Instant>; TurnedAway::KINDS + 1]>);
 
 impl Episodes {
     /// Whether an episode begins with this one.
-    fn begins(&self, why: TurnedAway, now: Instant) -> bool {
-        let before = self.0.lock()[why as usize].replace(now);
+    fn begins(&self, place: usize, now: Instant) -> bool {
+        let before = self.0.lock()[place].replace(now);
         before.is_none_or(|before| now.saturating_duration_since(before) > EPISODE)
     }
 }
 
 impl Server {
     /// Counts one that was turned away, and tells of the first of an episode.
-    #[inline(never)]
     pub(super) fn turned_away(&self, why: TurnedAway) {
         self.state.counts.turned_away(why);
-        if self.episodes.begins(why, Instant::now()) {
-            self.log.offer(self.log.line("turned_away why", &[Value::Text(why.name())]), Duration::ZERO);
+        self.tell(why as usize, "turned_away why", why.name());
+    }
+
+    /// Tells of the first accept of an episode that failed for want of descriptors or memory.
+    pub(super) fn starved(&self, error: &str) {
+        self.tell(STARVED, "accept_failed error", error);
+    }
+
+    #[inline(never)]
+    fn tell(&self, place: usize, what: &str, value: &str) {
+        if self.episodes.begins(place, Instant::now()) {
+            self.log.offer(self.log.line(what, &[Value::Text(value)]), Duration::ZERO);
         }
     }
 }
@@ -48,7 +61,8 @@ mod tests {
             (TurnedAway::Full, 11, false), // Ten seconds after the one before.
             (TurnedAway::Full, 22, true),
         ] {
-            assert_eq!(episodes.begins(why, at(second)), want, "{} at {second}", why.name());
+            assert_eq!(episodes.begins(why as usize, at(second)), want, "{} at {second}", why.name());
         }
+        assert!(episodes.begins(STARVED, at(22)) && !episodes.begins(STARVED, at(32)), "it has a place of its own");
     }
 }
