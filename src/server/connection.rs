@@ -159,7 +159,7 @@ impl Visit<'_> {
         match (reason, is_due, then) {
             (_, _, Some(Then::Talk(talk))) => self.talk(input, talk, Some(reason), is_due),
             (Reason::Idle, ..) => self.converse(input),
-            (Reason::Head, true, _) => self.refuse(RequestError::Timeout),
+            (Reason::Head, true, _) => self.refuse(RequestError::Timeout, None),
             (Reason::Head, false, _) => {
                 self.is_same_head = true;
                 self.converse(input)

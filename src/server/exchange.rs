@@ -11,14 +11,14 @@ use super::queues::Until;
 use super::reason::Reason;
 use super::request_log::Done;
 use super::sending::{self, After, Kept, Output, finish_sending};
-use super::{Server, worker};
+use super::{Server, request_log, worker};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
 use crate::http::date::since_epoch;
 use crate::http::head::Head;
 use crate::http::response::{Body, Persistence, Response};
 use crate::http::{MAX_HEAD, Method, RequestError};
-use crate::observe::counts::{self, TurnedAway};
+use crate::observe::counts::TurnedAway;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::{self, Outcome, Request, Route, Surroundings};
@@ -37,7 +37,7 @@ impl Visit<'_> {
         let route = Route::find(head.target.path);
         let mut content = match Content::new(head, route.max_body(), &bytes[head.length..]) {
             Ok(content) => content,
-            Err(error) => return self.refuse(error),
+            Err(error) => return self.refuse(error, Some((head, route))),
         };
         if self.papers.is_quick_only && (route.is_slow() || !content.is_read()) {
             return self.leave(bytes);
@@ -227,10 +227,10 @@ impl Visit<'_> {
         }
     }
 
-    /// Refuses a request; nothing of the connection is parsed after it.
-    pub(super) fn refuse(&mut self, error: RequestError) -> Step {
+    /// Refuses a request, of which no more may be known than that; nothing of the connection is parsed after it.
+    pub(super) fn refuse(&mut self, error: RequestError, known: Option<(&Head<'_, '_>, Route)>) -> Step {
         self.server.state.counts.request(self.server.state.phase.get() >= Phase::Draining);
-        counts::answered(Route::OTHER.number(), Some(error.status()));
+        request_log::refused(self.server, self.stream, known, error.status());
         let mut response = Response::status_page(error.status());
         // A client that takes not even this gets no more.
         let _ = self.lay_out(&mut response, Instant::now(), true, Persistence::Close, After::Linger).send(self.stream);

@@ -42,7 +42,7 @@ impl Visit<'_> {
         let begun = bytes.len().min(PREFACE.len());
         // Behind a request of HTTP/1.1, which has had its answer, it is none (RFC 9113 section 3.3).
         if bytes[..begun] != PREFACE[..begun] || sys::has_sent(self.stream) {
-            return Some(self.refuse(error));
+            return Some(self.refuse(error, None));
         }
         if begun < PREFACE.len() {
             return None;

@@ -99,6 +99,19 @@ impl Called<'_> {
     }
 }
 
+/// Notes a request that was refused for how it was put.
+#[inline(never)]
+pub(super) fn refused(server: &Server, stream: &TcpStream, known: Option<(&Head<'_, '_>, Route)>, status: u16) {
+    counts::answered(known.map_or(Route::OTHER, |(_, route)| route).number(), Some(status));
+    if is_wanted(server, None, None, false) {
+        let (method, path) =
+            known.map_or((Nothing, Nothing), |(head, _)| (Text(head.method.name()), Bytes(head.target.path)));
+        let line = server.log.line("request method path", &[method, path]);
+        let agent = known.and_then(|(head, _)| head.field("user-agent")).unwrap_or_default();
+        offer(server.log, line, (Some(status), ""), &Decision::default(), ("agent", agent), stream, REQUEST_PATIENCE);
+    }
+}
+
 /// Notes what a check has answered, and says whether a line is wanted of a request, which rules may have hit.
 #[inline(never)]
 fn is_wanted(server: &Server, check: Option<Check>, status: Option<u16>, is_hit: bool) -> bool {

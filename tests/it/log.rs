@@ -188,6 +188,27 @@ fn the_start_tells_what_was_set_and_values_are_cut() {
     }
 }
 
+/// What cannot be read is somebody's request all the same: a probe with `scheme: HTTPS`, say.
+#[test]
+fn refused_requests_are_logged_as_others_are() {
+    let server = Server::start(&[("LOG_REQUESTS", "all")]);
+    for (request, words) in [
+        ("\x16\x03\x01\x02", "event=request status=400 agent=\"\" peer="),
+        ("FOO / HTTP/1.1\r\nHost: a\r\n\r\n", "event=request status=501 agent=\"\" peer="),
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nUser-Agent: x\r\nContent-Length: 65537\r\n\r\n",
+            "event=request method=POST path=/echo status=413 agent=x peer=",
+        ),
+    ] {
+        server.ask(request);
+        server.wait_for_log(words);
+    }
+    let metrics = server.get("/metrics").text();
+    for sample in [r#"{route="other",code="501"} 1"#, r#"{route="/echo",code="413"} 1"#] {
+        assert!(metrics.contains(sample), "{sample} is not in\n{metrics}");
+    }
+}
+
 /// What JSON's readers would round is a string there: 2^53 and more (RFC 8259 section 6).
 #[test]
 fn seeds_come_out_of_json_as_they_were() {
