@@ -249,6 +249,7 @@ fn bytes_held_for_waiting_connections_are_bounded() {
 fn a_low_descriptor_limit_means_fewer_connections_not_none() {
     let server = Server::spawn_with_limit(&[], Some(64));
     server.wait_until_listening();
+    server.wait_for_log("MAX_CONNECTIONS: 16, as more files may not be open");
     let mut clients: Vec<Client<'_>> = (0..200)
         .map(|_| {
             let mut client = server.connect();
