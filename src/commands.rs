@@ -61,6 +61,10 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
     let expected = match text::place(COMMANDS, command.as_bytes()) {
         Some(0) if words.is_empty() => return Ok(life::serve(config(lookup)?)),
         Some(0) => "no arguments: everything is set by the environment",
+        Some(1..=4) if words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some()) => {
+            print(&help(), &[]);
+            return Ok(0);
+        }
         Some(1) => {
             let timeout = taken(&mut words, "--timeout");
             if let Some((is_grpc, asked, timeout)) = healthcheck_arguments(&words, timeout) {

@@ -42,7 +42,7 @@ const VARIABLES: [&str; 29] = [
 
 #[test]
 fn help_names_every_variable_and_subcommand() {
-    for arguments in [&["--help"][..], &["-h"]] {
+    for arguments in [&["--help"][..], &["-h"], &["resolve", "--help"], &["check-faults", "-h"]] {
         let Ended { code, stdout, stderr } = run(arguments, &[]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
         for name in VARIABLES {
