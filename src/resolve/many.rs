@@ -56,7 +56,7 @@ struct Progress {
 pub fn run(run: Run, at_once: usize, report: &mut dyn FnMut(&Summary)) -> Result<Summary, CallError> {
     let first = || call::permitted_addresses(&run.service, run.rules, quantity::deadline_in(run.rules.timeout));
     let addresses = if run.is_fresh { None } else { Some(first()?) };
-    let at_once = if run.keeps_alive { 1 } else { at_once.min(usize::try_from(run.count).unwrap_or(at_once)) };
+    let at_once = if run.keeps_alive { 1 } else { run.count.min(at_once as u64) as usize };
     let progress = Progress { summary: Summary::new(run.count), helpers: at_once - 1 };
     let shared = Arc::new(Shared {
         run,

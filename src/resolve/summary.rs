@@ -144,9 +144,9 @@ impl Summary {
         if self.failed() > 0 {
             text::put(out, b"\nerrors\n");
         }
-        for (class, &count) in NAMES.split(' ').zip(&self.errors) {
+        for (class, &count) in self.errors.iter().enumerate() {
             if count > 0 {
-                line(out, "timeout_connect".len(), "~\n~", &[Text(class), Number(count)]);
+                line(out, "timeout_connect".len(), "~\n~", &[Text(text::word(NAMES, class)), Number(count)]);
             }
         }
     }
@@ -156,9 +156,9 @@ impl Summary {
     pub fn write_json(&self, out: &mut Vec<u8>, zone: Option<&str>) {
         text::fill(out, "{\"calls\":~,\"requested\":~,\"errors\":{", &[Number(self.calls), Number(self.wanted)]);
         let mut comma = Text("");
-        for (class, &count) in NAMES.split(' ').zip(&self.errors) {
+        for (class, &count) in self.errors.iter().enumerate() {
             if count > 0 {
-                text::fill(out, "~~:~", &[comma, Json(class), Number(count)]);
+                text::fill(out, "~~:~", &[comma, Json(text::word(NAMES, class)), Number(count)]);
                 comma = Text(",");
             }
         }

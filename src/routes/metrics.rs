@@ -111,11 +111,10 @@ struct Page {
 impl Page {
     /// Begins a family: its name, its kind and its help, which are ours and need no escapes.
     fn family(&mut self, family: &'static str) {
-        let mut words = family.splitn(3, ' ');
-        let mut word = || words.next().unwrap_or_default();
-        self.name = word();
-        let (name, kind, help) = (Text(self.name), Text(word()), Text(word()));
-        text::fill(&mut self.out, "# HELP ~ ~\n# TYPE ~ ~\n", &[name, help, name, kind]);
+        let (name, rest) = family.split_once(' ').unwrap_or_default();
+        let (kind, help) = rest.split_once(' ').unwrap_or_default();
+        self.name = name;
+        text::fill(&mut self.out, "# HELP ~ ~\n# TYPE ~ ~\n", &[Text(name), Text(help), Text(name), Text(kind)]);
     }
 
     /// Begins a sample: what stands behind the name of its family, and the values of labels there. Those are visible ASCII,
