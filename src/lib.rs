@@ -4,7 +4,7 @@
 //! # One way through
 //!
 //! ```text
-//! main -> commands -> server::run
+//! main -> commands -> server::life::serve
 //!
 //! server::worker -> server::connection -> http::head -> routes -> faults::engine -> handler -> Outcome
 //!              ^                  |  ^------------------ http::response <-----------------------'

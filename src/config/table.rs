@@ -25,19 +25,19 @@ HEALTH_STATUS_FACTOR|a percentage|0|chance of each /healthz to answer 500\n\
 STARTUP_WAIT_SECS|seconds or a duration, at most 30 days|0|/startupz fails so long\n\
 READY_WAIT_SECS|seconds or a duration, at most 30 days|0|/readyz fails so long\n\
 ERROR_FACTOR|a percentage|0|chance of each request that is no check to answer 500\n\
-RESPONSE_DELAY|a duration such as 50ms, or a range such as 50ms..1s|0s|delay of each request that is no check\n\
+RESPONSE_DELAY|a duration such as 50ms, or a range such as 50ms..1s|0s|delay of each request that is no check and that ERROR_FACTOR leaves alone\n\
 FAULTS|a fault plan||fault rules, behind those that the variables above stand for\n\
 SEED|a whole number below 2^64||seed of all dice; unset: from the kernel; the log tells it\n\
 CONTROL|open, off or token:SECRET|open|who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem, /forecast\n\
 CONTROL_TOKEN_FILE|a readable file with a token in its one line, and no token in CONTROL||file with that SECRET\n\
 DRAIN_SECS|seconds or a duration, at most 30 days|0|after SIGTERM, serve on so long with /readyz failing\n\
 SHUTDOWN_SECS|seconds or a duration, at most 30 days|20|after that, requests in progress have so long\n\
-IDLE_TIMEOUT|a duration from 1s to 1h|75s|idle connections close after that; longer than the load balancer's\n\
+IDLE_TIMEOUT|a duration with its unit, 1s to 1h|75s|idle connections close after that; longer than the load balancer's\n\
 MAX_CONNECTIONS|a number, 1 to 1000000|4096|connections held at once\n\
 MAX_WORKERS|a number, 2 to 1024|64|worker threads at most\n\
 MEM_MAX|a size such as 64Mi|256Mi|memory that all /mem calls may hold together\n\
 RESOLVE_ALLOW|a comma list of *, names, *.suffix and CIDR networks|*|what /resolve may call\n\
-RESOLVE_TIMEOUT|a duration above 0 such as 5s|5s|time for one /resolve call, everything included\n\
+RESOLVE_TIMEOUT|a duration with its unit, such as 5s|5s|time for one /resolve call, everything included\n\
 RESOLVE_MAX_HOPS|a number, 0 to 100|3|probeservers that a /resolve request may have passed\n\
 TERMINATION_MESSAGE_PATH|a path|/dev/termination-log|where an end that is no clean drain leaves its line, if that file is there\n\
 LOG_FORMAT|text or json|text|form of the log on stdout\n\

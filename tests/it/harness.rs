@@ -230,7 +230,7 @@ fn says_listening(line: &str) -> bool {
 }
 
 /// The program under test: what cargo has built, or what PROBESERVER_UNDER_TEST names, words in front of it (an emulator)
-/// included. scripts/foreign uses that for the binaries of other architectures.
+/// included. tests/foreign uses that for the binaries of other architectures.
 pub(crate) fn program() -> Command {
     let Ok(named) = std::env::var("PROBESERVER_UNDER_TEST") else {
         return Command::new(env!("CARGO_BIN_EXE_probeserver"));
