@@ -156,7 +156,9 @@ impl Asked {
             fault = text::filled("only: got \"~\", expected one of ~", &values);
         }
         for inquiry in &mut inquiries {
-            if let Err(line) = self.assume(inquiry) {
+            if fault.is_empty()
+                && let Err(line) = self.assume(inquiry)
+            {
                 fault = line;
             }
         }

@@ -96,11 +96,18 @@ fn every_bad_input_is_one_line_and_exit_2() {
     let cut = damaged("cut.yaml", "{\"apiVersion\": \"apps/v1\",\n \"kind\": [");
     let tab = damaged("tab.yaml", &base_text.replacen("\n  ", "\n\t", 1));
     let two = damaged("two.yaml", &base_text.replacen("httpGet:", "tcpSocket: {port: 80}\n          httpGet:", 1));
+    let pod = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: {name}, image: probeserver, env: [{{name: PORT, value: {name}}}]}}]}}\n"
+        )
+    };
+    let pods = damaged("pods.yaml", &[pod("a"), pod("b")].join("---\n"));
     let config = damaged("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
     for (arguments, want) in [
         (&["-f", &cut][..], "cut.yaml:2:10: got a collection without an end"),
         (&["-f", &tab], ":1: got a tab, expected spaces"),
         (&["-f", &two], "Probe: got httpGet and tcpSocket, expected one handler"),
+        (&["-f", &pods], "container a: PORT: got \"a\", expected a port"),
         (&["-f", &config], "got ConfigMap/c, expected a Deployment"),
         (&["app fial"], "plan: line 1, column 5: got \"fial\", expected an effect"),
         (&["app fail", "app fail"], "plan: got \"app fail\", expected one plan"),
