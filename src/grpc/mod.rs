@@ -68,11 +68,11 @@ impl Method {
     }
 
     fn of_path(path: &[u8]) -> Option<Self> {
-        Self::from_number(text::place("Check List Watch", path.strip_prefix(b"/grpc.health.v1.Health/")?)? as u16 + 1)
+        Self::ALL.into_iter().find(|method| method.path().as_bytes() == path)
     }
 
     fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.get(usize::from(number).wrapping_sub(1)).copied()
+        Self::ALL.into_iter().find(|&method| method as u16 == number)
     }
 }
 

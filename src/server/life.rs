@@ -235,8 +235,7 @@ pub(super) fn build(
     let files = sys::raise_file_limit().saturating_sub(RESERVED_FILES).max(1);
     let most = config.max_connections.min(usize::try_from(files).unwrap_or(usize::MAX));
     if most < config.max_connections {
-        let message =
-            text::joined(&["MAX_CONNECTIONS: ", &text::to_decimal(most as u64), ", as more files may not be open"]);
+        let message = text::filled("MAX_CONNECTIONS: ~, as more files may not be open", &[Number(most as u64)]);
         log.say("warning message", &[Text(&message)]);
     }
     let state: &'static State = Box::leak(Box::new(State {

@@ -49,13 +49,8 @@ impl Done<'_> {
             Outcome::End(_) => "end",
             _ => "drop",
         };
-        let head = [Text(self.head.method.name()), Bytes(self.head.target.path)];
-        let line = log.line("request method path", &head);
-        // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
-        let agent = self.head.field("x-probe").or_else(|| self.head.field("user-agent")).unwrap_or_default();
-        let (name, patience) =
-            if self.route.check().is_some() { ("probe", Duration::ZERO) } else { ("agent", REQUEST_PATIENCE) };
-        offer(log, line, (status, outcome), self.decision, (name, agent), self.stream, patience);
+        let (line, asker, patience) = begun(log, Some((self.head, self.route)));
+        offer(log, line, (status, outcome), self.decision, asker, self.stream, patience);
     }
 }
 
@@ -104,11 +99,23 @@ impl Called<'_> {
 pub(super) fn refused(server: &Server, stream: &TcpStream, known: Option<(&Head<'_, '_>, Route)>, status: u16) {
     counts::answered(known.map_or(Route::OTHER, |(_, route)| route).number(), Some(status));
     if is_wanted(server, None, None, false) {
-        let (method, path) =
-            known.map_or((Nothing, Nothing), |(head, _)| (Text(head.method.name()), Bytes(head.target.path)));
-        let line = server.log.line("request method path", &[method, path]);
-        let agent = known.and_then(|(head, _)| head.field("user-agent")).unwrap_or_default();
-        offer(server.log, line, (Some(status), ""), &Decision::default(), ("agent", agent), stream, REQUEST_PATIENCE);
+        let (line, asker, patience) = begun(server.log, known);
+        offer(server.log, line, (Some(status), ""), &Decision::default(), asker, stream, patience);
+    }
+}
+
+/// A request's line with what was asked for, who asked, and how long it may wait for the log: a check not at all.
+fn begun<'h>(log: &Log, known: Option<(&Head<'_, 'h>, Route)>) -> (Line, (&'static str, &'h [u8]), Duration) {
+    let Some((head, route)) = known else {
+        return (log.line("request", &[]), ("agent", b""), REQUEST_PATIENCE);
+    };
+    let line = log.line("request method path", &[Text(head.method.name()), Bytes(head.target.path)]);
+    // A kubelet names itself in User-Agent; manifests can name the probe in X-Probe.
+    let agent = head.field("x-probe").or_else(|| head.field("user-agent")).unwrap_or_default();
+    if route.check().is_some() {
+        (line, ("probe", agent), Duration::ZERO)
+    } else {
+        (line, ("agent", agent), REQUEST_PATIENCE)
     }
 }
 

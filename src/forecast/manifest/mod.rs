@@ -88,7 +88,9 @@ impl Objects<'_> {
         while let Some(document) = documents.next_document()? {
             let fields = Fields::of(document, &text);
             self.add(&fields, Node::ROOT, "", "", 0);
-            fields.fault.into_inner().map_or(Ok(()), Err)?;
+            if let Some(fault) = fields.fault.into_inner() {
+                return Err(fault);
+            }
         }
         Ok(())
     }
