@@ -73,9 +73,8 @@ impl<'w> Options<'w> {
                 Some((name, value)) => (name, Some(value)),
                 None => (option, words.next().copied()),
             };
-            let Some(value) = value else {
-                return Err(text::joined(&[word, ": expected a value"]));
-            };
+            // Every option needs one, and says so.
+            let value = value.unwrap_or_default();
             let is_known = match text::place("f filename fail-on plan", name.as_bytes()) {
                 Some(0 | 1) => self.file(value),
                 Some(2) => self.outcomes(value),

@@ -79,6 +79,8 @@ pub struct Advice<'p> {
     pub value: u64,
     /// How many seconds the container's startup probe waits.
     pub patience: u64,
+    /// Whether what it comes to shows that it helps.
+    pub proves: bool,
     /// By what it is told how it helps.
     pub measure: Measure,
     /// What the play came to.
@@ -115,6 +117,7 @@ impl Change {
     fn told(self) -> (&'static str, u64) {
         match self {
             Self::Failures(kind, failures) => (kind.name(), failures.into()),
+            Self::Without(kind) => (kind.name(), 0),
             Self::Timeout(kind, timeout) => (kind.name(), timeout / 1000),
             Self::Grace(time, _) | Self::MinReady(time) => ("", time / 1000),
             Self::Rollout(_, deadline) => ("", deadline.into()),
@@ -142,7 +145,7 @@ impl Change {
             }
             Self::Without(kind) => part.aims[kind as usize] = None,
             Self::NoDelay => readiness.iter_mut().for_each(|aim| aim.delay = 0),
-            Self::Tcp => liveness.iter_mut().for_each(|aim| aim.asks = Asks::Tcp(part.program.port)),
+            Self::Tcp => liveness.iter_mut().for_each(|aim| aim.asks = Asks::Tcp(None)),
             Self::Sleep(length) => {
                 part.pre_stop = Some(Asks::Sleep(length));
                 plan.grace += length;
@@ -186,7 +189,10 @@ pub(super) fn advise<'p>(play: &'p Play<'p>, tally: &Tally) -> Vec<Advice<'p>> {
         && tally.sum(Sum::Rollouts) > 0
     {
         adviser.rollout(strategy, progress_deadline);
-        adviser.soaking(progress_deadline);
+        // Recreate has ended all old ones before the first new one.
+        if strategy != Strategy::Recreate {
+            adviser.soaking(progress_deadline);
+        }
     }
     adviser.advice
 }
@@ -225,7 +231,8 @@ impl<'p> Adviser<'p, '_> {
             let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
             let (probe, value) = change.told();
             let patience = self.aim(at, Kind::Startup).map_or(0, |aim| u64::from(aim.failures) * aim.period / 1000);
-            self.advice.push(Advice { words, container, probe, value, patience, measure, now: self.now, then });
+            let proves = !matches!(change, Change::MinReady(_));
+            self.advice.push(Advice { words, container, probe, value, patience, proves, measure, now: self.now, then });
         }
         is_better
     }
@@ -248,17 +255,15 @@ impl<'p> Adviser<'p, '_> {
             (Some(_), Some(_)) => {
                 "containers[$a].startupProbe.failureThreshold|$b|it starts slower than the $c s that the startup probe waits, and is killed"
             }
-            (Some(_), None) => {
-                "containers[$a].startupProbe|what the program answers|it never passes, however long it is given"
-            }
+            (_, None) => "containers[$a].$gProbe|what the program answers|it never passes, however long it is given",
             (None, Some(_)) => {
                 "containers[$a].startupProbe|as livenessProbe, with failureThreshold $b|liveness kills it before it has started"
             }
-            (None, None) => return false,
         };
-        let change = match latest {
-            Some(_) => Change::Failures(Kind::Startup, failures as u32),
-            None => Change::Without(Kind::Startup),
+        let change = match (startup, latest) {
+            (_, Some(_)) => Change::Failures(Kind::Startup, failures as u32),
+            (Some(_), None) => Change::Without(Kind::Startup),
+            (None, None) => Change::Without(Kind::Liveness),
         };
         self.advise(at, change, Measure::Restarted, words)
     }
@@ -332,7 +337,12 @@ impl<'p> Adviser<'p, '_> {
     /// A deletion that ends by SIGKILL.
     fn ending(&mut self) {
         let patient = self.again(0, Change::Grace(3_600_000, false));
-        let takes = patient.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
+        let ended = |tally: &Tally| tally.figure(Figure::Ended).percentile(100).unwrap_or(0) / 1000 + 5;
+        let mut takes = ended(&patient);
+        if takes > 3600 {
+            // Something in the pod never heeds SIGTERM, and the rest does not wait for it.
+            takes = ended(&self.again(0, Change::Grace(3_600_000, true)));
+        }
         let heeds = patient.sigkilled() * 2 < patient.sum(Sum::Pods);
         let words = match heeds {
             true => "terminationGracePeriodSeconds|$b|it is killed while it still drains",

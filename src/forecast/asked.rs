@@ -99,7 +99,7 @@ impl Asked {
             },
             3 => {
                 self.only = value.to_owned();
-                ""
+                if value.is_empty() { "a name" } else { "" }
             }
             4 => {
                 self.is_json = value == "json";
@@ -170,7 +170,7 @@ impl Asked {
     fn read(&self, inputs: &[(&str, &[u8])], out: &mut Read) -> Result<(), String> {
         let is_sketch = inputs.is_empty();
         if self.delete_at < NEVER && self.delete_at > self.length {
-            return Err("delete-at: expected a time before the end of the play, which --for sets".to_owned());
+            return Err("delete-at: expected a time before the end of the play, which is set by for".to_owned());
         }
         if !is_sketch && self.probes.iter().any(|probe| !probe.is_empty()) {
             return Err("probe: a manifest has probes of its own, expected one or the other".to_owned());

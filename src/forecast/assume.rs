@@ -3,12 +3,13 @@
 
 use super::behaviour::{Program, Work};
 use super::play::Inquiry;
-use super::pod::sleep_in;
-use super::workload::Container;
+use super::pod::{Kind, sleep_in};
+use super::workload::{Container, Controller, Handler};
 use super::{Millis, millis};
 use crate::config::{Config, ConfigError, has_seeded_start};
 use crate::faults::plan::{self, MAX_PLAN};
-use crate::faults::rule::Rule;
+use crate::faults::rule::{CrashKind, Effect, Rule};
+use crate::routes::crash::NEEDS_MEMORY_LIMIT;
 use crate::text::{self, Value, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
@@ -43,7 +44,16 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
             return Err(text::filled("--container: got \"~\", expected one of ~", &values));
         }
     }
-    let main = pod.init.len() + pod.containers.iter().position(|container| container.is_own).unwrap_or(0);
+    let main = pod.front();
+    if pod.is_gated {
+        inquiry.assumed.push("nobody sets the conditions of readinessGates, so no pod becomes Ready".to_owned());
+    }
+    if inquiry.workload.replicas == 0 {
+        inquiry.assumed.push("with 0 replicas there is no pod; this is what one would do".to_owned());
+    }
+    if matches!(inquiry.workload.controller, Controller::DaemonSet { .. }) {
+        inquiry.assumed.push("one node, so one pod of the DaemonSet".to_owned());
+    }
     while let Some(container) = pod.container(inquiry.programs.len()) {
         let at = inquiry.programs.len();
         let mut plan = None;
@@ -75,18 +85,30 @@ fn program(
     put_all(out, &["container ", &container.name, ": "]);
     if is_own && serves {
         let mut config = environment(container)?;
+        let wants_limit = |rule: &Rule| matches!(rule.effect, Effect::Crash(CrashKind::Oom));
+        if container.memory.is_none() && config.rules.iter().any(wants_limit) {
+            let values = [Value::Text(&container.name), Value::Text(NEEDS_MEMORY_LIMIT)];
+            return Err(text::filled("container ~: crash oom ~", &values));
+        }
         program.drain = millis(config.drain);
         program.seed = config.seed;
-        program.port = config.port.filter(|port| *port != 0);
+        let is_known = container.environment.iter().all(|(name, value)| value.is_some() || name != "PORT");
+        program.ports = match config.port {
+            Some(port) => [port; 2],
+            // The second where the first is forbidden.
+            None if is_known && !container.has_environment_from => [80, 8080],
+            None => [0; 2],
+        };
+        program.memory = container.memory.unwrap_or(program.memory);
         program.ignores_stop = container.has_strange_stop;
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
-    } else if let Some(length) = sleep_in(&container.command) {
+    } else if let Some(length) = sleep_in(&container.command, !is_own && !is_brief) {
         program.work = Work::End(length);
         // A program without a handler, as PID 1.
         program.ignores_stop = !is_own;
         put(out, b"sleeps, and does not heed SIGTERM");
-    } else if is_brief {
+    } else if is_brief || is_own {
         program.work = Work::End(ENDS);
         put(out, b"done at once");
     } else {
@@ -102,6 +124,16 @@ fn program(
     }
     if program.seed.is_some() && has_seeded_start(&program.rules) {
         put(out, b"; SEED is set, so chances at start come out the same each time");
+    }
+    for (kind, probe) in container.probes.iter().enumerate() {
+        if let Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) =
+            probe.as_ref().map(|probe| &probe.handler)
+        {
+            put_all(
+                out,
+                &["; no port has the name that its ", Kind::ALL[kind].name(), " probe asks: it has no result"],
+            );
+        }
     }
     for (name, value) in &container.environment {
         if value.is_none() && is_read(name) {

@@ -29,8 +29,10 @@ pub struct Program {
     pub drain: Millis,
     /// The dice of every process, where they are set.
     pub seed: Option<u64>,
-    /// Where it listens; `None`: wherever it is asked.
-    pub port: Option<u16>,
+    /// Where it listens, at one of them; zeroes: wherever it is asked.
+    pub ports: [u16; 2],
+    /// Its container's memory limit in bytes.
+    pub memory: u64,
     /// Whether it is this program, of which more is known than of others.
     pub is_own: bool,
     /// Whether the signal that stops it means nothing to it.
@@ -49,7 +51,7 @@ pub enum Work {
 impl Default for Program {
     fn default() -> Self {
         let (rules, work) = (Vec::new(), Work::Serve);
-        Self { rules, work, drain: 0, seed: None, port: None, is_own: false, ignores_stop: false }
+        Self { rules, work, drain: 0, seed: None, ports: [0; 2], memory: u64::MAX, is_own: false, ignores_stop: false }
     }
 }
 
@@ -65,6 +67,8 @@ pub struct Exit {
 impl Exit {
     /// SIGKILL.
     pub const KILLED: Self = Self { code: 137, is_oom: false };
+    /// The kernel's own, for want of memory.
+    const OOM: Self = Self { code: 137, is_oom: true };
 
     fn with(code: u8) -> Self {
         Self { code, is_oom: false }
@@ -139,6 +143,24 @@ impl Program {
         Question { covered, check, port }
     }
 
+    /// Whether nobody listens where somebody asks.
+    pub(super) fn is_elsewhere(&self, port: Option<u16>) -> bool {
+        self.ports[0] != 0 && port.is_some_and(|port| !self.ports.contains(&port))
+    }
+
+    /// How a rule's effect ends the process, if it does.
+    fn exit_of(&self, effect: &Effect) -> Option<Exit> {
+        match effect {
+            Effect::Exit(code) => Some(Exit::with(*code)),
+            // As PID 1 of its container, for which abort() ends in a segmentation fault.
+            Effect::Crash(CrashKind::Abort | CrashKind::Segv) => Some(Exit::with(139)),
+            Effect::Crash(CrashKind::Trap) => Some(Exit::with(132)),
+            Effect::Crash(CrashKind::Oom) => Some(Exit::OOM),
+            Effect::Mem(bytes) if *bytes >= self.memory => Some(Exit::OOM),
+            _ => None,
+        }
+    }
+
     /// Whether some rule touches the question at all.
     pub(super) fn touches(&self, question: Question) -> bool {
         question.covered != 0
@@ -206,7 +228,7 @@ impl Process {
                 && let Some(delay) = process.attempt(number, rule)
             {
                 at += delay;
-                if let Some(exit) = exit_of(&rule.effect) {
+                if let Some(exit) = program.exit_of(&rule.effect) {
                     process.end = (at, exit);
                     return process;
                 }
@@ -220,7 +242,7 @@ impl Process {
         for (number, rule) in program.rules.iter().enumerate() {
             if process.stands(number)
                 && matches!(rule.target, Target::Process)
-                && let Some(exit) = exit_of(&rule.effect)
+                && let Some(exit) = program.exit_of(&rule.effect)
                 && let Some(due) = process.due(number, rule, end.min(process.end.0))
             {
                 process.end = (due, exit);
@@ -276,7 +298,8 @@ impl Process {
 
     /// Settles what the listener does from `now` on, and until when.
     pub(super) fn watch_listener(&mut self, program: &Program, now: Millis) {
-        self.listening = Listening::Open;
+        // What only waits to end listens nowhere.
+        self.listening = if program.work == Work::Serve { Listening::Open } else { Listening::Closed };
         self.listening_until = NEVER;
         for (at, rule) in program.rules.iter().enumerate() {
             if !self.stands(at) || !matches!(rule.target, Target::Listen) {
@@ -312,9 +335,8 @@ impl Process {
 
     /// What a client that asks at `now` meets, and how much later.
     pub(super) fn ask(&mut self, program: &Program, question: Question, now: Millis) -> (Millis, Met) {
-        let is_elsewhere = program.port.is_some() && question.port.is_some() && program.port != question.port;
         match self.listening(now) {
-            _ if is_elsewhere => return (0, Met::Refused),
+            _ if program.is_elsewhere(question.port) => return (0, Met::Refused),
             Listening::Closed => return (0, Met::Refused),
             Listening::Hung => return (0, Met::Silence),
             Listening::Open => {}
@@ -334,7 +356,7 @@ impl Process {
                 Effect::Fail(status) => (delay, Met::Status(status)),
                 Effect::Hang => (delay, Met::Hang),
                 Effect::Drop | Effect::Reset => (delay, Met::Cut),
-                _ => (delay, exit_of(&rule.effect).map_or(Met::Cut, Met::Ends)),
+                _ => (delay, program.exit_of(&rule.effect).map_or(Met::Cut, Met::Ends)),
             };
         }
         let drains = self.drain.is_some() && program.is_own && question.check == Some(Check::Ready);
@@ -389,18 +411,6 @@ impl Process {
         // The end of the drain is a moment of the listener.
         self.listening_until = self.listening_until.min(now + drain);
         (now + drain + closing + delay, exit)
-    }
-}
-
-/// How a rule's effect ends the process, if it does.
-fn exit_of(effect: &Effect) -> Option<Exit> {
-    match effect {
-        Effect::Exit(code) => Some(Exit::with(*code)),
-        // As PID 1 of its container, for which abort() ends in a segmentation fault.
-        Effect::Crash(CrashKind::Abort | CrashKind::Segv) => Some(Exit::with(139)),
-        Effect::Crash(CrashKind::Trap) => Some(Exit::with(132)),
-        Effect::Crash(CrashKind::Oom) => Some(Exit { code: 137, is_oom: true }),
-        _ => None,
     }
 }
 

@@ -113,15 +113,20 @@ fn seconds(seconds: u32) -> Millis {
     Millis::from(seconds) * 1000
 }
 
-/// How long a `sleep` in a command takes: `sleep 5`, or at the end of a shell's line.
+/// How long the first `sleep` in a command takes. One that is `alone` has nothing but a shell around it.
 #[inline(never)]
-pub(super) fn sleep_in(command: &[String]) -> Option<Millis> {
+pub(super) fn sleep_in(command: &[String], is_alone: bool) -> Option<Millis> {
     let line = text::list(command, " ");
     let mut words = line.split_ascii_whitespace();
-    words.find(|word| *word == "sleep" || word.ends_with("/sleep"))?;
-    match words.next()? {
+    let is_sleep = |word: &&str| *word == "sleep" || word.ends_with("/sleep");
+    words
+        .find(|word| is_sleep(word) || is_alone && !(word.ends_with("sh") || matches!(*word, "-c" | "exec")))
+        .filter(is_sleep)?;
+    let time = words.next()?;
+    match time {
+        _ if is_alone && words.next().is_some() => None,
         "infinity" => Some(NEVER),
-        word => quantity::parse_seconds(word.strip_suffix(';').unwrap_or(word).as_bytes()).map(super::millis),
+        time => quantity::parse_seconds(time.strip_suffix(';').unwrap_or(time).as_bytes()).map(super::millis),
     }
 }
 
@@ -150,7 +155,7 @@ impl Asks {
                     let path = path.map_or("/healthz", String::as_str);
                     return Self::Healthcheck(program.question(path, None), timeout);
                 }
-                match sleep_in(command) {
+                match sleep_in(command, false) {
                     Some(length) if is_ours || !program.is_own => Self::Command(length),
                     // An image from scratch has no other command.
                     _ if program.is_own && !is_ours => Self::Nothing,
@@ -188,8 +193,7 @@ impl Asks {
             (Self::Http(_) | Self::Tcp(_), None) => failed,
             (Self::Http(question), Some(process)) => requested(program, process, question, now, timeout),
             (Self::Tcp(port), Some(process)) => {
-                let is_elsewhere = program.port.is_some() && port != program.port;
-                let is_refused = is_elsewhere || process.listening(now) == Listening::Closed;
+                let is_refused = program.is_elsewhere(port) || process.listening(now) == Listening::Closed;
                 if is_refused { failed } else { (0, Verdict::Pass, false) }
             }
             (Self::Grpc(None), _) => failed,
@@ -263,7 +267,11 @@ impl Aim {
 impl<'p> Part<'p> {
     fn new(container: &Container, program: &'p Program) -> Self {
         let [startup, liveness, readiness] = &container.probes;
-        let hook = |handler: &Option<Handler>| handler.as_ref().map(|handler| Asks::new(handler, program));
+        let hook = |handler: &Option<Handler>| match handler.as_ref()? {
+            // The API has it, and the kubelet does not (lifecycle/handlers.go:101).
+            Handler::Tcp { .. } => Some(Asks::Nothing),
+            handler => Some(Asks::new(handler, program)),
+        };
         Self {
             aims: [Aim::new(startup, program), Aim::new(liveness, program), Aim::new(readiness, program)],
             pre_stop: hook(&container.pre_stop),
@@ -302,15 +310,11 @@ impl<'p> Plan<'p> {
     pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool, path: &str) -> Self {
         let mut parts = Vec::new();
         let inits = pod.init.len();
-        let mut front = None;
         for (at, program) in programs.iter().enumerate() {
             let Some(container) = pod.container(at) else { break };
-            if at >= inits && container.has_ports {
-                front = front.or(Some(at));
-            }
             parts.push(Part::new(container, program));
         }
-        let front = front.unwrap_or(inits);
+        let front = pod.front();
         let question = parts[front].program.question(path, None);
         Self {
             parts,

@@ -120,6 +120,13 @@ impl Pod {
         self.init.get(at).or_else(|| self.containers.get(at - self.init.len()))
     }
 
+    /// That which callers reach: the first that is this program, else the first that has ports.
+    pub fn front(&self) -> usize {
+        let first = |is_it: fn(&Container) -> bool| self.containers.iter().position(is_it);
+        let own = first(|container| container.is_own);
+        self.init.len() + own.or_else(|| first(|container| container.has_ports)).unwrap_or(0)
+    }
+
     /// Whether one of them has that name.
     #[inline(never)]
     pub fn has(&self, name: &str) -> bool {
@@ -159,6 +166,8 @@ pub struct Container {
     pub environment: Vec<(String, Option<String>)>,
     /// Whether `envFrom` brings more that a manifest does not tell.
     pub has_environment_from: bool,
+    /// `resources.limits.memory` in bytes.
+    pub memory: Option<u64>,
     /// Whether there are any `ports`.
     pub has_ports: bool,
     /// An init container with `restartPolicy: Always`.

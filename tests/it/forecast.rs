@@ -134,7 +134,9 @@ fn every_bad_input_is_one_line_and_exit_2() {
             "--fail-on: got \"rain\", expected some of never-ready restarts lost-calls rollout-failed",
         ),
         (&["--nonsense", "x"], "got \"--nonsense\", expected an option of forecast --help"),
-        (&["--pods"], "--pods: expected a value"),
+        (&["--pods"], "--pods: got \"\", expected a number"),
+        (&["--only"], "--only: got \"\", expected a name"),
+        (&["--nope"], "got \"--nope\", expected an option"),
         (&["-f", "no-such-file"], "no-such-file: "),
         (&["-f", empty], "got nothing, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"),
         (&["-f", base, "--only", "x"], "only: got \"x\", expected one of Deployment/probeserver"),
@@ -166,6 +168,174 @@ fn what_is_to_be_avoided_is_exit_1() {
     let base = root().join("k8s/base/deployment.yaml");
     let arguments = ["ready fail", "-f", base.to_str().unwrap(), "--pods", "30", "--fail-on", "rollout-failed"];
     assert_eq!(forecast(&arguments).0, Some(1));
+}
+
+/// What is told of a pod of these containers, with these fields of its spec beside them.
+fn told(containers: &str, spec: &str) -> String {
+    let manifest =
+        format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{spec} containers: [{containers}]}}}}");
+    let inquiry = inquiry(&[("pods", "50")], Some(&manifest));
+    let play = Play::new(&inquiry);
+    let mut out = Vec::new();
+    tell::write(&mut out, &play.told(play.run(0..play.groups())), false);
+    String::from_utf8(out).unwrap()
+}
+
+/// Each row: containers, fields of the spec, what is told of them, and what is not.
+#[test]
+fn a_container_is_taken_for_what_its_manifest_says() {
+    const TCP: &str = "livenessProbe: {tcpSocket: {port: 80}}";
+    for (containers, spec, tells, tells_not) in [
+        // Only what does nothing else but sleep ends when that is over, and nobody answers there.
+        ("{name: a, image: busybox, command: [sleep, '60']}", "", "a container ends  ", "listening"),
+        ("{name: a, image: busybox, command: [sh, -c, 'exec sleep 60']}", "", "a container ends  ", "listening"),
+        (
+            "{name: a, image: busybox, command: [sh, -c, 'touch /a; sleep 9; rm /a; sleep 9']}",
+            "",
+            "listening",
+            "ends  ",
+        ),
+        (
+            "{name: a, image: b, command: [sh, -c, 'while true; do date; sleep 1; done']}",
+            "",
+            "listening",
+            "a container ends",
+        ),
+        ("{name: a, image: b, command: [sh, -c, sleep 5 && exec app]}", "", "listening", "a container ends"),
+        (
+            &format!("{{name: a, image: b, command: [sleep, '900'], {TCP}}}"),
+            "",
+            "killed by the liveness probe",
+            "listening",
+        ),
+        // Without PORT this program listens on 80, or on 8080.
+        (&format!("{{name: a, image: probeserver, {TCP}}}"), "", "Ready  ", "killed"),
+        (
+            "{name: a, image: probeserver, livenessProbe: {httpGet: {port: 9090}}}",
+            "",
+            "killed by the liveness",
+            "0 % in 1",
+        ),
+        (
+            "{name: a, image: probeserver, env: [{name: PORT, valueFrom: {fieldRef: {fieldPath: x}}}], \
+             livenessProbe: {tcpSocket: {port: 9090}}}",
+            "",
+            "PORT is not known from the manifest",
+            "killed",
+        ),
+        ("{name: a, image: probeserver, command: [/probeserver, resolve, b]}", "", "done at once", "listening"),
+        // A value that refers to another is not known.
+        (
+            "{name: a, image: probeserver, env: [{name: W, value: '45'}, {name: START_WAIT_SECS, value: $(W)}]}",
+            "",
+            "START_WAIT_SECS is not known",
+            "got",
+        ),
+        // Callers reach this program, wherever it stands, else what has ports.
+        (
+            "{name: a, image: b, ports: [{containerPort: 1}]}, \
+             {name: c, image: probeserver, env: [{name: FAULTS, value: app fail}]}",
+            "",
+            "100 % are lost",
+            " 0 % are lost",
+        ),
+        // A path without its slash is asked for with it.
+        (
+            "{name: a, image: probeserver, env: [{name: FAULTS, value: ready fail}], \
+             readinessProbe: {httpGet: {path: readyz, port: 80}}}",
+            "",
+            "readinessProbe: what the program answers",
+            "in the Service   ",
+        ),
+        // Memory beyond the limit.
+        (
+            "{name: a, image: probeserver, env: [{name: FAULTS, value: process mem 64Mi after 5s}], \
+             resources: {limits: {memory: 64Mi}}}",
+            "",
+            "137 OOMKilled",
+            "Error",
+        ),
+        (
+            "{name: a, image: probeserver, env: [{name: FAULTS, value: process mem 32Mi after 5s}], \
+             resources: {limits: {memory: 64Mi}}}",
+            "",
+            "in the Service   ",
+            "a container ends",
+        ),
+        // A probe that has no result, and a hook that the kubelet does not have.
+        (
+            "{name: a, image: b, livenessProbe: {tcpSocket: {port: nope}}}",
+            "",
+            "no port has the name that its liveness probe asks",
+            "killed",
+        ),
+        ("{name: a, image: b, lifecycle: {postStart: {tcpSocket: {port: 80}}}}", "", "postStart 100 %", "in the Service   "),
+        // What is known and not played is told.
+        (
+            "{name: a, image: b}",
+            "activeDeadlineSeconds: 9,",
+            "p, line 1: not played: spec.activeDeadlineSeconds",
+            "no field",
+        ),
+        ("{name: a, image: b}", "readinessGates: [{conditionType: a.b/c}],", "nobody sets the conditions", "in the Service   "),
+        // What kills the one container of a pod that restarts nothing is told, and that nothing is restarted.
+        (
+            "{name: a, image: probeserver, livenessProbe: {tcpSocket: {port: 9}}}",
+            "restartPolicy: Never,",
+            "killed by the liveness probe",
+            "will be restarted",
+        ),
+        // A liveness probe that never passes is itself at fault.
+        (
+            "{name: a, image: probeserver, livenessProbe: {tcpSocket: {port: 9}}}",
+            "",
+            "containers[a].livenessProbe: what the program answers\n    it never passes",
+            "none",
+        ),
+        // A neighbour that does not heed SIGTERM is killed anyhow, so nothing waits for it.
+        (
+            "{name: a, image: probeserver, env: [{name: DRAIN_SECS, value: '20'}]}, {name: b, image: c, command: [sleep, infinity]}",
+            "terminationGracePeriodSeconds: 10,",
+            "terminationGracePeriodSeconds: 25\n",
+            "36",
+        ),
+    ] {
+        let told = told(containers, spec);
+        assert!(told.contains(tells) && !told.contains(tells_not), "{containers} {spec}\n{told}");
+    }
+}
+
+#[test]
+fn crash_oom_without_a_limit_is_refused_as_the_program_does() {
+    let mut asked = Asked::new(COMMAND);
+    let manifest = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, image: probeserver, \
+                    env: [{name: FAULTS, value: process crash oom after 10s}]}]}}";
+    let line = asked.inquiries(&[("m", manifest.as_bytes())]).unwrap_err();
+    assert!(line.starts_with("container a: crash oom needs a memory limit"), "{line}");
+    // A plan that is given is tried out, wherever.
+    assert!(asked.set("plan", "process crash oom after 10s").unwrap());
+    assert!(asked.inquiries(&[]).is_ok());
+}
+
+/// What a rollout that stops saves is not known, so equal numbers are no proof of it; Recreate saves nobody.
+#[test]
+fn a_longer_look_at_new_pods_is_advised_where_it_helps() {
+    let advice = |strategy: &str| {
+        let manifest = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d}}, spec: {{{strategy} selector: {{matchLabels: {{a: b}}}}, \
+             template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: a, image: probeserver, \
+             env: [{{name: FAULTS, value: process exit 1 after 20s}}]}}]}}}}}}}}"
+        );
+        let inquiry = inquiry(&[("pods", "100")], Some(&manifest));
+        let play = Play::new(&inquiry);
+        let mut out = Vec::new();
+        tell::write(&mut out, &play.told(play.run(0..play.groups())), false);
+        String::from_utf8(out).unwrap()
+    };
+    let rolling = advice("");
+    assert!(rolling.contains("minReadySeconds: 3") && rolling.contains("old ones by then\n"), "{rolling}");
+    let recreate = advice("strategy: {type: Recreate},");
+    assert!(recreate.contains("what to change") && !recreate.contains("minReadySeconds"), "{recreate}");
 }
 
 #[test]

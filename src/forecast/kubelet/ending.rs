@@ -38,7 +38,9 @@ impl Pod<'_> {
         self.synced = self.now;
         for at in 0..self.bodies.len() {
             if self.bodies[at].is_up && !self.bodies[at].part.is_sidecar {
-                self.kill(at, By::Deletion, Some(self.plan.grace));
+                // Where nothing is started again, what kills one container ends the pod.
+                let by = self.kill_reason(at).filter(|_| !self.is_deleted).unwrap_or(By::Deletion);
+                self.kill(at, by, Some(self.plan.grace));
             }
         }
         self.end_next();

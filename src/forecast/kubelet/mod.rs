@@ -15,6 +15,7 @@ use super::chance::{Chance, Lognormal};
 use super::life::{By, Life, Restart, Shade, Sum, What, Word};
 use super::pod::{Part, Plan};
 use super::{Millis, NEVER};
+use crate::faults::clock::Listening;
 use probes::Prober;
 use sync::Step;
 
@@ -426,10 +427,10 @@ impl<'p> Pod<'p> {
     fn listener_changes(&mut self, container: usize) {
         self.account();
         let body = &mut self.bodies[container];
-        if container == self.plan.front.0 && body.process.listens == self.now {
+        body.process.watch_listener(body.part.program, self.now);
+        if container == self.plan.front.0 && body.process.listening(self.now) != Listening::Closed {
             self.life.note(What::Listening, self.now);
         }
-        body.process.watch_listener(body.part.program, self.now);
     }
 
     /// A container has ended.

@@ -111,7 +111,7 @@ impl Pod<'_> {
     }
 
     /// Why a container that runs is to be killed.
-    fn kill_reason(&self, at: usize) -> Option<By> {
+    pub(super) fn kill_reason(&self, at: usize) -> Option<By> {
         let seen = self.bodies[at].seen;
         let fails = |kind| self.result(at, kind, seen.run) == Some(false);
         match seen.is_running {

@@ -67,7 +67,7 @@ impl Case {
         let all = self.pod.init.len() + 1;
         let mut programs = vec![self.program.clone(); all];
         for (program, init) in programs.iter_mut().zip(&self.pod.init) {
-            if let Some(length) = sleep_in(&init.command) {
+            if let Some(length) = sleep_in(&init.command, false) {
                 *program = Program { work: Work::End(length), ..Program::default() };
             }
         }

@@ -7,26 +7,26 @@ use crate::forecast::yaml::{Document, Node, Value};
 const MOST: usize = 10;
 
 /// Kinds of mappings, a line each, and their fields; behind `>` the kind of a field's own mapping, or of the items of its
-/// list. A kind of objects has the fields of its `spec` here.
+/// list. A kind of objects has the fields of its `spec` here. What `!` stands behind would change what is played, and is not.
 const FIELDS: &str = "\
 object apiVersion kind metadata spec status
 Deployment replicas selector template>template strategy>strategy minReadySeconds revisionHistoryLimit paused \
 progressDeadlineSeconds
 ReplicaSet replicas selector template>template minReadySeconds
 StatefulSet replicas selector template>template volumeClaimTemplates serviceName podManagementPolicy \
-updateStrategy>strategy revisionHistoryLimit minReadySeconds persistentVolumeClaimRetentionPolicy ordinals
+updateStrategy>strategy revisionHistoryLimit minReadySeconds persistentVolumeClaimRetentionPolicy ordinals!
 DaemonSet selector template>template updateStrategy>strategy minReadySeconds revisionHistoryLimit
 strategy type rollingUpdate>rolling
 rolling maxSurge maxUnavailable partition
 template metadata spec>Pod
 Pod volumes initContainers>container containers>container ephemeralContainers restartPolicy \
-terminationGracePeriodSeconds activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName serviceAccount \
+terminationGracePeriodSeconds activeDeadlineSeconds! dnsPolicy nodeSelector serviceAccountName serviceAccount \
 automountServiceAccountToken nodeName hostNetwork hostPID hostIPC shareProcessNamespace securityContext \
 imagePullSecrets hostname subdomain affinity schedulerName tolerations hostAliases priorityClassName priority \
 dnsConfig readinessGates runtimeClassName enableServiceLinks preemptionPolicy overhead \
-topologySpreadConstraints setHostnameAsFQDN os hostUsers schedulingGates resourceClaims resources \
+topologySpreadConstraints setHostnameAsFQDN os hostUsers schedulingGates! resourceClaims resources \
 hostnameOverride
-container name image command args workingDir ports envFrom env resources resizePolicy restartPolicy restartPolicyRules \
+container name image command args workingDir ports envFrom env resources resizePolicy restartPolicy restartPolicyRules! \
 volumeMounts volumeDevices livenessProbe>probe readinessProbe>probe startupProbe>probe lifecycle>lifecycle \
 terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty
 probe initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold \
@@ -34,12 +34,12 @@ terminationGracePeriodSeconds exec>exec httpGet>http tcpSocket>http grpc>grpc
 lifecycle postStart>hook preStop>hook stopSignal
 hook exec>exec httpGet>http tcpSocket>http sleep>sleep
 exec command
-http path port host scheme httpHeaders
+http path port host! scheme httpHeaders
 grpc port service
 sleep seconds";
 
-/// Finds the fields of a mapping of a kind that nobody knows.
-pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<Node>) {
+/// Finds the fields of a mapping of a kind that nobody knows, and those that are known and not played.
+pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<(Node, bool)>) {
     let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
     if matches!(document.value(node), Value::Sequence) {
         for item in document.children(node) {
@@ -53,9 +53,13 @@ pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Ve
         let key = document.key(child);
         let mut names = names.split(' ');
         let known =
-            names.find_map(|name| name.strip_prefix(key).filter(|rest| rest.is_empty() || rest.starts_with('>')));
+            names.find_map(|name| name.strip_prefix(key).filter(|rest| !rest.starts_with(|c: char| c.is_alphabetic())));
         match known {
-            None if found.len() < MOST => found.push(child),
+            None | Some("!") => {
+                if found.len() < MOST && !document.is_nothing(child) {
+                    found.push((child, known.is_some()));
+                }
+            }
             Some(below) if !below.is_empty() => search(document, child, &below[1..], found),
             _ => {}
         }

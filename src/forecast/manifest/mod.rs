@@ -129,7 +129,7 @@ impl Objects<'_> {
         if own.is_empty() || group != group_of(own) && group != "extensions" {
             return self.read.passed_over.push(full_name(kind, name));
         }
-        fields.labels(fields.need(node, "metadata"), "labels");
+        fields.labels_of(fields.need(node, "metadata"));
         let namespace = fields.text_or(metadata, "namespace", "default");
         fields.check_name(metadata, "namespace", false);
         if name.is_empty() {
@@ -148,10 +148,11 @@ impl Objects<'_> {
             known::search(fields.document, node, "object", &mut unknown);
             known::search(fields.document, fields.get(node, "spec"), kind, &mut unknown);
         }
-        for at in unknown {
+        for (at, is_known) in unknown {
             let line = Number(fields.mark(at).line.into());
             let path = fields.document.path(node, at);
-            self.note("~, line ~: Kubernetes has no field ~", &[Text(&object), line, Text(&path)]);
+            let note = if is_known { "~, line ~: not played: ~" } else { "~, line ~: Kubernetes has no field ~" };
+            self.note(note, &[Text(&object), line, Text(&path)]);
         }
         match place {
             SERVICE => selector::service(fields, node, namespace, name, &mut self.services),

@@ -20,7 +20,7 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, pod: &mut Pod) {
         ..0 => 1,
         grace => grace.min(u32::MAX.into()) as u32,
     };
-    pod.labels = fields.labels(fields.get(node, "metadata"), "labels");
+    pod.labels = fields.labels_of(fields.get(node, "metadata"));
     for gate in fields.list(spec, "readinessGates") {
         fields.need_text(gate, "conditionType");
         pod.is_gated = true;
@@ -65,7 +65,9 @@ fn read_container(
     let mut ports = Ports::new();
     read_ports(fields, node, is_host, &mut ports);
     container.has_ports = !ports.is_empty();
-    check_memory(fields, node);
+    container.memory = memory_limit(fields, node);
+    fields.choice(node, "imagePullPolicy", "IfNotPresent Always Never");
+    fields.choice(node, "terminationMessagePolicy", "File FallbackToLogsOnError");
     let policy = fields.get(node, "restartPolicy");
     let has_policy = !fields.is_nothing(policy);
     if is_init {
@@ -120,7 +122,9 @@ fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Opti
             let what = "got none or several, expected one of fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef";
             fields.fail(from, what);
         }
-        out.push((String::from(name), is_plain.then(|| String::from(value))));
+        // What a value refers to may come from anywhere.
+        let is_known = is_plain && !value.contains("$(");
+        out.push((String::from(name), is_known.then(|| String::from(value))));
     }
 }
 
@@ -145,12 +149,13 @@ fn read_ports<'d>(fields: &Fields<'d>, node: Node, is_host: bool, out: &mut Port
     }
 }
 
-/// Refuses memory that is no quantity, and a request above the limit.
-fn check_memory(fields: &Fields<'_>, node: Node) {
+/// The memory limit. Memory that is no quantity, and a request above the limit, are faults.
+fn memory_limit(fields: &Fields<'_>, node: Node) -> Option<u64> {
     let resources = fields.get(node, "resources");
     let memory = |name| fields.get(fields.get(resources, name), "memory");
     let (limit, request) = (fields.quantity(memory("limits")), fields.quantity(memory("requests")));
     if limit.is_some_and(|limit| request > Some(limit)) {
         fields.unexpected(memory("requests"), "at most the memory limit");
     }
+    limit
 }

@@ -76,11 +76,13 @@ fn handler(fields: &Fields<'_>, node: Node, kinds: &str, ports: &Ports<'_>, grac
             return None;
         }
         Some(0) => {
+            let path = fields.text(fields.get(at, "path"));
             for header in fields.list(at, "httpHeaders") {
                 fields.need_text(header, "name");
             }
             Handler::Http {
-                path: String::from(fields.text_or(at, "path", "/")),
+                // The kubelet puts in the slash that is not there.
+                path: text::joined(&[if path.starts_with('/') { "" } else { "/" }, path]),
                 port: port(fields, at, ports),
                 is_https: fields.choice(at, "scheme", "HTTP HTTPS") == 1,
             }

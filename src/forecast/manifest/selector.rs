@@ -76,6 +76,14 @@ pub(super) fn check_budget(fields: &Fields<'_>, node: Node) {
 }
 
 impl Fields<'_> {
+    /// The labels in a `metadata`. Its annotations are texts too.
+    pub(super) fn labels_of(&self, metadata: Node) -> Labels {
+        for value in self.document.children(self.get(metadata, "annotations")) {
+            self.text(value);
+        }
+        self.labels(metadata, "labels")
+    }
+
     /// A field that holds labels.
     #[inline(never)]
     pub(super) fn labels(&self, node: Node, name: &str) -> Labels {

@@ -11,6 +11,7 @@ use super::behaviour::Exit;
 use super::life::{By, Sum, What, Word};
 use super::pod::Kind;
 use super::tally::Figure;
+use super::workload::RestartPolicy;
 use crate::text::{nth, word};
 use printer::{Fact, Printer};
 
@@ -20,7 +21,7 @@ const LEFT_OUT: &str = "image pulls and scheduling (add their time to the start)
     evictions and disruption budgets;\
     autoscaling;\
     admission and quotas;\
-    network policies, ingresses and meshes;\
+    network policies, ingresses, meshes and a Service's targetPort;\
     kubelet restarts;\
     redirects of probes;\
     calls do not use up counts of rules";
@@ -68,7 +69,7 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         to.say(NAME, &[Fact::Word(&service.name)]);
     }
     if workload.services.is_empty() {
-        to.say("  no Service selects these pods: one is assumed, on the container that has a port\n~", &[]);
+        to.say("  no Service selects these pods: one is assumed, on the container that callers reach\n~", &[]);
     }
     events(to, forecast);
     restarts(to, forecast);
@@ -136,7 +137,8 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
             concat!("  $a                            $D        $d                    $c\n", r#"~{"what":"$b","#),
             &facts,
         );
-        if matches!(what, What::KilledStartup | What::KilledLiveness) {
+        let is_kill = matches!(what, What::KilledStartup | What::KilledLiveness);
+        if is_kill && forecast.play.plan.policy != RestartPolicy::Never {
             to.say("    the event says: Container failed $e probe, will be restarted\n~", &facts);
         }
         if what.by().is_some() {
@@ -352,7 +354,9 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         to.say(before, &[]);
         to.say(words, &facts);
     }
-    to.say(concat!("; $d $e now, $f then\n", r#"~","now":{"#), &facts);
+    // What stops a rollout saves pods of which a forecast knows nothing.
+    to.say(if advice.proves { "; $d $e now, $f then~" } else { "~" }, &facts);
+    to.say(concat!("\n", r#"~","now":{"#), &facts);
     outcome(to, &advice.now);
     to.say(r#"~},"then":{"#, &[]);
     outcome(to, &advice.then);
