@@ -70,7 +70,7 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
             if let Some((is_grpc, asked, timeout)) = healthcheck_arguments(&words, timeout) {
                 return Ok(healthcheck(config(lookup)?, is_grpc, asked, timeout));
             }
-            "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash"
+            "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash, D a time above 0 such as 500ms"
         }
         Some(2) => {
             let count = taken(&mut words, "--count");
@@ -281,11 +281,6 @@ fn resolve_often(config: &'static Config, service: Service, count: u64) -> Resul
     Ok(if summary.failed() == 0 { 0 } else { FAILED })
 }
 
-/// A plan from standard input, unless it is too long or cannot be read.
-fn read_plan() -> Option<Vec<u8>> {
-    sys::read_input(MAX_PLAN + 1).ok().filter(|plan| plan.len() <= MAX_PLAN)
-}
-
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
 #[inline(never)]
 fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Result<i32, i32> {
@@ -294,7 +289,8 @@ fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Re
     if let Some(plan) = plan {
         let input;
         let plan = if plan == "-" {
-            input = read_plan().ok_or_else(|| bad_usage("standard input", &[], "a plan of at most 16 KiB"))?;
+            let read = sys::read_input(MAX_PLAN + 1);
+            input = read.map_err(|error| complain("standard input: ~\n", &[Text(&sys::error_text(&error))], USAGE))?;
             &input
         } else {
             plan.as_bytes()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Lookup;
 use super::control::{Control, MAX_TOKEN, is_token, shown};
 use super::table::variables;
-use crate::faults::plan::{self, MAX_PLAN};
+use crate::faults::plan;
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
 use crate::text::Value::{self, Json, Text};
@@ -125,9 +125,6 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn add_plan(&mut self, plan: &[u8], rules: &mut Vec<Rule>) {
-        if plan.len() > MAX_PLAN {
-            return self.error("FAULTS: longer than 16 KiB", &[]);
-        }
         if let Err(line) = plan::add(plan, rules) {
             self.error("FAULTS: ~", &[Text(&line)]);
         }

@@ -31,6 +31,9 @@ pub fn parse(plan: &[u8]) -> Result<Vec<Rule>, String> {
 /// Reads a plan, whose rules come behind others.
 #[inline(never)]
 pub fn add(plan: &[u8], rules: &mut Vec<Rule>) -> Result<(), String> {
+    if plan.len() > MAX_PLAN {
+        return Err("got a plan of more than 16 KiB, expected less".to_owned());
+    }
     let mut reader = Reader { plan, at: 0, start: 0, expected: "", words: "" };
     while reader.is_at_rule() {
         let mut rule = Rule::new(Target::App, Effect::Hang);
@@ -203,8 +206,9 @@ impl<'p> Reader<'p> {
     }
 
     fn path(&mut self, word: &[u8]) -> Option<Target> {
-        if !word.iter().all(u8::is_ascii_graphic) {
-            return self.fail("a path of visible ASCII, as requests spell it");
+        // What follows `?` is not looked at, so such a rule would never hit.
+        if !word.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'?') {
+            return self.fail("a path of visible ASCII, as requests spell it, without a query");
         }
         let (path, is_prefix) = match word.strip_suffix(b"*") {
             Some(prefix) => (prefix, true),

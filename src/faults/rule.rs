@@ -61,6 +61,9 @@ impl Target {
     }
 }
 
+/// What is missing where running out of memory is refused.
+pub const NEEDS_MEMORY_LIMIT: &str = "needs a memory limit on the container, or it would hurt the whole machine";
+
 /// A way to die that is not an exit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CrashKind {

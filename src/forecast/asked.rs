@@ -5,6 +5,7 @@ use super::manifest::{self, Read};
 use super::play::Inquiry;
 use super::workload::{Handler, Workload};
 use super::{Millis, NEVER, assume, millis, sketch};
+use crate::faults::plan;
 use crate::quantity;
 use crate::text::{self, Value};
 
@@ -82,7 +83,7 @@ impl Asked {
                     "NAME=PLAN"
                 } else if option == 0 && self.plans.iter().any(|(container, _)| container.is_empty()) {
                     "one plan"
-                } else if let Err(line) = assume::rules(plan) {
+                } else if let Err(line) = plan::parse(plan.as_bytes()) {
                     return Err(text::joined(&[name, ": ", &line]));
                 } else {
                     self.plans.push((container.to_owned(), plan.to_owned()));

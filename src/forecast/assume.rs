@@ -7,9 +7,8 @@ use super::pod::{Kind, sleep_in};
 use super::workload::{Container, Controller, Handler};
 use super::{Millis, millis};
 use crate::config::{Config, ConfigError, has_seeded_start};
-use crate::faults::plan::{self, MAX_PLAN};
-use crate::faults::rule::{CrashKind, Effect, Rule};
-use crate::routes::crash::NEEDS_MEMORY_LIMIT;
+use crate::faults::plan;
+use crate::faults::rule::{CrashKind, Effect, NEEDS_MEMORY_LIMIT, Rule};
 use crate::text::{self, Value, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
@@ -17,14 +16,6 @@ const READ: &str = "PORT START_WAIT_SECS START_WAIT_SECONDS CRASH_FACTOR CRASH_E
     STARTUP_WAIT_SECS READY_WAIT_SECS ERROR_FACTOR RESPONSE_DELAY FAULTS SEED DRAIN_SECS SHUTDOWN_SECS";
 /// A program of which nothing is known ends so soon at SIGTERM.
 const ENDS: Millis = 100;
-
-/// Reads a plan, as `--container` and the argument give it.
-pub fn rules(plan: &str) -> Result<Vec<Rule>, String> {
-    if plan.len() > MAX_PLAN {
-        return Err("a plan of at most 16 KiB was expected".to_owned());
-    }
-    plan::parse(plan.as_bytes())
-}
 
 fn is_read(name: &str) -> bool {
     text::place(READ, name.as_bytes()).is_some()
@@ -45,14 +36,15 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
         }
     }
     let main = pod.front();
-    if pod.is_gated {
-        inquiry.assumed.push("nobody sets the conditions of readinessGates, so no pod becomes Ready".to_owned());
-    }
-    if inquiry.workload.replicas == 0 {
-        inquiry.assumed.push("with 0 replicas there is no pod; this is what one would do".to_owned());
-    }
-    if matches!(inquiry.workload.controller, Controller::DaemonSet { .. }) {
-        inquiry.assumed.push("one node, so one pod of the DaemonSet".to_owned());
+    let is_daemon = matches!(inquiry.workload.controller, Controller::DaemonSet { .. });
+    for (is_so, line) in [
+        (pod.is_gated, "nobody sets the conditions of readinessGates, so no pod becomes Ready"),
+        (inquiry.workload.replicas == 0, "with 0 replicas there is no pod; this is what one would do"),
+        (is_daemon, "one node, so one pod of the DaemonSet"),
+    ] {
+        if is_so {
+            inquiry.assumed.push(line.to_owned());
+        }
     }
     while let Some(container) = pod.container(inquiry.programs.len()) {
         let at = inquiry.programs.len();
@@ -119,7 +111,7 @@ fn program(
             program.work = Work::End(ENDS);
         }
         // A plan at run time replaces that of the environment.
-        program.rules = rules(plan).unwrap_or_default(); // It has been read before.
+        program.rules = plan::parse(plan.as_bytes()).unwrap_or_default(); // It has been read before.
         put(out, b"; behaves by the plan given");
     }
     if program.seed.is_some() && has_seeded_start(&program.rules) {

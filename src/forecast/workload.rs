@@ -122,9 +122,17 @@ impl Pod {
 
     /// That which callers reach: the first that is this program, else the first that has ports.
     pub fn front(&self) -> usize {
-        let first = |is_it: fn(&Container) -> bool| self.containers.iter().position(is_it);
-        let own = first(|container| container.is_own);
-        self.init.len() + own.or_else(|| first(|container| container.has_ports)).unwrap_or(0)
+        let mut front = None;
+        for (at, container) in self.containers.iter().enumerate() {
+            if container.is_own {
+                front = Some(at);
+                break;
+            }
+            if container.has_ports {
+                front = front.or(Some(at));
+            }
+        }
+        self.init.len() + front.unwrap_or(0)
     }
 
     /// Whether one of them has that name.

@@ -75,14 +75,18 @@ fn after_authority(target: &[u8]) -> Option<&[u8]> {
 }
 
 /// Where the path ends: at the first `?`, or with the target. `None`: an octet that no target has, a fragment, or half an escape.
-/// An escaped NUL, CR or LF is refused as well: nothing here has a use for it.
+/// An escaped NUL is refused as well, and CR and LF in a path: nothing here has a use for them. (A plan in a query has lines.)
 fn path_end(target: &[u8]) -> Option<usize> {
     let mut mark = target.len();
     for (at, &byte) in target.iter().enumerate() {
         match byte {
             _ if octets::is_of(TARGET, byte) => {}
             b'?' => mark = mark.min(at),
-            b'%' if !matches!(escaped_byte(&target[at + 1..])?, 0 | b'\r' | b'\n') => {}
+            b'%' => match escaped_byte(&target[at + 1..])? {
+                b'\r' | b'\n' if mark < at => {}
+                0 | b'\r' | b'\n' => return None,
+                _ => {}
+            },
             _ => return None,
         }
     }

@@ -18,7 +18,8 @@ impl Network {
             Some(slash) => (&word[..slash], Some(text::parse_decimal(&word[slash + 1..])?)),
             None => (word, None),
         };
-        let address = text::parse_ip(address)?;
+        // What is asked for is IPv4 where it can be, so a network of mapped addresses would never match.
+        let address = text::parse_ip(address).filter(|address| *address == address.to_canonical())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.unwrap_or(longest);
         (prefix <= longest).then_some(Self { address, prefix: prefix as u32 })

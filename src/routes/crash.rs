@@ -1,13 +1,10 @@
 //! `/crash`: the end of the process, chosen by the caller.
 
 use super::{Outcome, Request, State};
-use crate::faults::rule::CrashKind;
+use crate::faults::rule::{CrashKind, NEEDS_MEMORY_LIMIT};
 use crate::http::response::Response;
 use crate::process::ending::Ending;
 use crate::{sys, text};
-
-/// What is missing where running out of memory is refused.
-pub const NEEDS_MEMORY_LIMIT: &str = "needs a memory limit on the container, or it would hurt the whole machine";
 
 /// `GET /crash[?code=N or kind=KIND]`.
 #[inline(never)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Outcome, Request, State};
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::plan;
-use crate::faults::rule::{CrashKind, Effect, Target};
+use crate::faults::rule::{self, CrashKind, Effect, Target};
 use crate::http::Method;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, Number, Text};
@@ -39,7 +39,7 @@ fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
             return Err((400, "start: this moment has passed; set FAULTS".to_owned()));
         }
         if matches!(rule.effect, Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
-            return Err((409, text::joined(&["crash oom ", super::crash::NEEDS_MEMORY_LIMIT])));
+            return Err((409, text::joined(&["crash oom ", rule::NEEDS_MEMORY_LIMIT])));
         }
     }
     let now = Instant::now();

@@ -41,7 +41,8 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
         };
         let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
         if !asked.set(name, value)? {
-            return Err(text::filled("query: expected one of ~", &[Value::Text(&text::replaced(OPTIONS, b' ', ", "))]));
+            let values = [Value::Json(name), Value::Text(&text::replaced(OPTIONS, b' ', ", "))];
+            return Err(text::filled("query: got ~, expected one of ~", &values));
         }
     }
     let content = [("content", request.body)];

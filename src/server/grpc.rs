@@ -11,17 +11,16 @@ use super::input::Input;
 use super::paused::Then;
 use super::queues::Until;
 use super::reason::Reason;
-use super::request_log::Called;
+use super::request_log::{self, Called};
 use super::sending::finish_sending;
 use crate::faults::Check;
 use crate::faults::engine::{Decision, Subject};
 use crate::faults::rule::Effect;
 use crate::grpc::{self, Call, Method, Next, PREFACE, Session, Status, Verdict};
 use crate::http::RequestError;
-use crate::observe::counts;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
-use crate::routes::{Route, checks};
+use crate::routes::checks;
 use crate::{quantity, sys};
 
 /// A call that is delayed: what was decided, and when it came.
@@ -113,7 +112,7 @@ impl Visit<'_> {
                 Next::Refused(status) => {
                     *has_called = true;
                     self.count_request();
-                    counts::answered(Route::OTHER.number(), Some(status));
+                    request_log::refused(self.server, self.stream, None, status);
                 }
                 Next::Call(call) => {
                     *has_called = true;

@@ -14,6 +14,7 @@ use super::{Server, worker};
 use crate::config::Config;
 use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
+use crate::faults::rule::NEEDS_MEMORY_LIMIT;
 use crate::faults::rule::{CrashKind, Effect, Rule, Target};
 use crate::identity::{Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
@@ -21,7 +22,6 @@ use crate::observe::log::Log;
 use crate::process::ending::{self, Ending};
 use crate::process::phase::{Phase, PhaseCell};
 use crate::routes::State;
-use crate::routes::crash::NEEDS_MEMORY_LIMIT;
 use crate::sys::{self, Signal};
 use crate::text::Value::{Bytes, Flag, Nothing, Number, Text, Thousandths};
 use crate::{quantity, text};
@@ -326,6 +326,9 @@ fn unfinished(server: &Server) -> u64 {
 #[inline(never)]
 fn stop(server: &Server, unfinished: u64) {
     let counts = &server.state.counts;
+    if unfinished > 0 {
+        ending::write_termination_message("SIGTERM: requests in progress were cut when SHUTDOWN_SECS were over");
+    }
     let unfinished = if unfinished > 0 { Number(unfinished) } else { Nothing };
     let values = [Number(counts.requests()), Number(counts.requests_after_term()), unfinished];
     server.log.say("stopped requests requests_after_sigterm unfinished", &values);

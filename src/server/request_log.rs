@@ -150,8 +150,14 @@ fn offer(
     if !decision.delay.is_zero() {
         line.add("delay_ms", Thousandths(decision.delay.as_micros() as u64));
     }
+    // As a plan, since an object has each name once.
+    let mut rules = Vec::new();
     for live in &decision.hits {
-        line.add("rule", Text(&live.spelled));
+        let between = if rules.is_empty() { "" } else { "; " };
+        text::put_all(&mut rules, &[between, &live.spelled]);
+    }
+    if !rules.is_empty() {
+        line.add("rule", Bytes(&rules));
     }
     line.add(name, Bytes(agent));
     if let (Some(peer), _) = addresses(stream) {

@@ -61,6 +61,7 @@ pub fn error_text(error: &Error) -> String {
         None => match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => "timed out",
             ErrorKind::InvalidData => "the answer is not HTTP",
+            ErrorKind::OutOfMemory => "out of memory",
             ErrorKind::UnexpectedEof => "closed before the end of the answer",
             _ => "broken",
         },

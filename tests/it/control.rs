@@ -61,6 +61,12 @@ fn a_bad_plan_changes_nothing() {
             400,
             "line 1, column 7: got the end of the rule, expected an effect for this target: fail, delay, hang, drop, reset, exit or crash\n",
         ),
+        (
+            "PUT",
+            "/a?b fail",
+            400,
+            "line 1, column 1: got \"/a?b\", expected a path of visible ASCII, as requests spell it, without a query\n",
+        ),
         ("POST", "start delay 1s", 400, "start: this moment has passed; set FAULTS\n"),
         ("POST", many.as_str(), 400, "rules: at most 64, those that stand included\n"),
         ("PUT", long.as_str(), 413, "413 Content Too Large\n"),

@@ -269,7 +269,12 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "no port has the name that its liveness probe asks",
             "killed",
         ),
-        ("{name: a, image: b, lifecycle: {postStart: {tcpSocket: {port: 80}}}}", "", "postStart 100 %", "in the Service   "),
+        (
+            "{name: a, image: b, lifecycle: {postStart: {tcpSocket: {port: 80}}}}",
+            "",
+            "postStart 100 %",
+            "in the Service   ",
+        ),
         // What is known and not played is told.
         (
             "{name: a, image: b}",
@@ -277,7 +282,12 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "p, line 1: not played: spec.activeDeadlineSeconds",
             "no field",
         ),
-        ("{name: a, image: b}", "readinessGates: [{conditionType: a.b/c}],", "nobody sets the conditions", "in the Service   "),
+        (
+            "{name: a, image: b}",
+            "readinessGates: [{conditionType: a.b/c}],",
+            "nobody sets the conditions",
+            "in the Service   ",
+        ),
         // What kills the one container of a pod that restarts nothing is told, and that nothing is restarted.
         (
             "{name: a, image: probeserver, livenessProbe: {tcpSocket: {port: 9}}}",
@@ -408,7 +418,7 @@ fn forecasts_are_made_over_http_too() {
     for (query, body, status, want) in [
         ("?pods=1001", "", 400, "pods: got \"1001\", expected a number, 1 to 1000\n"),
         ("?for=2h", "", 400, "for: got \"2h\", expected a duration such as 15m, 1s to 1h\n"),
-        ("?rain=1", "", 400, "query: expected one of plan, container"),
+        ("?rain=1", "", 400, "query: got \"rain\", expected one of plan, container"),
         ("?format=xml", "", 400, "format: got \"xml\", expected text or json\n"),
         ("?plan=%ff", "", 400, "query: expected UTF-8\n"),
         (

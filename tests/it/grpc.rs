@@ -290,6 +290,14 @@ fn the_state_of_each_check_is_the_one_that_http_has() {
 }
 
 #[test]
+fn refused_calls_are_logged_as_refused_requests_are() {
+    let server = Server::start(&[("LOG_REQUESTS", "all")]);
+    let mut client = server.connect();
+    client.send([opening(), call(1, "Nope", "")].concat());
+    server.wait_for_log("event=request status=404 agent=\"\" peer=");
+}
+
+#[test]
 fn a_check_is_rolled_for_and_counted_as_the_http_check_is() {
     let variables = [("FAULTS", "health fail 40%; live fail times 3"), ("SEED", "7")];
     let (over_grpc, over_http) = (Server::start(&variables), Server::start(&variables));

@@ -1,7 +1,7 @@
 //! Rows 1 to 48: line ends, request lines, Host, fields. What a message carries is in `bodies`, how messages follow each
 //! other in `exchanges`.
 
-use crate::harness::{Server, get};
+use crate::harness::{Server, get, post};
 use crate::table::{check, closes, host, keeps, line, with};
 
 #[test]
@@ -119,11 +119,12 @@ fn targets_hold_only_what_a_uri_may() {
     for target in ["/%", "/%1", "/%1g", "/%zz", "/?%", "/?a=%f"] {
         cases.push(closes(21, get(target), &[400]));
     }
-    for target in
-        ["/%00", "/%0d%0aX:%20y", "/%0A", "/%0D", "/?a=%00", "/resolve?service=a%0d%0ab", "/resolve?service=a%00"]
-    {
+    for target in ["/%00", "/%0d%0aX:%20y", "/%0A?", "/%0D", "/?a=%00", "/resolve?service=a%00"] {
         cases.push(closes(22, get(target), &[400]));
     }
+    // A plan in a query has lines; other values have not.
+    cases.push(keeps(22, get("/resolve?service=a%0d%0ab"), &[400]));
+    cases.push(keeps(22, post("/forecast?pods=1&plan=ready+fail%0D%0Alive+fail", ""), &[200]));
     cases.push(keeps(77, get("/%41~-._!$&'()*+,;=:@"), &[404]));
     cases.push(keeps(77, get("/?a=b&c=%20d/?"), &[200]));
     check(&cases);

@@ -63,6 +63,7 @@ fn one_bad_value_alone_is_enough() {
         ("SEED", "18446744073709551616"),
         ("LOG_FORMAT", "JSON"),
         ("RESOLVE_ALLOW", "10.0.0.0/33"),
+        ("RESOLVE_ALLOW", "::ffff:10.0.0.0/104"),
         ("ZONE", "a\tb"),
         ("NODE_NAME", " a"),
         ("CRASH_EXIT_CODE", "-1"),
@@ -202,6 +203,7 @@ fn every_line_of_the_json_log_is_json() {
         ("LOG_FORMAT", "json"),
         ("LOG_REQUESTS", "all"),
         ("CONTENT", "a \"quoted\"\nvalue\\ \u{1}\u{7f}"),
+        ("FAULTS", "/last delay 1ms; /last fail"),
     ]);
     for fields in [&b"User-Agent: a\"b\\c\td"[..], b"User-Agent: \xff\xfe caf\xe9 \xe2\x80\xa8", b"X-Probe: \"\\"] {
         server.ask([b"GET /healthz HTTP/1.1\r\nHost: a\r\n", fields, b"\r\n\r\n"].concat());
@@ -212,7 +214,10 @@ fn every_line_of_the_json_log_is_json() {
     server.assert_exits_with(0);
     for line in server.log() {
         let json = Json::parse(&line);
-        assert!(json.keys().starts_with(&["time", "event"]), "{line}");
+        let mut keys = json.keys();
+        assert!(keys.starts_with(&["time", "event"]), "{line}");
+        keys.sort_unstable();
+        assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "a name twice (RFC 8259 section 4): {line}");
         assert!(matches!(json.get("time"), Json::Text(time) if is_rfc_3339_utc(time)), "{line}");
     }
 }
@@ -323,6 +328,16 @@ fn the_last_line_goes_where_the_pod_says() {
         server.wait_exit();
         assert_eq!(std::fs::read_to_string(&message).ok().as_deref(), Some(want), "{server}");
     }
+    // A drain that had to cut requests is not one that went well.
+    std::fs::write(&message, "old").expect("it can be written");
+    let server = Server::start(&[variable, ("SHUTDOWN_SECS", "0")]);
+    let mut client = server.connect();
+    client.send(format!("{}{}", get("/version"), get("/delay/30")));
+    assert_eq!(client.response().status, 200); // so the second was taken in too
+    server.signal(libc::SIGTERM);
+    server.assert_exits_with(0);
+    let want = "SIGTERM: requests in progress were cut when SHUTDOWN_SECS were over\n";
+    assert_eq!(std::fs::read_to_string(&message).ok().as_deref(), Some(want), "{server}");
     // Only where it is: a file that nobody has put there is not made.
     std::fs::remove_file(&message).expect("it is there");
     Server::spawn(&[variable, ("FAULTS", "process exit 3")]).assert_exits_with(3);

@@ -52,8 +52,9 @@ pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Ve
     for child in document.children(node) {
         let key = document.key(child);
         let mut names = names.split(' ');
-        let known =
-            names.find_map(|name| name.strip_prefix(key).filter(|rest| !rest.starts_with(|c: char| c.is_alphabetic())));
+        let known = names.find_map(|name| {
+            name.strip_prefix(key).filter(|rest| matches!(rest.as_bytes().first(), None | Some(b'>' | b'!')))
+        });
         match known {
             None | Some("!") => {
                 if found.len() < MOST && !document.is_nothing(child) {

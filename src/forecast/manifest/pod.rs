@@ -123,7 +123,7 @@ fn read_environment(fields: &Fields<'_>, node: Node, out: &mut Vec<(String, Opti
             fields.fail(from, what);
         }
         // What a value refers to may come from anywhere.
-        let is_known = is_plain && !value.contains("$(");
+        let is_known = is_plain && !value.as_bytes().windows(2).any(|pair| pair == b"$(");
         out.push((String::from(name), is_known.then(|| String::from(value))));
     }
 }
