@@ -56,13 +56,11 @@ pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Ve
             name.strip_prefix(key).filter(|rest| matches!(rest.as_bytes().first(), None | Some(b'>' | b'!')))
         });
         match known {
-            None | Some("!") => {
-                if found.len() < MOST && !document.is_nothing(child) {
-                    found.push((child, known.is_some()));
-                }
+            None | Some("!") if found.len() < MOST && !document.is_nothing(child) => {
+                found.push((child, known.is_some()))
             }
-            Some(below) if !below.is_empty() => search(document, child, &below[1..], found),
-            _ => {}
+            None | Some("" | "!") => {}
+            Some(below) => search(document, child, &below[1..], found),
         }
     }
 }
