@@ -15,6 +15,11 @@ die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
+# What was asked for cannot be meant.
+refuse() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 2
+}
 # The version stands in Cargo.toml alone.
 own_version() { sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml"; }
 # A program on PATH: a function of that name, as podman below, does not count.
