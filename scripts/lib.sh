@@ -15,6 +15,15 @@ die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
+# A script's leading comment says what it is for, and how it is used: the lines in it that stand in by three.
+self=$(realpath "$0")
+help() { # ARGUMENT...: that comment, where -h or --help is among them
+    case " $* " in *" -h "* | *" --help "*) sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$self" && exit 0 ;; esac
+}
+usage() {
+    sed -n '2,/^[^#]/s/^#   //p' "$self" >&2
+    exit 2
+}
 # What was asked for cannot be meant.
 refuse() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -5,6 +5,7 @@
 # target/dist's for this machine. Nothing but kubectl's own proxy is used to reach a pod, so it works wherever kubectl does.
 # No `grep -q` and no `head` behind a pipe: they leave early, and what still writes would fail the pipe.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,/^[^#]/{/^# shellcheck/!s/^# //p}' "$0" && exit 0 ;; esac
 # Without this, a command that fails unexpectedly ends the script without a word.
 trap 'printf "line %s: failed: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
 

@@ -12,6 +12,10 @@ Everything is on loopback, with ports that the kernel chooses.
 import os
 import sys
 
+if {"-h", "--help"} & set(sys.argv[1:]):
+    print(__doc__.strip())
+    sys.exit()
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 VENV = os.environ.get("PROBESERVER_VENV", os.path.join(ROOT, "target", "venv"))
@@ -31,20 +35,25 @@ import polling
 import screenshots
 
 
+def misused():
+    print(__doc__.strip(), file=sys.stderr)
+    sys.exit(2)
+
+
 def main():
     arguments = sys.argv[1:]
     folder = None
     if "--screenshots" in arguments:
         at = arguments.index("--screenshots")
         if at + 1 == len(arguments):
-            sys.exit(__doc__)
+            misused()
         folder = arguments.pop(at + 1)
         arguments.pop(at)
     tests = {test.__name__.removeprefix("test_"): test for test in [*polling.TESTS, *cluster_view.TESTS]}
     wanted = [one for one in arguments if one in tests or one == "firefox"]
     rest = [one for one in arguments if one not in wanted]
     if len(rest) > 1 or any(one.startswith("-") for one in rest):
-        sys.exit(__doc__)
+        misused()
     binary = os.path.abspath((rest or [os.path.join(ROOT, "target", "release", "probeserver")])[0])
     if not os.access(binary, os.X_OK):
         sys.exit(f"tests/ui: no {binary}: cargo build --release")
