@@ -31,6 +31,8 @@ refuse() {
 }
 # The version stands in Cargo.toml alone.
 own_version() { sed -n '/^\[package\]/,/^\[dep/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml"; }
+# A name that a registry takes, with the tag that nobody should have to guess, and no digest.
+is_tagged() { [[ $1 == */*:* && ${1##*:} != */* && $1 != *@* ]]; }
 # A program on PATH: a function of that name, as podman below, does not count.
 has() { type -P "$1" >/dev/null; }
 
