@@ -151,8 +151,8 @@ impl Objects<'_> {
         for (at, is_known) in unknown {
             let line = Number(fields.mark(at).line.into());
             let path = fields.document.path(node, at);
-            let note = if is_known { "~, line ~: not played: ~" } else { "~, line ~: Kubernetes has no field ~" };
-            self.note(note, &[Text(&object), line, Text(&path)]);
+            let what = if is_known { "not played:" } else { "Kubernetes has no field" };
+            self.note("~, line ~: ~ ~", &[Text(&object), line, Text(what), Text(&path)]);
         }
         match place {
             SERVICE => selector::service(fields, node, namespace, name, &mut self.services),

@@ -67,7 +67,6 @@ fn read_container(
     container.has_ports = !ports.is_empty();
     container.memory = memory_limit(fields, node);
     fields.choice(node, "imagePullPolicy", "IfNotPresent Always Never");
-    fields.choice(node, "terminationMessagePolicy", "File FallbackToLogsOnError");
     let policy = fields.get(node, "restartPolicy");
     let has_policy = !fields.is_nothing(policy);
     if is_init {
