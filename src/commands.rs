@@ -124,9 +124,9 @@ fn taken<'a>(words: &mut Vec<&'a str>, option: &str) -> Option<&'a str> {
     Some(words.remove(at))
 }
 
-/// Writes an answer to stdout: a text with its values.
-fn print(text: &str, values: &[Value<'_>]) {
-    sys::write_all(1, text::filled(text, values).as_bytes());
+/// Writes an answer to stdout, a text with its values, and says whether it could.
+fn print(text: &str, values: &[Value<'_>]) -> bool {
+    sys::write_all(1, text::filled(text, values).as_bytes())
 }
 
 /// Writes a complaint to stderr in the same way, and returns the status that goes with it.
@@ -237,8 +237,8 @@ fn resolve(config: &'static Config, service: &Service) -> Result<i32, CallError>
     let identity = Identity::find(config);
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true };
     let answer = call::call(service, rules, &PassedOn::default())?;
-    sys::write_all(1, &call::block(&identity.hostname, identity.ip(), service, &answer));
-    Ok(0)
+    let is_told = sys::write_all(1, &call::block(&identity.hostname, identity.ip(), service, &answer));
+    Ok(if is_told { 0 } else { FAILED })
 }
 
 fn resolve_arguments(words: &[&str], count: Option<&str>) -> Option<(Service, Option<u64>)> {
@@ -277,8 +277,8 @@ fn resolve_often(config: &'static Config, service: Service, count: u64) -> Resul
     }
     let (summary, mut out) = (result?, Vec::new());
     summary.write_text(&mut out, config.zone.as_deref());
-    sys::write_all(1, &out);
-    Ok(if summary.failed() == 0 { 0 } else { FAILED })
+    let is_told = sys::write_all(1, &out);
+    Ok(if is_told && summary.failed() == 0 { 0 } else { FAILED })
 }
 
 /// Explains a plan: the argument's, standard input's, or that of the environment with its shorthands.
@@ -304,9 +304,9 @@ fn check_faults(plan: Option<&str>, pod: Option<&str>, lookup: Lookup<'_>) -> Re
             config.warnings.push(plan::NO_RULE.to_owned());
         }
     }
-    print(&explain(&config.rules, &pod), &[]);
+    let mut is_told = print(&explain(&config.rules, &pod), &[]);
     for warning in &config.warnings {
-        print("warning: ~\n", &[Text(warning)]);
+        is_told &= print("warning: ~\n", &[Text(warning)]);
     }
-    Ok(0)
+    Ok(if is_told { 0 } else { FAILED })
 }

@@ -121,8 +121,7 @@ impl<'w> Options<'w> {
             let forecast = play.told(std::mem::replace(&mut shared.progress.lock().tally, Tally::new(0, 0)));
             let mut out = Vec::new();
             tell::write(&mut out, &forecast, self.asked.is_json);
-            sys::write_all(1, &out);
-            if forecast.outcomes() & self.fail_on != 0 {
+            if !sys::write_all(1, &out) || forecast.outcomes() & self.fail_on != 0 {
                 status = FAILED;
             }
         }

@@ -218,7 +218,8 @@ impl Log {
         let deadline = quantity::deadline_in(timeout);
         let mut buffer = self.buffer.lock();
         if !self.has_writer.load(Ordering::Relaxed) {
-            return sys::write_all(1, &std::mem::take(&mut buffer.waiting));
+            sys::write_all(1, &std::mem::take(&mut buffer.waiting));
+            return;
         }
         while !buffer.waiting.is_empty() || buffer.in_writing > 0 {
             let left = quantity::left_until(deadline);

@@ -63,13 +63,14 @@ pub fn write_some(fd: RawFd, bytes: &[u8]) -> Result<usize> {
     }
 }
 
-/// Writes all of it; a reader that has gone away wants no more.
-pub fn write_all(fd: RawFd, bytes: &[u8]) {
+/// Writes all of it, and says whether it could: a disk may be full, a reader gone.
+pub fn write_all(fd: RawFd, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {
         match write_some(fd, rest) {
             Ok(count) if count > 0 => rest = &rest[count..],
-            _ => return,
+            _ => return false,
         }
     }
+    true
 }

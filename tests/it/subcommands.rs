@@ -103,6 +103,16 @@ fn bad_usage_is_status_2_and_says_what_was_expected() {
     }
 }
 
+/// Who reads a file that a full disk has cut should not take it for all that there was.
+#[test]
+fn output_that_cannot_be_written_is_status_1() {
+    for arguments in [&["forecast", "--pods", "1", "--for", "1m"][..], &["check-faults", "app fail"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+        let status = program().args(arguments).stdout(full).status().expect("it runs");
+        assert_eq!(status.code(), Some(1), "{arguments:?}");
+    }
+}
+
 #[test]
 fn serve_is_what_happens_without_a_subcommand() {
     let Ended { code, stdout, .. } =
