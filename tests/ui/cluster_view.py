@@ -108,6 +108,11 @@ def test_states(browser, binary):
         expect(page.locator("#log li").filter(has_text="BackOff")).to_have_count(1)
         api.event("stranger", "Pulled", "not of this Service")
         expect(page.locator("#log li").filter(has_text="not of this Service")).to_have_count(0)
+    with claim("events: a long line leaves its time the room it needs"):
+        api.event("web-fine", "Long", "many words " * 25)
+        log_has(page, "fine Long: many words")
+        squeezed = page.evaluate("[...document.querySelectorAll('#log time')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.parentNode.textContent)")
+        assert not squeezed, squeezed
     with claim("cluster's view: contrast of every text is 4.5 or more"):
         worst = page.evaluate(CONTRASTS)[:3]
         assert worst[0][0] >= 4.5, worst

@@ -34,6 +34,9 @@ def test_three_pods(browser, binary):
         expect(page.locator("#zones li")).to_have_count(3)
         expect(page.locator("#versions")).to_contain_text("1.4.2")
         expect(page.locator("#versions")).to_contain_text("1.5.0")
+    with claim("the shares of versions and zones are bars that are to be seen"):
+        bars = page.evaluate("[...document.querySelectorAll('#versions .bar i, #zones .bar i')].map(one => [one.offsetWidth, one.offsetHeight])")
+        assert len(bars) == 5 and all(width > 10 and height > 4 for width, height in bars), bars
     with claim("all of them are OK, with the answers of their checks"):
         for name in by_name:
             is_state(page, name, "OK")
