@@ -24,7 +24,7 @@ export function select(t, isByUser) {
   attribute($('tiles'), 'aria-activedescendant', t ? t.box.id : '');
   if (!isByUser) return;
   // On a phone the pod's panel is below.
-  (matchMedia('(max-width: 70rem)').matches ? $('detail') : t.box).scrollIntoView({ block: 'nearest' });
+  (matchMedia('(width > 70rem)').matches ? t.box : $('detail')).scrollIntoView({ block: 'nearest' });
 }
 
 const sorted = () => [...pods.values()].filter(t => t.box).sort(byName);
