@@ -2,7 +2,7 @@
 
 import { $, set, since, sleep } from './dom.js';
 import { say } from './log.js';
-import { api, json, place, send } from './place.js';
+import { api, json, place, reason, send } from './place.js';
 import { mark, pods, view } from './pods.js';
 import { poll, visit } from './poll.js';
 import { isDirect, reach, rights } from './reach.js';
@@ -56,7 +56,7 @@ async function taken(t, verb, text, answer) {
   return [{ infect: 'infected', cure: 'cured' }[verb] || 'rules added: ' + text];
 }
 
-const refusal = ({ status }) => 'refused, ' + (status ? 'status ' + status : 'no answer');
+const refusal = error => 'refused, ' + reason(error);
 const removePod = t => json(api.core + 'pods/' + t.name, { method: 'DELETE' }).then(() => ['deleted'], error => ['deletion ' + refusal(error)]);
 
 function askToken(text) {
@@ -100,7 +100,7 @@ async function attempt(t, verb, text) {
       if (status === 404) return t.off = true, ['control is off'];
       if (status !== 401 && !(status === 403 && token)) return taken(t, verb, text, answer);
       // The API server keeps the Authorization field for itself.
-      if (place) return ['it wants a token, which passes kubectl port-forward, not the API server'];
+      if (place) return ['it wants a token, which kubectl port-forward alone lets pass'];
       if (!await askToken((status === 403 ? 'Wrong. ' : '') + 'Token for ' + t.name)) return ['nothing done, no token'];
       begun = Date.now();
     }

@@ -4,7 +4,7 @@ import { age, sleep } from './dom.js';
 import { follow } from './follow.js';
 import { IN, OUT, membersOf, podOf, setClock, timeOf } from './kubernetes.js';
 import { say, sayEvent } from './log.js';
-import { api, ask, failure, json, place, send } from './place.js';
+import { api, ask, failure, json, place, reason, send } from './place.js';
 import { mark, past, pod, pods, recall, remove, touched, view } from './pods.js';
 import { rights } from './reach.js';
 
@@ -17,8 +17,8 @@ export async function watchCluster() {
   for (let query; ;) {
     try {
       query = await find();
-    } catch ({ status }) {
-      if (!cluster.why) say(cluster.why = 'The API does not show its pods (' + (status ? 'status ' + status : 'no answer') + '): shown is who answers.');
+    } catch (error) {
+      if (!cluster.why) say(cluster.why = 'The API does not show its pods (' + reason(error) + '): shown is who answers.');
       await sleep(20000);
       continue;
     }

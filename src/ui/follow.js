@@ -2,7 +2,7 @@
 // 410, or anything that is not to be understood, comes a new list. `heard` gets ('LIST', items) or (type, object), `trouble` the reason
 // of each failure and its status, and nothing when all is well again.
 
-import { ask, failure, json } from './place.js';
+import { ask, failure, json, reason } from './place.js';
 import { since, sleep } from './dom.js';
 
 const LINE = 8 << 20, PAUSE = 10000;
@@ -21,10 +21,10 @@ export async function follow(url, query, heard, trouble) {
         version = metadata.resourceVersion;
       }
       version = await watch(url + '&watch=1&allowWatchBookmarks=true&timeoutSeconds=' + WATCH + '&resourceVersion=' + version, version, heard);
-    } catch ({ status, name }) {
+    } catch (error) {
       version = '';
       // An old resourceVersion is nobody's fault.
-      if (status !== 410) trouble(status ? 'status ' + status : { TypeError: 'no connection', SyntaxError: 'garbage' }[name] || 'no answer', status);
+      if (error.status !== 410) trouble(reason(error), error.status);
     }
     // What lasted was well.
     pause = since(begun) > 5 ? 250 : Math.min(2 * pause, PAUSE);
@@ -34,12 +34,9 @@ export async function follow(url, query, heard, trouble) {
 
 // One watch, to its end. Returns the version to go on from.
 async function watch(url, version, heard) {
-  const stop = new AbortController();
-  setTimeout(() => stop.abort(), (WATCH + 15) * 1000);
+  const answer = await ask(url, {}, (WATCH + 15) * 1000), reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    const answer = await ask(url, { signal: stop.signal });
     if (!answer.ok) throw failure(answer.status);
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let text = ''; ;) {
       const { done, value } = await reader.read();
       if (done) return version;
@@ -56,6 +53,7 @@ async function watch(url, version, heard) {
       }
     }
   } finally {
-    stop.abort();
+    // One that has failed cannot be cancelled, and need not be.
+    reader.cancel().catch(() => {});
   }
 }

@@ -16,6 +16,9 @@ export function ask(url, options, ms) {
 
 export const failure = (status, text) => Object.assign(new Error(text || 'status ' + status), { status });
 
+// Why there was no good answer.
+export const reason = ({ status, name }) => status ? 'status ' + status : { TypeError: 'no connection', SyntaxError: 'garbage' }[name] || 'no answer';
+
 export async function json(url, options, ms) {
   const answer = await ask(url, options, ms);
   if (!answer.ok) throw failure(answer.status, (await answer.text()).trim().slice(0, 300));

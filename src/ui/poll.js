@@ -85,8 +85,9 @@ export async function visit(t) {
 }
 // The one that is looked at each second; of the others the one that has been silent the longest.
 export function visitNext(selected) {
-  const silent = t => since(Math.max(t.asked, t.visited || 0)), next = [...pods.values()].filter(t => isDirect(t) && silent(t) > (t === selected ? .9 : 5));
-  if (next[0]) visit(next.includes(selected) ? selected : next.reduce((a, b) => silent(b) > silent(a) ? b : a));
+  const silent = t => since(Math.max(t.asked, t.visited || 0)), isNext = t => t === selected;
+  const [next] = [...pods.values()].filter(t => isDirect(t) && silent(t) > (isNext(t) ? .9 : 5)).sort((a, b) => isNext(b) - isNext(a) || silent(b) - silent(a));
+  if (next) visit(next);
 }
 
 // The hit counts of whoever answers, or of the one that is looked at.

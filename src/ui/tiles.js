@@ -67,7 +67,7 @@ export function drawTiles(isTick) {
   if (!pods.has(state.selected?.name) || state.selected.isGone) select(sorted()[0] || null);
   set('before', before && before + '\u2026');
 
-  const all = [...pods.values()].filter(t => ORDER.includes(t.kind)).sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || byName(a, b)), shown = all.slice(0, 5);
+  const every = sorted(), all = ORDER.flatMap(kind => every.filter(t => t.kind === kind)), shown = all.slice(0, 5);
   if (all.length > 5) shown.push({ kind: 'wait', word: 'and ' + (all.length - 5) + ' more' });
   if (view.isCluster && since(cluster.lostAt || Date.now()) > 1) shown.unshift({ kind: 'bad', word: 'No word from the API since ' + clock(cluster.lostAt), why: cluster.why + ': this is how it was' });
   if (!shown.length) shown.push(pods.size ? { kind: 'ok', word: 'All is well', why: pods.size + ' pods' } : { kind: 'wait', word: 'Waiting for the first pod' });
