@@ -35,6 +35,7 @@ $('ruleform').onsubmit = async event => {
 $('scaleform').onsubmit = event => {
   event.preventDefault();
   scale($('owner').textContent, +$('replicas').value);
+  event.target.reset();
 };
 $('restart').onclick = () => restart($('owner').textContent);
 
@@ -92,7 +93,8 @@ function drawActs(t) {
   }
   $('rule').disabled = $('set').disabled = !isReachable;
   for (const [id, isHidden] of [['ruleform', isOff], ['predict', !view.isCluster], ['deployment', !deployment || !rights.scale && !rights.patch], ['scaleform', !rights.scale], ['restart', !rights.patch]]) $(id).hidden = isHidden;
-  if ($('owner').textContent === deployment) return;
+  if ($('owner').textContent !== deployment) $('scaleform').reset();
   set('owner', deployment);
-  $('replicas').value = [...pods.values()].filter(one => deploymentOf(one.api) === deployment && !one.api.until).length;
+  // It shows while nobody has put another number there, and leaves that one alone.
+  $('replicas').defaultValue = [...pods.values()].filter(one => deploymentOf(one.api) === deployment && !one.api?.until).length;
 }

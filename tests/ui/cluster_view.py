@@ -203,12 +203,32 @@ def test_acts(browser, binary):
         page, _ = open_view(context, api)
         tile(page, names(3)[0]).click()
         expect(page.locator("#owner")).to_have_text("probeserver")
-        page.get_by_label("Replicas").fill("5")
-        page.get_by_role("button", name="Scale").click()
+        replicas, scale = page.get_by_label("Replicas"), page.get_by_role("button", name="Scale")
+        replicas.fill("5")
+        scale.click()
         log_has(page, "probeserver: to have 5 pods")
         page.get_by_role("button", name="Restart all").click()
         log_has(page, "probeserver: all of its pods anew")
-        assert ("PATCH", f"/k8s/apis/apps/v1/namespaces/demo/deployments/probeserver/scale", {}) in api.calls
+        scaled = ("PATCH", "/k8s/apis/apps/v1/namespaces/demo/deployments/probeserver/scale", {})
+        assert scaled in api.calls
+    with claim("the number of replicas is that of the pods, what is put there stays, and none is not sent as 0"):
+        expect(replicas).to_have_value("3")
+        api.put_pods(pod(names(5)[3]))
+        expect(replicas).to_have_value("4")
+        replicas.fill("7")
+        api.put_pods(pod(names(5)[4]))
+        expect(tile(page, names(5)[4])).to_have_count(1)
+        expect(replicas).to_have_value("7")
+        before = api.calls.count(scaled)
+        replicas.fill("")
+        scale.click()
+        replicas.fill("6")
+        scale.click()
+        log_has(page, "probeserver: to have 6 pods")
+        assert api.calls.count(scaled) == before + 1
+        expect(replicas).to_have_value("5")
+        for name in names(5)[3:]:
+            api.delete("pods", name)
         page.close()
     with claim("from a pod's own page too: the Service that selects it is found"):
         page, _ = open_view(context, api, "pods/web-0:8080")
