@@ -11,10 +11,10 @@ import { predict, sentence } from './predictions.js';
 
 let token = '';
 
-// What the forecast says of an act, or in `note` why it says nothing.
+// What the forecast says of an act, or in `note` why it says nothing. Neither, where there is nothing to ask.
 export async function foretell(t, verb, text) {
   const rules = { infect: 'health fail;live fail', kill: 'process exit 1', rule: text }[verb]?.replace(/#.*/g, '').match(/[^;\s][^;\n]*/g);
-  if (!view.isCluster || !rules && verb !== 'delete') return null;
+  if (!view.isCluster || !rules && verb !== 'delete') return {};
   try {
     return await (rules ? windowsOf(t, rules) : windowsOfDeletion(t));
   } catch ({ name, message }) {
@@ -29,13 +29,14 @@ export async function act(t, verb, text) {
   if (verb === 'cpu' && [...pods.values()].filter(one => one.busy.cpu).length > (view.isCluster ? 0 : 2)) return say('enough pods burn CPU already');
   t.busy[verb] = true;
   const told = await foretell(t, verb, text);
-  if (told) {
+  if (told.windows) {
     const prediction = predict(t, text || verb, told.windows, false, told.at);
     prediction.note = told.note;
     if (told.windows.length) say(t.name + ', ' + (text || verb) + ': expected ' + sentence(prediction.windows), true);
   }
   mark(t, 'act');
-  const [word, error] = await (verb === 'delete' ? removePod(t) : attempt(t, verb, text));
+  // An answer that breaks off is the end of the act too.
+  const [word, error] = await (verb === 'delete' ? removePod(t) : attempt(t, verb, text)).catch(({ message }) => [verb + ': ' + message, message]);
   say(t.name + ': ' + word);
   t.busy[verb] = false;
   if (isDirect(t)) visit(t);

@@ -22,13 +22,16 @@ $('ruleform').onsubmit = async event => {
   if (!text || isAsking) return;
   isAsking = true;
   let error;
-  if (event.submitter === $('predict')) {
-    const { note, windows } = await foretell(t, 'rule', text) || {};
-    error = note;
-    toldUntil = Date.now() + 15000;
-    set('told', note ? '' : 'if set now: ' + (windows.length ? sentence(absolute(windows, Date.now())) : 'nothing comes'));
-  } else error = await act(t, 'rule', text);
-  isAsking = false;
+  try {
+    if (event.submitter === $('predict')) {
+      const { note, windows = [] } = await foretell(t, 'rule', text);
+      error = note;
+      toldUntil = Date.now() + 15000;
+      set('told', note ? '' : 'if set now: ' + (windows.length ? sentence(absolute(windows, Date.now())) : 'nothing comes'));
+    } else error = await act(t, 'rule', text);
+  } finally {
+    isAsking = false;
+  }
   set('ruleerror', error || '');
   attribute($('rule'), 'aria-invalid', !!error);
 };

@@ -176,6 +176,20 @@ def test_acts(browser, binary):
         page.get_by_role("button", name="Set", exact=True).click()
         log_has(page, "web-0: rules added: app fail 503 10%")
         expect(page.get_by_role("alert")).to_be_empty()
+    with claim("what is no rule can be predicted, an answer that breaks off is said, and the next rule is set"):
+        for nothing in ["# a comment alone", ";"]:
+            page.locator("#rule").fill(nothing)
+            page.get_by_role("button", name="Predict").click()
+            expect(page.locator("#told")).to_contain_text("nothing comes")
+        broken = "**/pods/web-0:8080/proxy/faults"
+        page.route(broken, lambda route: route.fulfill(headers={"Probe-Pod": "web-0"}, body='{"rules": [') if route.request.method == "POST" else route.continue_())
+        page.locator("#rule").fill("app delay 1ms")
+        page.get_by_role("button", name="Set", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("JSON")
+        page.unroute(broken)
+        page.get_by_role("button", name="Set", exact=True).click()
+        log_has(page, "web-0: rules added: app delay 1ms")
+        expect(page.get_by_role("alert")).to_be_empty()
     with claim("kill ends that pod's process once"):
         button(page, "Kill", "web-2").click()
         log_has(page, "web-2: killed")
