@@ -2,7 +2,7 @@
 // by name and do not change; what is in trouble is said first, above them.
 
 import { $, attribute, clock, list, make, refill, set, since } from './dom.js';
-import { colour } from './poll.js';
+import { colour, recent } from './poll.js';
 import { before, names, pods, touched, upOf, verdict, view, whereOf } from './pods.js';
 import { cluster } from './cluster.js';
 import { state } from './state.js';
@@ -70,7 +70,7 @@ export function drawTiles(isTick) {
   const every = sorted(), all = ORDER.flatMap(kind => every.filter(t => t.kind === kind)), shown = all.slice(0, 5);
   if (all.length > 5) shown.push({ kind: 'wait', word: 'and ' + (all.length - 5) + ' more' });
   if (view.isCluster && since(cluster.lostAt || Date.now()) > 1) shown.unshift({ kind: 'bad', word: 'No word from the API since ' + clock(cluster.lostAt), why: cluster.why + ': this is how it was' });
-  if (!shown.length) shown.push(pods.size ? { kind: 'ok', word: 'All is well', why: pods.size + ' pods' } : { kind: 'wait', word: 'Waiting for the first pod' });
+  if (!shown.length) shown.push(!pods.size ? { kind: 'wait', word: 'Waiting for the first pod' } : recent.slice(-3).every(one => one.bad) ? { kind: 'bad', word: 'No poll is answered' } : { kind: 'ok', word: 'All is well', why: pods.size + ' pods' });
   refill('trouble', shown.map(({ kind, short = '', word, why = '', name }) => ['li', kind,
     ['button', { disabled: !name, onclick: () => pods.has(name) && select(pods.get(name), true) }, ['b', '', short], ['span', 'state', word], ['span', 'why', why]]]));
 }

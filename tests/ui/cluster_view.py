@@ -135,6 +135,13 @@ def test_acts(browser, binary):
     with claim("joined: the API's pods with the versions and checks that polls tell"):
         for settings in PODS:
             expect(tile(page, settings["POD_NAME"])).to_contain_text(settings["APP_VERSION"])
+    with claim("all is well, but not while no poll is answered"):
+        expect(trouble(page)).to_contain_text("All is well")
+        page.route("**/whoami", lambda route: route.abort())
+        expect(trouble(page)).to_contain_text("No poll is answered")
+        expect(trouble(page)).not_to_contain_text("All is well")
+        page.unroute("**/whoami")
+        expect(trouble(page)).to_contain_text("All is well")
     with claim("an act is predicted before it is done, with the pod's object, its probes' ticks and its time counted in"):
         before = time.time()
         button(page, "Infect", "web-1").click()
