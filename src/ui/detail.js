@@ -61,6 +61,8 @@ export function drawDetail() {
   if (!t) return;
   if (shown !== t) {
     shown = t;
+    // What is selected is of the one before.
+    getSelection().empty();
     toldUntil = 0;
     set('ruleerror', '');
   }

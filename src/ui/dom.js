@@ -19,9 +19,10 @@ export function attribute(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-// Makes the inside anew only when what it shows has changed.
+// Makes the inside anew only when what it shows has changed, and not while somebody uses it: has the focus there, or text selected.
 export function refill(id, elements) {
-  const element = $(id);
+  const element = $(id), { type, anchorNode } = getSelection();
+  if (element.contains(document.activeElement) || type === 'Range' && element.contains(anchorNode)) return;
   if (element.key !== (element.key = JSON.stringify(elements))) element.replaceChildren(...elements.map(make));
 }
 

@@ -23,6 +23,8 @@ export function select(t, isByUser) {
   for (const one of [old, t]) if (one) one.box.ariaSelected = one === t;
   attribute($('tiles'), 'aria-activedescendant', t ? t.box.id : '');
   if (!isByUser) return;
+  // Not in the bar of trouble, which would stay as it is.
+  $('tiles').focus();
   // On a phone the pod's panel is below.
   (matchMedia('(width > 70rem)').matches ? t.box : $('detail')).scrollIntoView({ block: 'nearest' });
 }

@@ -89,6 +89,20 @@ def test_states(browser, binary):
         tile(page, "web-again").click()
         for text in ["exit 137 Error", "rule 1: live fail", "/livez each 10 s, timeout 1 s, 3 failures", "zone-a, node-1, 10.0.0.1", "Running 1/1"]:
             expect(page.locator("#facts")).to_contain_text(text)
+    with claim("what is said anew each second stays while it is used: the focus in the bar of trouble, a text that is selected"):
+        page.evaluate("getSelection().selectAllChildren($('trouble'))")
+        selected = page.evaluate("String(getSelection())")
+        page.wait_for_timeout(2500)  # two rounds: nothing is to happen
+        assert selected and page.evaluate("String(getSelection())") == selected
+        trouble(page).get_by_role("button").first.focus()
+        page.wait_for_timeout(2500)
+        assert page.evaluate("document.activeElement.textContent").startswith("ended"), page.evaluate("document.activeElement.outerHTML")
+    with claim("and no longer: the pod that is chosen there is shown, and the bar goes on"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#name")).to_have_text("web-ended")
+        expect(page.locator("#facts")).not_to_contain_text("exit 137")
+        api.put_pods(pod("web-pull"))
+        expect(trouble(page)).not_to_contain_text("ErrImagePull")
     with claim("out of the Service as soon as the API says so, and back"):
         api.put_slice(serving=[])
         is_state(page, "web-fine", "Not in Service")
