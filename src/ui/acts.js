@@ -44,7 +44,7 @@ export async function act(t, verb, text) {
 }
 
 const path = verb => ({ cpu: 'cpu?for=10s', rule: 'faults' })[verb] || verb;
-const options = ({ name }, verb, text) => ({ body: text, method: verb === 'cpu' ? 'GET' : 'POST', headers: { 'Probe-Control': '1', 'Probe-Pod': name, Accept: 'application/json' } });
+const options = ({ who }, verb, text) => ({ body: text, method: verb === 'cpu' ? 'GET' : 'POST', headers: { 'Probe-Control': '1', 'Probe-Pod': who.pod, Accept: 'application/json' } });
 
 // Takes in the answer of a pod to a control call. Here as below: [what the log says, what was wrong].
 async function taken(t, verb, text, answer) {
@@ -97,7 +97,7 @@ async function attempt(t, verb, text) {
       if (isCpu && since(tried) > 2) return ['no answer to cpu'];
       const end = isKill ? await fate() : await sleep(200);
       if (end) return [end];
-    } else if (from === t.name && status !== 421) {
+    } else if (from === t.who.pod && status !== 421) {
       if (status === 404) return t.off = true, ['control is off'];
       if (status !== 401 && !(status === 403 && token)) return taken(t, verb, text, answer);
       // The API server keeps the Authorization field for itself.

@@ -15,7 +15,7 @@ let areNamed = true;
 
 export function pod(name) {
   if (!pods.has(name)) {
-    pods.set(name, { name, short: name, who: { checks: {}, faults: [] }, ended: [], counts: [], restarts: 0, busy: {}, asked: 0, seen: -1e9, set: [], history: [], marks: [] });
+    pods.set(name, { name, short: name, who: { pod: name, checks: {}, faults: [] }, ended: [], counts: [], restarts: 0, busy: {}, asked: 0, seen: -1e9, set: [], history: [], marks: [] });
     areNamed = false;
   }
   return pods.get(name);

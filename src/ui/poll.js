@@ -73,12 +73,13 @@ export function count(sum, key, more = 1) {
   sum[key] = (sum[key] || 0) + more;
 }
 
-// Asks one pod itself. Returns what it said, or nothing.
+// Asks one pod itself. Returns what it said, or nothing. On its own way the name that it has for itself need not be that of the API,
+// as with `hostname` in its spec; it is remembered, and is what Probe-Pod has to say.
 export async function visit(t) {
   const asked = t.visited = Date.now();
   try {
     const who = await (await reach(t, 'whoami')).json();
-    if (who.pod !== t.name) return;
+    if (who.pod !== t.name && !isDirect(t)) return;
     heard(t.name, asked, null, who);
     return who;
   } catch { }

@@ -217,6 +217,15 @@ def test_acts(browser, binary):
         until(page, "!pods.get('web-2').busy.kill")
         until_here(page, lambda: servers[2].starts > 1)
         assert [server.starts for server in servers] == [1, 1, 2]
+    with claim("a pod that has another name for itself, its host's, is reached all the same"):
+        servers.append(Server(binary, {"POD_NAME": "a-host"}))
+        api.servers["web-3"] = servers[3]
+        api.put_pods(pod("web-3"))
+        button(page, "Infect", "web-3").click()
+        log_has(page, "web-3: infected")
+        assert servers[3].call("GET", "/faults")[1].startswith("health fail")
+        api.delete("pods", "web-3")
+        expect(tile(page, "web-3")).to_have_count(0)
     with claim("delete: asked of the API, predicted, and seen"):
         button(page, "Delete", "web-2").click()
         is_state(page, "web-2", "Terminating")
