@@ -16,13 +16,13 @@ export function drawPanels() {
   }
   document.title = (failing ? '\u25b2 ' + failing + ' of ' + pods.size + ' failing' : pods.size + ' pods') + ' \u00b7 probeserver';
 
-  const zones = {}, last = Math.floor(Date.now() / 5000), total = {};
+  const zones = { __proto__: null }, last = Math.floor(Date.now() / 5000), total = { __proto__: null };
   for (const one of recent) if (one.pod) count(zones, one.zone);
   drawShares('zones', zones, () => 'c0');
   // A column for each five seconds of the last five minutes.
   refill('line', Array.from({ length: 60 }, (_, at) => {
-    const { sum = {} } = buckets.find(one => one.at === last - 59 + at) || {};
-    return ['div', '', ...[...versions, FAILED].filter(key => sum[key]).map(key => (count(total, key, sum[key]), ['i', { className: colour(key), style: 'flex-grow:' + sum[key] }]))];
+    const sum = buckets.find(one => one.at === last - 59 + at)?.sum;
+    return ['div', '', ...[...versions, FAILED].filter(key => sum?.[key]).map(key => (count(total, key, sum[key]), ['i', { className: colour(key), style: 'flex-grow:' + sum[key] }]))];
   }));
   attribute($('line'), 'aria-label', drawShares('versions', total, colour) || 'no answer yet');
 }

@@ -65,10 +65,11 @@ export async function poll() {
     lostAt = view.polls;
   }
   recent = [...recent, { pod: name, zone: who.zone || pods.get(name)?.api?.zone || 'no zone', bad }].slice(-100);
-  if (buckets.at(-1)?.at !== at) buckets.push({ at, sum: {} });
+  if (buckets.at(-1)?.at !== at) buckets.push({ at, sum: { __proto__: null } });
   while (at - buckets[0].at > 59) buckets.shift();
   count(buckets.at(-1).sum, bad ? FAILED : who.version);
 }
+// `sum` is an object without a prototype: of `constructor` it has no count either.
 export function count(sum, key, more = 1) {
   sum[key] = (sum[key] || 0) + more;
 }

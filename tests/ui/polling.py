@@ -298,6 +298,15 @@ def test_off_and_hostile(browser, binary):
         expect(page.locator("#zones")).to_contain_text(name)
         assert page.locator("img:not([class])").count() == 0 and page.evaluate("window.hacked") is None
     page.close()
+    with claim("a zone and a version may be called as what every object has"):
+        page = context.new_page()
+        page.route("**/whoami", lambda route: route.fulfill(json={
+            "pod": "web-0", "zone": "constructor", "version": "__proto__", "started": "2026", "uptime_seconds": 1, "checks": {}, "faults": [],
+        }))
+        page.goto(service.origin + "/ui")
+        expect(page.locator("#zones")).to_have_text("constructor100 %")
+        expect(page.locator("#versions")).to_have_text("__proto__100 %")
+        page.close()
     with claim("and so does what looks like the page's own way to tell of elements"):
         element = ["img", {"src": "x"}, "told"]
         page = context.new_page()
