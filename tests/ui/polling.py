@@ -195,6 +195,13 @@ def test_three_pods(browser, binary):
                 by_name[name].call("DELETE", "/faults")
             coloured.close()
 
+    with claim("with colours of the user's own the states still have theirs"):
+        forced = browser.new_context(forced_colors="active")
+        page, _, _ = open_page(forced, service.origin + "/ui")
+        expect(pods(page)).to_have_count(3)
+        for selector in ["#signs .ok i", "#tiles .ok .state"]:
+            expect(page.locator(selector).first).to_have_css("background-color", "rgb(26, 127, 55)")
+        forced.close()
     with claim("without JavaScript: links to whoami, faults and metrics"):
         plain = browser.new_context(java_script_enabled=False)
         page, _, _ = open_page(plain, service.origin + "/ui")
