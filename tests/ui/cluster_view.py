@@ -410,6 +410,8 @@ def test_many(browser, binary):
             api.put("pods", pod(name))
         api.put_slice()
         expect(pods(page)).to_have_count(500)
+        for cell in [pods(page).first, pods(page).first.locator(".state")]:
+            expect(cell).to_have_css("border-radius", "4px")
         api.put_pods(pod(all_names[400], ready=False, restarts=1, state=back_off("10s"), last=terminated(1, 1)))
         expect(trouble(page)).to_contain_text(all_names[400][-5:])
         until(page, "document.querySelector('#tiles').getBoundingClientRect().bottom <= 768")
