@@ -57,7 +57,7 @@ export function drawTimeline() {
       use(color).stroke();
     }
   }
-  for (const time of [-120, -60, 0, ahead / 3000, ahead / 1500]) {
+  for (const time of [-120, -60, 0, ahead / 1500]) {
     use(color).fillText(time ? (time > 0 ? '+' : '\u2212') + span(Math.abs(time)) : 'now', x(at + 1000 * time), height - 7);
     use(color, time ? .15 : 1).fillRect(x(at + 1000 * time), 0, 1, height - AXIS);
   }

@@ -173,13 +173,24 @@ def test_three_pods(browser, binary):
         assert page.evaluate("getComputedStyle(document.body).color") != "rgb(1, 2, 3)"
     page.close()
 
-    with claim("phone: nothing is wider than 390 pixels, targets are 40 high; dark mode is dark"):
+    with claim("phone: nothing is wider than 390 pixels, targets are 40 high, the timeline's times stand apart; dark mode is dark"):
         phone = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        phone.add_init_script("""
+            window.texts = [];
+            const write = CanvasRenderingContext2D.prototype.fillText;
+            CanvasRenderingContext2D.prototype.fillText = function (text, x, ...rest) {
+                const half = this.measureText(text).width / 2;
+                if (this.textAlign === 'center') texts.push([text, x - half, x + half]);
+                write.call(this, text, x, ...rest);
+            };
+        """)
         page, _, _ = open_page(phone, service.origin + "/ui")
         expect(pods(page)).to_have_count(3)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert min(page.evaluate("[...document.querySelectorAll('#acts button:not([hidden])')].map(b => b.offsetHeight)")) >= 40
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 16, 21)"
+        times = page.evaluate("texts.slice(texts.findLastIndex(one => one[0] === '\u22122 min'))")
+        assert len(times) >= 4 and all(before[2] < after[1] for before, after in zip(times, times[1:])), times
         phone.close()
     for scheme in ["light", "dark"]:
         with claim(f"contrast of every text is 4.5 or more, a red tile and one that is not ready included: {scheme}"):
