@@ -3,9 +3,9 @@
 
 import { list, since, span } from './dom.js';
 import { say } from './log.js';
-import { ask } from './place.js';
+import { ask, json } from './place.js';
 import { pod, pods, touched, view } from './pods.js';
-import { isDirect, reach } from './reach.js';
+import { isDirect, pathTo, reach } from './reach.js';
 
 export const FAILED = 'failed';
 export const versions = [];         // in the order seen: the place is the colour
@@ -79,7 +79,7 @@ export function count(sum, key, more = 1) {
 export async function visit(t) {
   const asked = t.visited = Date.now();
   try {
-    const who = await (await reach(t, 'whoami')).json();
+    const who = await json(pathTo(t, 'whoami'));
     if (who.pod !== t.name && !isDirect(t)) return;
     heard(t.name, asked, null, who);
     return who;

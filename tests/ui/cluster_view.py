@@ -211,12 +211,23 @@ def test_acts(browser, binary):
         page.get_by_role("button", name="Set", exact=True).click()
         log_has(page, "web-0: rules added: app delay 1ms")
         expect(page.get_by_role("alert")).to_be_empty()
+    with claim("what the API server answers for a pod is no answer of the pod, or a kill would be sent again"):
+        tile(page, "web-2").click()
+        tries = []
+        page.route("**/whoami", lambda route: (tries.append(route.request.url), route.fulfill(status=503, json={"kind": "Status", "code": 503})))
+        asked_for = lambda count: until_here(page, lambda: sum("/pods/web-2:" in url for url in tries) >= count)
+        asked_for(2)
+        before = page.evaluate("pods.get('web-2').asked")
+        asked_for(4)
+        page.unroute("**/whoami")
+        assert page.evaluate("pods.get('web-2').asked") == before
     with claim("kill ends that pod's process once"):
         button(page, "Kill", "web-2").click()
         log_has(page, "web-2: killed")
         until(page, "!pods.get('web-2').busy.kill")
         until_here(page, lambda: servers[2].starts > 1)
-        assert [server.starts for server in servers] == [1, 1, 2]
+        starts = [server.starts for server in servers]
+        assert starts == [1, 1, 2], starts
     with claim("a pod that has another name for itself, its host's, is reached all the same"):
         servers.append(Server(binary, {"POD_NAME": "a-host"}))
         api.servers["web-3"] = servers[3]
