@@ -327,7 +327,7 @@ fn unfinished(server: &Server) -> u64 {
 fn stop(server: &Server, unfinished: u64) {
     let counts = &server.state.counts;
     if unfinished > 0 {
-        ending::write_termination_message("SIGTERM: requests in progress were cut when SHUTDOWN_SECS were over");
+        ending::write_termination_message("requests in progress were cut when SHUTDOWN_SECS were over");
     }
     let unfinished = if unfinished > 0 { Number(unfinished) } else { Nothing };
     let values = [Number(counts.requests()), Number(counts.requests_after_term()), unfinished];

@@ -336,7 +336,7 @@ fn the_last_line_goes_where_the_pod_says() {
     assert_eq!(client.response().status, 200); // so the second was taken in too
     server.signal(libc::SIGTERM);
     server.assert_exits_with(0);
-    let want = "SIGTERM: requests in progress were cut when SHUTDOWN_SECS were over\n";
+    let want = "requests in progress were cut when SHUTDOWN_SECS were over\n";
     assert_eq!(std::fs::read_to_string(&message).ok().as_deref(), Some(want), "{server}");
     // Only where it is: a file that nobody has put there is not made.
     std::fs::remove_file(&message).expect("it is there");
