@@ -55,6 +55,15 @@ fn inquiry(options: &[(&str, &str)], manifest: Option<&str>) -> Inquiry {
 }
 
 fn json(inquiry: &Inquiry, parts: u64) -> String {
+    told_in(inquiry, parts, true)
+}
+
+fn text(inquiry: &Inquiry) -> String {
+    told_in(inquiry, 1, false)
+}
+
+/// What is told of a play in so many parts.
+fn told_in(inquiry: &Inquiry, parts: u64, is_json: bool) -> String {
     let play = Play::new(inquiry);
     let groups = play.groups();
     let mut sum = play.run(0..groups / parts);
@@ -62,7 +71,7 @@ fn json(inquiry: &Inquiry, parts: u64) -> String {
         sum.merge(&play.run(groups * part / parts..groups * (part + 1) / parts));
     }
     let mut out = Vec::new();
-    tell::write(&mut out, &play.told(sum), true);
+    tell::write(&mut out, &play.told(sum), is_json);
     String::from_utf8(out).unwrap()
 }
 
@@ -174,11 +183,7 @@ fn what_is_to_be_avoided_is_exit_1() {
 fn told(containers: &str, spec: &str) -> String {
     let manifest =
         format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{spec} containers: [{containers}]}}}}");
-    let inquiry = inquiry(&[("pods", "50")], Some(&manifest));
-    let play = Play::new(&inquiry);
-    let mut out = Vec::new();
-    tell::write(&mut out, &play.told(play.run(0..play.groups())), false);
-    String::from_utf8(out).unwrap()
+    text(&inquiry(&[("pods", "50")], Some(&manifest)))
 }
 
 /// Each row: containers, fields of the spec, what is told of them, and what is not.
@@ -336,11 +341,7 @@ fn a_longer_look_at_new_pods_is_advised_where_it_helps() {
              template: {{metadata: {{labels: {{a: b}}}}, spec: {{containers: [{{name: a, image: probeserver, \
              env: [{{name: FAULTS, value: process exit 1 after 20s}}]}}]}}}}}}}}"
         );
-        let inquiry = inquiry(&[("pods", "100")], Some(&manifest));
-        let play = Play::new(&inquiry);
-        let mut out = Vec::new();
-        tell::write(&mut out, &play.told(play.run(0..play.groups())), false);
-        String::from_utf8(out).unwrap()
+        text(&inquiry(&[("pods", "100")], Some(&manifest)))
     };
     let rolling = advice("");
     assert!(rolling.contains("minReadySeconds: 3") && rolling.contains("old ones by then\n"), "{rolling}");
