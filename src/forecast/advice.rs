@@ -251,19 +251,20 @@ impl<'p> Adviser<'p, '_> {
         let patient = self.again(at, Change::Failures(Kind::Startup, PATIENT));
         let latest = patient.first(What::Started).percentile(100);
         let failures = latest.unwrap_or(0) / known.period + 2;
-        let words = match (startup, latest) {
-            (Some(_), Some(_)) => {
-                "containers[$a].startupProbe.failureThreshold|$b|it starts slower than the $c s that the startup probe waits, and is killed"
-            }
-            (_, None) => "containers[$a].$gProbe|what the program answers|it never passes, however long it is given",
-            (None, Some(_)) => {
-                "containers[$a].startupProbe|as livenessProbe, with failureThreshold $b|liveness kills it before it has started"
-            }
-        };
-        let change = match (startup, latest) {
-            (_, Some(_)) => Change::Failures(Kind::Startup, failures as u32),
-            (Some(_), None) => Change::Without(Kind::Startup),
-            (None, None) => Change::Without(Kind::Liveness),
+        let enough = Change::Failures(Kind::Startup, failures as u32);
+        let (change, words) = match (startup, latest) {
+            (Some(_), Some(_)) => (
+                enough,
+                "containers[$a].startupProbe.failureThreshold|$b|it starts slower than the $c s that the startup probe waits, and is killed",
+            ),
+            (None, Some(_)) => (
+                enough,
+                "containers[$a].startupProbe|as livenessProbe, with failureThreshold $b|liveness kills it before it has started",
+            ),
+            (_, None) => (
+                Change::Without(if startup.is_some() { Kind::Startup } else { Kind::Liveness }),
+                "containers[$a].$gProbe|what the program answers|it never passes, however long it is given",
+            ),
         };
         self.advise(at, change, Measure::Restarted, words)
     }
