@@ -8,7 +8,7 @@ use super::link::Answer;
 pub enum Came {
     /// An answer with 2xx.
     Ok,
-    /// An answer with another status, by its first digit (5 for what is no status at all).
+    /// An answer with another status, by its first digit (5 for what is no status at all, RFC 9110 section 15).
     Status(u16),
     /// It went by its deadline in this phase.
     Late(Phase),
@@ -21,7 +21,8 @@ impl Came {
     pub fn of(result: &Result<Answer, CallError>) -> Self {
         match result {
             Ok(answer) if answer.is_ok() => Self::Ok,
-            Ok(answer) => Self::Status((answer.status / 100).min(5)),
+            Ok(Answer { status: status @ 100..500, .. }) => Self::Status(status / 100),
+            Ok(_) => Self::Status(5),
             Err(CallError { cause: Cause::Timeout, phase, .. }) => Self::Late(*phase),
             Err(CallError { cause, .. }) => Self::Failed(*cause),
         }

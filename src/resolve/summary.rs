@@ -278,7 +278,9 @@ status_5xx             1
             }
         }
         assert_eq!(summary.failed(), 28);
-        for (status, failed) in [(101, 29), (200, 29), (299, 29), (304, 30), (404, 31), (503, 32), (999, 33)] {
+        for (status, failed) in
+            [(0, 29), (99, 30), (101, 31), (200, 31), (299, 31), (304, 32), (404, 33), (503, 34), (999, 35)]
+        {
             summary.add(&answer([10, 0, 0, 1], status, "a", None), 1);
             assert_eq!(summary.failed(), failed, "{status}");
         }
