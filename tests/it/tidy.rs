@@ -234,6 +234,35 @@ fn the_reference_names_every_route_and_no_other() {
     }
 }
 
+/// The names in backquotes of a text.
+fn named(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_reference_says_what_app_and_prefixes_leave_alone() {
+    let rows = table("Faults");
+    let row = rows.iter().find(|row| row[0] == "`app`").expect("a row for app");
+    let spared = Route::all().map(Route::name).filter(|name| probeserver::faults::is_protected(name.as_bytes()));
+    let others = spared.filter(|name| Route::find(name.as_bytes()).check().is_none() && !name.starts_with("/faults/"));
+    assert_eq!(named(&row[1]), others.collect(), "{row:?}");
+    assert!(row[1].contains("`/faults` and below") && row[1].contains("checks"), "{row:?}");
+}
+
+#[test]
+fn the_docs_name_the_services_of_grpc_and_what_keeps_a_thread() {
+    let reference = reference();
+    let services = reference.split("Services are the checks:").nth(1).and_then(|rest| rest.split("any other").next());
+    let services = named(services.expect("a list of services"));
+    assert!(services.contains("grpc.health.v1.Health") && services.len() == 8, "{services:?}");
+    for service in services {
+        assert!(probeserver::grpc::check_of(service.trim_matches('"').as_bytes()).is_some(), "{service}");
+    }
+    let how = fs::read_to_string(root().join("docs/how-it-works.md")).unwrap();
+    let slow = how.split("has not come yet. That, ").nth(1).and_then(|rest| rest.split(" need leave").next());
+    assert_eq!(named(slow.expect("a list")), Route::all().filter(|route| route.is_slow()).map(Route::name).collect());
+}
+
 /// The plans that the README and the reference show are plans, and a server runs each of them.
 #[test]
 fn the_docs_show_plans_that_run() {
