@@ -56,7 +56,7 @@ pub struct Config {
     pub resolve_allow: Allow,
     /// Time for one call.
     pub resolve_timeout: Duration,
-    /// Probeservers that a request may have passed.
+    /// Probeservers that a request may pass; the next one refuses it.
     pub resolve_max_hops: u32,
     pub log_format: Format,
     pub log_requests: Requests,

@@ -38,7 +38,7 @@ MAX_WORKERS|a number, 2 to 1024|64|worker threads at most\n\
 MEM_MAX|a size such as 64Mi|256Mi|memory that all /mem calls may hold together\n\
 RESOLVE_ALLOW|a comma list of *, names, *.suffix and CIDR networks|*|what /resolve may call\n\
 RESOLVE_TIMEOUT|a duration with its unit, such as 5s|5s|time for one /resolve call, everything included\n\
-RESOLVE_MAX_HOPS|a number, 0 to 100|3|probeservers that a /resolve request may have passed\n\
+RESOLVE_MAX_HOPS|a number, 0 to 100|3|probeservers that a /resolve request may pass\n\
 TERMINATION_MESSAGE_PATH|a path|/dev/termination-log|where an end that is no clean drain leaves its line, if that file is there\n\
 LOG_FORMAT|text or json|text|form of the log on stdout\n\
 LOG_REQUESTS|none, faults or all|faults|requests to log; faults: touched by a rule, and checks that changed";
