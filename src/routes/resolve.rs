@@ -138,7 +138,11 @@ fn made(call: Call, state: &'static State) -> Result<(bool, Vec<u8>), CallError>
         deadline: Some(quantity::deadline_in(MAX_RUN)),
         is_over: Box::new(|| state.phase.get() >= Phase::Draining),
     };
-    let summary = many::run(run, leave.size as usize, &mut |_| {})?;
+    let made = many::run(run, leave.size as usize, &mut |_| {});
+    if let Err(error) = &made {
+        count(Came::Failed(error.cause), 1, state); // The one lookup that was to be for all of them.
+    }
+    let summary = made?;
     summary.each_result(&mut |came, times| count(came, times, state));
     let mut body = Vec::new();
     if many.is_json {

@@ -101,3 +101,13 @@ fn a_prefix_rule_does_not_touch_metrics_and_the_page() {
     assert_eq!(server.ask("GET /ui HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").status, 200);
     assert_eq!(server.get("/whoami").status, 500);
 }
+
+#[test]
+fn a_denied_call_is_counted_however_it_is_asked_for() {
+    let server = Server::start(&[]);
+    let denied = || value(&server.get("/metrics").text(), "probeserver_resolve_total{result=\"denied\"}");
+    for (query, status, want) in [("", 403, 1.0), ("&count=3", 200, 4.0), ("&count=3&fresh=0", 403, 5.0)] {
+        assert_eq!(server.get(&format!("/resolve?service=127.0.0.1:1{query}")).status, status, "{query}");
+        assert_eq!(denied(), Some(want), "{query}");
+    }
+}
