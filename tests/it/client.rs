@@ -114,7 +114,7 @@ impl<'s> Client<'s> {
     /// True when something (bytes, end or reset) has come by then. Nothing is taken.
     pub(crate) fn has_news_within(&mut self, time: Duration) -> bool {
         let _ = self.stream.set_read_timeout(Some(time));
-        let news = self.stream.peek(&mut [0]);
+        let news = uninterrupted(|| self.stream.peek(&mut [0]));
         let _ = self.stream.set_read_timeout(Some(PATIENCE));
         !news.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
@@ -122,7 +122,7 @@ impl<'s> Client<'s> {
     fn read_some(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 64 << 10];
         let began = Instant::now();
-        let count = match self.stream.read(&mut buffer) {
+        let count = match uninterrupted(|| self.stream.read(&mut buffer)) {
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Err(io::Error::other(format!("silence for {:?}", began.elapsed())));
@@ -140,6 +140,16 @@ impl<'s> Client<'s> {
 
     pub(crate) fn transcript(&self) -> String {
         format!("--- sent\n{}\n--- received\n{}", show(&self.sent), show(&self.received))
+    }
+}
+
+/// Receiving with a time limit is not begun again by the kernel where it was interrupted (signal(7)), be it by nothing to be told of.
+fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match receive() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
