@@ -253,6 +253,7 @@ impl Visit<'_> {
     }
 
     /// Goes on with the request at the start of the input, whose delay is over.
+    #[inline(never)] // So that its room on the stack, 2 KB of it the fields' places, is not everybody's.
     fn after_delay(&mut self, input: &mut Input, then: Then) -> Step {
         let mut slots: FieldSlots<'_> = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let bytes = input.unused();
