@@ -11,20 +11,25 @@ pub const ROUTES: usize = 31;
 /// The statuses that are told apart: none at all (000), and 200 to 599 (1xx is never final).
 const CODES: usize = 1 + 400;
 
-/// Answers by status and route; zero until used, so that most of it is memory that was never touched.
-static ANSWERS: [[AtomicU64; ROUTES]; CODES] = [const { [const { AtomicU64::new(0) }; ROUTES] }; CODES];
+/// Counts by status and route, in pages that nothing else lies in: what is around them, and used from the start, is then in one
+/// page and not in two.
+#[repr(align(4096))]
+struct Answers([[AtomicU64; ROUTES]; CODES]);
+
+/// Zero until used, so that most of it is memory that was never touched.
+static ANSWERS: Answers = Answers([const { [const { AtomicU64::new(0) }; ROUTES] }; CODES]);
 
 /// Counts what a request of a route, by its number, was answered; `None`: nothing.
 pub fn answered(route: usize, status: Option<u16>) {
     let code = status.map_or(0, |status| usize::from(status).saturating_sub(199));
-    if let Some(count) = ANSWERS.get(code).and_then(|routes| routes.get(route)) {
+    if let Some(count) = ANSWERS.0.get(code).and_then(|routes| routes.get(route)) {
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Visits the route, the status (0: none) and the count of all answers that there have been.
 pub fn each_answer(mut visit: impl FnMut(usize, u64, u64)) {
-    for (code, routes) in ANSWERS.iter().enumerate() {
+    for (code, routes) in ANSWERS.0.iter().enumerate() {
         for (route, count) in routes.iter().enumerate() {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
