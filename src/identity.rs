@@ -68,7 +68,7 @@ impl Identity {
             config,
             located: OnceLock::new(),
         };
-        let mut lines = Vec::with_capacity(256);
+        let mut lines = Vec::with_capacity(text::LINES);
         text::put(&mut lines, b"Server: probeserver\r\n");
         add_field(&mut lines, "Pod", Some(&identity.pod));
         add_field(&mut lines, "Node", identity.node);

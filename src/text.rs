@@ -16,10 +16,15 @@ pub fn put_all(out: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
-/// Nothing yet, with room for a line: growing step by step costs a thousand instructions.
+/// Room for some lines. What is asked for before the first answer is asked for in few sizes, this among them: for each (a power of
+/// two, 16 octets of it its own) zig's C library maps memory when it is wanted first, by two or three calls and a page fault. That
+/// is 3 % of a start.
+pub const LINES: usize = 480;
+
+/// Nothing yet, with room for some words: growing step by step costs a thousand instructions.
 #[inline(never)]
 fn begun() -> Vec<u8> {
-    Vec::with_capacity(120)
+    Vec::with_capacity(48)
 }
 
 /// Strings, put together.

@@ -32,6 +32,7 @@ impl<'a> Reader<'a> {
         given: &'a mut Vec<(&'static str, String)>,
         warnings: &'a mut Vec<String>,
     ) -> Self {
+        given.reserve(12); // More are rare, and the size is asked for anyway (text::LINES).
         Self { lookup, name: "", value: Vec::new(), errors: Vec::new(), warnings, given }
     }
 

@@ -208,6 +208,7 @@ impl CommonLines {
         let time = calendar();
         self.until = Some(now + Duration::from_nanos(1_000_000_000 - u64::from(time.subsec_nanos())));
         self.text.clear();
+        self.text.reserve(text::LINES);
         text::put(&mut self.text, b"Date: ");
         date::write_imf_fixdate(&mut self.text, time.as_secs());
         text::put(&mut self.text, b"\r\n");

@@ -35,7 +35,7 @@ pub struct Line {
 impl Line {
     /// A line with these values; `what` is the event, and their names.
     pub(super) fn new(format: Format, since_epoch: Duration, what: &str, values: &[Value<'_>]) -> Self {
-        let mut line = Self { bytes: Vec::with_capacity(256), format, is_cut: false };
+        let mut line = Self { bytes: Vec::with_capacity(text::LINES), format, is_cut: false };
         let mut time = Vec::with_capacity(32);
         date::write_rfc3339(&mut time, since_epoch);
         line.add("time", Value::Bytes(&time));

@@ -83,7 +83,8 @@ impl Log {
     /// A log that keeps its lines until it is started.
     pub fn new(format: Format) -> Self {
         let has_writer = AtomicBool::new(false);
-        Self { format, buffer: Lock::default(), filled: Condvar::new(), emptied: Condvar::new(), has_writer }
+        let buffer = Buffer { waiting: Vec::with_capacity(text::LINES), ..Buffer::default() };
+        Self { format, buffer: Lock::new(buffer), filled: Condvar::new(), emptied: Condvar::new(), has_writer }
     }
 
     /// Starts the thread that writes, if it does not run yet. Without a thread to be had, lines are kept until the

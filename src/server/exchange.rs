@@ -257,6 +257,7 @@ impl Visit<'_> {
         let mut body = Body::Static(b"");
         if !is_last {
             output.clear();
+            output.reserve(text::LINES);
             response.write_head(output, &common.text, persistence);
             if with_content {
                 std::mem::swap(&mut body, &mut response.body);

@@ -60,14 +60,18 @@ impl Input {
     /// Makes room for so many bytes in all.
     pub(super) fn make_room(&mut self, length: usize) {
         if length > self.buffer.len() {
-            let room = if length <= FIRST { FIRST } else { MAX_HEAD.max(length) };
-            // Copied in pieces, which the stack has room for: to zero octet by octet, as calloc does too, takes 17,000 instructions
-            // for the small one.
-            let zeros = [0; 256];
-            self.buffer.reserve_exact(room - self.buffer.len());
-            while self.buffer.len() < room {
-                self.buffer.extend_from_slice(&zeros[..zeros.len().min(room - self.buffer.len())]);
-            }
+            self.grow(if length <= FIRST { FIRST } else { MAX_HEAD.max(length) });
+        }
+    }
+
+    /// Has room for so many bytes from now on.
+    pub(super) fn grow(&mut self, room: usize) {
+        // Copied in pieces, which the stack has room for: to zero octet by octet, as calloc does too, takes 17,000 instructions
+        // for the small one.
+        let zeros = [0; 256];
+        self.buffer.reserve_exact(room - self.buffer.len());
+        while self.buffer.len() < room {
+            self.buffer.extend_from_slice(&zeros[..zeros.len().min(room - self.buffer.len())]);
         }
     }
 }

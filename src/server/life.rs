@@ -42,12 +42,13 @@ pub fn serve(config: &'static mut Config) -> i32 {
     let config: &'static Config = config;
     let opened_early = (!has_start).then(|| open(config));
     ending::install_panic_hook();
-    let log: &'static Log = Box::leak(Box::new(Log::new(config.log_format)));
+    // In one piece, whose size is asked for anyway (text::LINES).
+    let (log, identity): &'static (Log, Identity) =
+        Box::leak(Box::new((Log::new(config.log_format), Identity::find(config))));
     let is_oom = |rule: &Rule| matches!(rule.effect, Effect::Crash(CrashKind::Oom));
     if rules.iter().any(is_oom) && !sys::has_memory_limit() {
         return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
     }
-    let identity: &'static Identity = Box::leak(Box::new(Identity::find(config)));
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &identity.pod, rules, started);
     log_configuration(config, &engine, log);
     if let Some(status) = start_rules(&engine, log) {

@@ -9,7 +9,7 @@ use super::connection;
 use super::desk::Desk;
 use super::lot::Event;
 use super::paused::Paused;
-use crate::sys;
+use crate::{sys, text};
 
 /// Enough for every path through the server; unoptimized code needs more.
 const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 64 * 1024 };
@@ -24,6 +24,7 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 pub(super) fn serve_the_first(server: &'static Server) {
     let mut desk = Desk::default();
     desk.papers.is_quick_only = true;
+    desk.input.grow(text::LINES); // As much as probes need, of a size that there is.
     for _ in 0..connection::TURN {
         match server.lot.wait(Some(AT_ONCE)) {
             Event::Nothing => return,
