@@ -260,6 +260,11 @@ impl Rule {
         self.length.is_none_or(|length| inside < length)
     }
 
+    /// Whether it runs out of memory, which is refused without a limit.
+    pub fn needs_memory_limit(&self) -> bool {
+        matches!(self.effect, Effect::Crash(CrashKind::Oom))
+    }
+
     /// Appends the canonical spelling.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.target.write(out);

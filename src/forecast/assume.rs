@@ -8,7 +8,7 @@ use super::workload::{Container, Controller, Handler};
 use super::{Millis, millis};
 use crate::config::{Config, ConfigError, has_seeded_start};
 use crate::faults::plan;
-use crate::faults::rule::{CrashKind, Effect, NEEDS_MEMORY_LIMIT, Rule};
+use crate::faults::rule::{NEEDS_MEMORY_LIMIT, Rule};
 use crate::text::{self, Value, put, put_all};
 
 /// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
@@ -77,8 +77,7 @@ fn program(
     put_all(out, &["container ", &container.name, ": "]);
     if is_own && serves {
         let mut config = environment(container)?;
-        let wants_limit = |rule: &Rule| matches!(rule.effect, Effect::Crash(CrashKind::Oom));
-        if container.memory.is_none() && config.rules.iter().any(wants_limit) {
+        if container.memory.is_none() && config.rules.iter().any(Rule::needs_memory_limit) {
             let values = [Value::Text(&container.name), Value::Text(NEEDS_MEMORY_LIMIT)];
             return Err(text::filled("container ~: crash oom ~", &values));
         }

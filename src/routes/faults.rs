@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Outcome, Request, State};
 use crate::faults::engine::{Engine, LiveRule};
 use crate::faults::plan;
-use crate::faults::rule::{self, CrashKind, Effect, Target};
+use crate::faults::rule::{self, Target};
 use crate::http::Method;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, Number, Text};
@@ -38,7 +38,7 @@ fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
         if matches!(rule.target, Target::Start) {
             return Err((400, "start: this moment has passed; set FAULTS".to_owned()));
         }
-        if matches!(rule.effect, Effect::Crash(CrashKind::Oom)) && !sys::has_memory_limit() {
+        if rule.needs_memory_limit() && !sys::has_memory_limit() {
             return Err((409, text::joined(&["crash oom ", rule::NEEDS_MEMORY_LIMIT])));
         }
     }

@@ -14,7 +14,7 @@ use super::{Server, worker};
 use crate::config::Config;
 use crate::faults::clock::Termination;
 use crate::faults::engine::{Engine, LiveRule};
-use crate::faults::rule::{CrashKind, Effect, NEEDS_MEMORY_LIMIT, Rule, Target};
+use crate::faults::rule::{Effect, NEEDS_MEMORY_LIMIT, Rule, Target};
 use crate::identity::{Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
 use crate::observe::log::Log;
@@ -45,8 +45,7 @@ pub fn serve(config: &'static mut Config) -> i32 {
     // In one piece, whose size is asked for anyway (text::LINES).
     let (log, identity): &'static (Log, Identity) =
         Box::leak(Box::new((Log::new(config.log_format), Identity::find(config))));
-    let is_oom = |rule: &Rule| matches!(rule.effect, Effect::Crash(CrashKind::Oom));
-    if rules.iter().any(is_oom) && !sys::has_memory_limit() {
+    if rules.iter().any(Rule::needs_memory_limit) && !sys::has_memory_limit() {
         return fail(log, ending::USAGE, &["FAULTS: crash oom ", NEEDS_MEMORY_LIMIT]);
     }
     let engine = Engine::new(config.seed.unwrap_or_else(random_seed), &identity.pod, rules, started);
