@@ -1,7 +1,7 @@
 //! What a container's program is taken to do: what its plan says, else what its environment says where the image is
 //! this program, else nothing but good.
 
-use super::behaviour::{Program, Work};
+use super::behaviour::Program;
 use super::play::Inquiry;
 use super::pod::{Kind, sleep_in};
 use super::workload::{Container, Controller, Handler};
@@ -95,19 +95,19 @@ fn program(
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command, !is_own && !is_brief) {
-        program.work = Work::End(length);
+        program.ends = Some(length);
         // A program without a handler, as PID 1.
         program.ignores_stop = !is_own;
         put(out, b"sleeps, and does not heed SIGTERM");
     } else if is_brief || is_own {
-        program.work = Work::End(ENDS);
+        program.ends = Some(ENDS);
         put(out, b"done at once");
     } else {
         put(out, b"healthy at once; ends with status 0 on SIGTERM");
     }
     if let Some(plan) = plan {
-        if is_brief && program.work == Work::Serve {
-            program.work = Work::End(ENDS);
+        if is_brief {
+            program.ends = program.ends.or(Some(ENDS));
         }
         // A plan at run time replaces that of the environment.
         program.rules = plan::parse(plan.as_bytes()).unwrap_or_default(); // It has been read before.

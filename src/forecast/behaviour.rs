@@ -23,8 +23,9 @@ const MAX_ROLLS: u64 = 20_000;
 pub struct Program {
     /// The rules of its plan.
     pub rules: Vec<Rule>,
-    /// What it does once its start rules let it.
-    pub work: Work,
+    /// How much later than its start rules let it it ends by itself, with status 0; `None`: it serves until it is told
+    /// to end.
+    pub ends: Option<Millis>,
     /// How long it serves on after SIGTERM.
     pub drain: Millis,
     /// The dice of every process, where they are set.
@@ -39,19 +40,10 @@ pub struct Program {
     pub ignores_stop: bool,
 }
 
-/// What a program does once it has started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Work {
-    /// It serves until it is told to end.
-    Serve,
-    /// It ends by itself so much later, with status 0.
-    End(Millis),
-}
-
 impl Default for Program {
     fn default() -> Self {
-        let (rules, work) = (Vec::new(), Work::Serve);
-        Self { rules, work, drain: 0, seed: None, ports: [0; 2], memory: u64::MAX, is_own: false, ignores_stop: false }
+        let (rules, ends) = (Vec::new(), None);
+        Self { rules, ends, drain: 0, seed: None, ports: [0; 2], memory: u64::MAX, is_own: false, ignores_stop: false }
     }
 }
 
@@ -85,29 +77,19 @@ impl Exit {
     }
 }
 
-/// What a client meets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Met {
-    /// Nobody listens.
-    Refused,
-    /// An answer with that status.
-    Status(u16),
-    /// The kernel has accepted, and nothing comes.
-    Silence,
-    /// The request has been read, and nothing comes.
-    Hang,
-    /// The connection closes without an answer.
-    Cut,
-    /// The process ends over it.
-    Ends(Exit),
-}
-
 /// The rules that cover what somebody asks for, a bit for each, and the check that it is.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Question {
     covered: u64,
     check: Option<Check>,
     port: Option<u16>,
+}
+
+impl Question {
+    /// Whether some rule covers it at all.
+    pub(super) fn is_covered(self) -> bool {
+        self.covered != 0
+    }
 }
 
 impl Program {
@@ -160,11 +142,6 @@ impl Program {
             _ => None,
         }
     }
-
-    /// Whether some rule touches the question at all.
-    pub(super) fn touches(&self, question: Question) -> bool {
-        question.covered != 0
-    }
 }
 
 /// How often a rule of a process was tried, and hit.
@@ -189,8 +166,8 @@ pub(super) struct Process {
     pub(super) listens: Millis,
     /// When and how it ends by itself.
     pub(super) end: (Millis, Exit),
-    /// When SIGTERM began its drain, and when it closes its listener.
-    drain: Option<(Millis, Millis)>,
+    /// When it closes its listener after SIGTERM.
+    closes: Millis,
     /// What its listener does now.
     listening: Listening,
     /// When that changes next.
@@ -208,7 +185,7 @@ impl Process {
             started: now,
             listens: NEVER,
             end: (NEVER, Exit::KILLED),
-            drain: None,
+            closes: NEVER,
             listening: Listening::Open,
             listening_until: NEVER,
         }
@@ -235,10 +212,9 @@ impl Process {
             }
         }
         process.listens = at;
-        process.end = match program.work {
-            Work::Serve => process.end,
-            Work::End(after) => (at + after, Exit::with(0)),
-        };
+        if let Some(after) = program.ends {
+            process.end = (at + after, Exit::with(0));
+        }
         for (number, rule) in program.rules.iter().enumerate() {
             if process.stands(number)
                 && matches!(rule.target, Target::Process)
@@ -299,7 +275,7 @@ impl Process {
     /// Settles what the listener does from `now` on, and until when.
     pub(super) fn watch_listener(&mut self, program: &Program, now: Millis) {
         // What only waits to end listens nowhere.
-        self.listening = if program.work == Work::Serve { Listening::Open } else { Listening::Closed };
+        self.listening = if program.ends.is_none() { Listening::Open } else { Listening::Closed };
         self.listening_until = NEVER;
         for (at, rule) in program.rules.iter().enumerate() {
             if !self.stands(at) || !matches!(rule.target, Target::Listen) {
@@ -329,51 +305,62 @@ impl Process {
 
     /// Whether it ended before `now`, or has not begun to listen, or has closed its listener.
     pub(super) fn listening(&self, now: Millis) -> Listening {
-        let is_closed = self.drain.is_some_and(|(_, closes)| now >= closes);
-        if now < self.listens || now >= self.end.0 || is_closed { Listening::Closed } else { self.listening }
+        let is_open = now >= self.listens && now < self.end.0.min(self.closes);
+        if is_open { self.listening } else { Listening::Closed }
     }
 
-    /// What a client that asks at `now` meets, and how much later.
-    pub(super) fn ask(&mut self, program: &Program, question: Question, now: Millis) -> (Millis, Met) {
+    /// What a client comes to that asks at `now` and waits `timeout` at most: how long it takes, and whether the answer is
+    /// a good one. The process may end over it.
+    pub(super) fn ask(
+        &mut self,
+        program: &Program,
+        question: Question,
+        now: Millis,
+        timeout: Millis,
+    ) -> (Millis, bool) {
         match self.listening(now) {
-            _ if program.is_elsewhere(question.port) => return (0, Met::Refused),
-            Listening::Closed => return (0, Met::Refused),
-            Listening::Hung => return (0, Met::Silence),
+            _ if program.is_elsewhere(question.port) => return (0, false),
+            Listening::Closed => return (0, false),
+            Listening::Hung => return (timeout, false),
             Listening::Open => {}
         }
-        let (mut delay, mut covered) = (0, question.covered & self.here);
-        while covered != 0 {
-            let at = covered.trailing_zeros() as usize;
-            covered &= covered - 1;
-            let rule = &program.rules[at];
-            if !is_open(rule, now - self.listens) {
+        let drains = self.closes < NEVER && program.is_own && question.check == Some(Check::Ready);
+        let (mut takes, mut is_good) = (0, !drains);
+        for (at, rule) in program.rules.iter().enumerate() {
+            if !self.meets(at, rule, question, now) {
                 continue;
             }
             let Some(more) = self.attempt(at, rule) else { continue };
-            delay += more;
-            return match rule.effect {
+            takes += more;
+            is_good = match rule.effect {
                 Effect::Delay(..) => continue,
-                Effect::Fail(status) => (delay, Met::Status(status)),
-                Effect::Hang => (delay, Met::Hang),
-                Effect::Drop | Effect::Reset => (delay, Met::Cut),
-                _ => (delay, program.exit_of(&rule.effect).map_or(Met::Cut, Met::Ends)),
+                Effect::Fail(status) => (200..400).contains(&status),
+                Effect::Hang => return (timeout, false),
+                _ => false,
             };
+            if let Some(exit) = program.exit_of(&rule.effect)
+                && takes < timeout
+            {
+                self.end = self.end.min((now + takes, exit));
+            }
+            break;
         }
-        let drains = self.drain.is_some() && program.is_own && question.check == Some(Check::Ready);
-        (delay, Met::Status(if drains { 503 } else { 200 }))
+        (takes.min(timeout), is_good && takes < timeout)
+    }
+
+    /// Whether a rule covers a question on this pod, and its window is open.
+    fn meets(&self, at: usize, rule: &Rule, question: Question, now: Millis) -> bool {
+        (question.covered & self.here) >> at & 1 == 1 && is_open(rule, now.saturating_sub(self.listens))
     }
 
     /// What share of calls fail at `now`, in thousandths of a percent, of those that find the listener open. Calls use
     /// up no counts.
     pub(super) fn failing_share(&self, program: &Program, question: Question, now: Millis) -> u64 {
-        let (mut passing, mut covered) = (100_000, question.covered & self.here);
-        while covered != 0 {
-            let at = covered.trailing_zeros() as usize;
-            covered &= covered - 1;
-            let rule = &program.rules[at];
+        let mut passing = 100_000;
+        for (at, rule) in program.rules.iter().enumerate() {
             let is_used_up = rule.times.is_some_and(|times| self.counts[at].hits >= times);
             let is_harmless = matches!(rule.effect, Effect::Delay(..) | Effect::Fail(..400));
-            if !is_used_up && !is_harmless && is_open(rule, now.saturating_sub(self.listens)) {
+            if !is_used_up && !is_harmless && self.meets(at, rule, question, now) {
                 let chance = rule.chance.map_or(100_000, |chance| u64::from(chance.thousandths()));
                 passing = passing * (100_000 - chance) / 100_000;
             }
@@ -407,9 +394,9 @@ impl Process {
         }
         let drain = if now < self.listens { 0 } else { program.drain };
         let closing = if program.is_own && now >= self.listens { CLOSING } else { 0 };
-        self.drain = Some((now, now + drain));
-        // The end of the drain is a moment of the listener.
-        self.listening_until = self.listening_until.min(now + drain);
+        self.closes = now + drain;
+        // That is a moment of the listener.
+        self.listening_until = self.listening_until.min(self.closes);
         (now + drain + closing + delay, exit)
     }
 }

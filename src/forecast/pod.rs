@@ -1,14 +1,14 @@
 //! A pod put together for a play: each container with its program, and what its probes and hooks come to when they
 //! ask that program.
 
-use super::behaviour::{Met, Process, Program, Question};
+use super::behaviour::{Process, Program, Question};
 use super::chance::Chance;
 use super::workload::{Container, Handler, Pod, Probe, RestartPolicy};
 use super::{Millis, NEVER};
 use crate::faults::clock::Listening;
 use crate::{quantity, text};
 
-/// What an exec probe costs beside its command: the runtime starts it.
+/// What an exec probe costs beside its command: the runtime starts it. At the timeout it has cost the least.
 const EXEC: (Millis, Millis) = (50, 100);
 /// grpc-go tries to connect again so much later, and each time 1.6 times that.
 const REDIAL: Millis = 1000;
@@ -57,16 +57,8 @@ pub(super) enum Asks {
     Nothing,
 }
 
-/// What came of asking.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
-    /// A pass.
-    Pass,
-    /// A failure.
-    Fail,
-    /// Neither: the kubelet takes it as not asked.
-    Error,
-}
+/// What came of asking: whether it is a pass. `None`: neither, and the kubelet takes it as not asked.
+pub(super) type Verdict = Option<bool>;
 
 /// A probe ready to ask.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +78,7 @@ pub(super) struct Part<'p> {
     pub(super) program: &'p Program,
     pub(super) aims: [Option<Aim>; 3],
     pub(super) pre_stop: Option<Asks>,
-    post_start: Option<Asks>,
+    pub(super) post_start: Option<Asks>,
     pub(super) is_sidecar: bool,
     /// Whether it ends on SIGTERM at once, whatever its program says.
     pub(super) is_obedient: bool,
@@ -165,40 +157,36 @@ impl Asks {
         }
     }
 
-    /// Asks a process, if there is one, and waits `timeout` at most: how long it takes, what comes of it, and how the
-    /// process ends over it.
-    fn ask(
+    /// Asks a process, if there is one, and waits `timeout` at most: how long it takes, and what comes of it. The process
+    /// may end over it.
+    pub(super) fn ask(
         self,
         program: &Program,
         process: Option<&mut Process>,
         now: Millis,
         timeout: Millis,
         chance: &mut Chance,
-    ) -> (Millis, Verdict, bool) {
-        let failed = (0, Verdict::Fail, false);
-        let exec = |takes: Millis, verdict| match takes + EXEC.0 {
-            takes if takes >= timeout => (timeout + EXEC.0, Verdict::Fail, false),
-            takes => (takes, verdict, false),
+    ) -> (Millis, Verdict) {
+        let Some(process) = process else {
+            return match self {
+                Self::Http(_) | Self::Tcp(_) | Self::Grpc(None) => (0, Some(false)),
+                Self::Grpc(Some(_)) => (timeout, Some(false)),
+                _ => (0, None),
+            };
         };
-        match (self, process) {
-            (Self::Nothing, _) => (0, Verdict::Error, false),
-            (Self::Sleep(length), _) => (length, Verdict::Pass, false),
-            (Self::Command(_) | Self::Healthcheck(..), None) => (0, Verdict::Error, false),
-            (Self::Command(length), Some(_)) => exec(length + chance.between(0, EXEC.1 - EXEC.0), Verdict::Pass),
-            (Self::Healthcheck(question, own), Some(process)) => {
-                let (takes, verdict, ends) = requested(program, process, question, now, own);
-                let (takes, verdict, _) = exec(takes + chance.between(0, EXEC.1 - EXEC.0), verdict);
-                (takes, verdict, ends)
-            }
-            (Self::Http(_) | Self::Tcp(_), None) => failed,
-            (Self::Http(question), Some(process)) => requested(program, process, question, now, timeout),
-            (Self::Tcp(port), Some(process)) => {
-                let is_refused = program.is_elsewhere(port) || process.listening(now) == Listening::Closed;
-                if is_refused { failed } else { (0, Verdict::Pass, false) }
-            }
-            (Self::Grpc(None), _) => failed,
-            (Self::Grpc(Some(_)), None) => (timeout, Verdict::Fail, false),
-            (Self::Grpc(Some(question)), Some(process)) => {
+        let mut exec = |(takes, is_pass): (Millis, bool)| match takes + chance.between(EXEC.0, EXEC.1) {
+            takes if takes >= timeout => (timeout + EXEC.0, false),
+            takes => (takes, is_pass),
+        };
+        let (takes, is_pass) = match self {
+            Self::Nothing => return (0, None),
+            Self::Sleep(length) => (length, true),
+            Self::Command(length) => exec((length, true)),
+            Self::Healthcheck(question, own) => exec(process.ask(program, question, now, own)),
+            Self::Http(question) => process.ask(program, question, now, timeout),
+            Self::Tcp(port) => (0, !program.is_elsewhere(port) && process.listening(now) != Listening::Closed),
+            Self::Grpc(None) => (0, false),
+            Self::Grpc(Some(question)) => {
                 // A connection that is refused is tried again, until the time is over.
                 let (mut later, mut pause) = (0, REDIAL);
                 while later < timeout && process.listening(now + later) == Listening::Closed {
@@ -206,34 +194,13 @@ impl Asks {
                     pause = pause * 8 / 5;
                 }
                 if later >= timeout {
-                    return (timeout, Verdict::Fail, false);
+                    return (timeout, Some(false));
                 }
-                let (takes, verdict, ends) = requested(program, process, question, now + later, timeout - later);
-                (later + takes, verdict, ends)
+                let (takes, is_pass) = process.ask(program, question, now + later, timeout - later);
+                (later + takes, is_pass)
             }
-        }
-    }
-}
-
-/// One request with a timeout. What never comes is a failure at the timeout.
-fn requested(
-    program: &Program,
-    process: &mut Process,
-    question: Question,
-    now: Millis,
-    timeout: Millis,
-) -> (Millis, Verdict, bool) {
-    let (takes, met) = process.ask(program, question, now);
-    if takes >= timeout || matches!(met, Met::Silence | Met::Hang) {
-        return (timeout, Verdict::Fail, false);
-    }
-    match met {
-        Met::Status(200..400) => (takes, Verdict::Pass, false),
-        Met::Ends(exit) => {
-            process.end = process.end.min((now + takes, exit));
-            (takes, Verdict::Fail, true)
-        }
-        _ => (takes, Verdict::Fail, false),
+        };
+        (takes, Some(is_pass))
     }
 }
 
@@ -250,17 +217,6 @@ impl Aim {
             successes: probe.successes,
             grace: probe.grace.map(seconds),
         })
-    }
-
-    /// Asks: how long it takes, what comes of it, and whether the process ends over it.
-    pub(super) fn ask(
-        &self,
-        program: &Program,
-        process: Option<&mut Process>,
-        now: Millis,
-        chance: &mut Chance,
-    ) -> (Millis, Verdict, bool) {
-        self.asks.ask(program, process, now, self.timeout, chance)
     }
 }
 
@@ -282,17 +238,8 @@ impl<'p> Part<'p> {
         }
     }
 
-    /// How long preStop takes, at most `most`.
-    pub(super) fn pre_stop(&self, process: &mut Process, now: Millis, most: Millis, chance: &mut Chance) -> Millis {
-        self.hook(self.pre_stop, process, now, most, chance).map_or(0, |(takes, _)| takes)
-    }
-
-    /// How long postStart takes, and whether it passes; `None` where there is none.
-    pub(super) fn post_start(&self, process: &mut Process, now: Millis, chance: &mut Chance) -> Option<(Millis, bool)> {
-        self.hook(self.post_start, process, now, NEVER, chance)
-    }
-
-    fn hook(
+    /// How long a hook takes, at most `most`, and whether it passes; `None` where there is none.
+    pub(super) fn hook(
         &self,
         asks: Option<Asks>,
         process: &mut Process,
@@ -300,8 +247,8 @@ impl<'p> Part<'p> {
         most: Millis,
         chance: &mut Chance,
     ) -> Option<(Millis, bool)> {
-        let (takes, verdict, _) = asks?.ask(self.program, Some(process), now, most, chance);
-        Some((takes.min(most), verdict == Verdict::Pass))
+        let (takes, verdict) = asks?.ask(self.program, Some(process), now, most, chance);
+        Some((takes.min(most), verdict == Some(true)))
     }
 }
 

@@ -161,18 +161,15 @@ impl Pod<'_> {
         });
         let aim = self.probers[at].aim;
         let body = &mut self.bodies[container];
-        let mut asked = (0, Verdict::Error, false);
+        let (mut takes, mut verdict) = (0, None);
         for _ in 0..TRIES {
             let process = body.is_up.then_some(&mut *body.process);
-            asked = aim.ask(body.part.program, process, self.now, &mut self.chance);
-            if asked.1 != Verdict::Error {
+            (takes, verdict) = aim.asks.ask(body.part.program, process, self.now, aim.timeout, &mut self.chance);
+            if verdict.is_some() {
                 break;
             }
         }
-        let (takes, verdict, ends) = asked;
-        if ends {
-            body.dies = body.dies.min(body.process.end);
-        }
+        body.dies = body.dies.min(body.process.end); // It may end over the question.
         if takes == 0 {
             self.probed(at, verdict);
         } else {
@@ -186,7 +183,7 @@ impl Pod<'_> {
             if prober.container == container
                 && let Some((done, verdict)) = &mut prober.asking
             {
-                (*done, *verdict) = (self.now, if *verdict == Verdict::Error { Verdict::Error } else { Verdict::Fail });
+                (*done, *verdict) = (self.now, verdict.and(Some(false)));
             }
         }
     }
@@ -195,11 +192,7 @@ impl Pod<'_> {
     fn probed(&mut self, at: usize, verdict: Verdict) {
         let prober = &mut self.probers[at];
         let aim = prober.aim;
-        let is_pass = match verdict {
-            Verdict::Pass => true,
-            Verdict::Fail => false,
-            Verdict::Error => return,
-        };
+        let Some(is_pass) = verdict else { return };
         if prober.last == Some(is_pass) {
             prober.streak += 1;
         } else {

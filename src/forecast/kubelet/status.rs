@@ -134,7 +134,7 @@ impl Pod<'_> {
         self.life.sums.add(Sum::InService, now - since);
         if !is_answered {
             self.life.sums.add(Sum::Unanswered, now - since);
-        } else if program.touches(question) {
+        } else if question.is_covered() {
             let looks = (1 + (now - since) / LOOK).min(8);
             let part = (now - since).div_ceil(looks);
             for look in 0..looks {

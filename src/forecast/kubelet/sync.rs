@@ -166,8 +166,8 @@ impl Pod<'_> {
                 self.start(at);
                 self.step_at = self.now;
                 let (body, now) = (&mut self.bodies[at], self.now);
-                let hook = body.part.post_start(&mut body.process, now, &mut self.chance);
-                if let Some((takes, is_good)) = hook {
+                let (part, chance) = (body.part, &mut self.chance);
+                if let Some((takes, is_good)) = part.hook(part.post_start, &mut body.process, now, NEVER, chance) {
                     self.steps.push(Step::PostStart(at, is_good));
                     self.step_at = now.saturating_add(takes).min(body.dies.0);
                 }
@@ -218,7 +218,8 @@ impl Pod<'_> {
         if !body.is_up {
             return;
         }
-        let takes = part.pre_stop(&mut body.process, self.now, grace, &mut self.chance);
+        let hook = part.hook(part.pre_stop, &mut body.process, self.now, grace, &mut self.chance);
+        let takes = hook.map_or(0, |(takes, _)| takes);
         body.dies = body.dies.min(body.process.end); // It may end over the question.
         let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
         body.killed_by = by;

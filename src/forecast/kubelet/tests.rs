@@ -2,7 +2,7 @@
 
 use super::{Terms, play};
 use crate::faults::plan;
-use crate::forecast::behaviour::{Exit, Program, Work};
+use crate::forecast::behaviour::{Exit, Program};
 use crate::forecast::life::{By, Life, What};
 use crate::forecast::pod::{Plan, sleep_in};
 use crate::forecast::spread::Spread;
@@ -68,7 +68,7 @@ impl Case {
         let mut programs = vec![self.program.clone(); all];
         for (program, init) in programs.iter_mut().zip(&self.pod.init) {
             if let Some(length) = sleep_in(&init.command, false) {
-                *program = Program { work: Work::End(length), ..Program::default() };
+                *program = Program { ends: Some(length), ..Program::default() };
             }
         }
         let plan = Plan::new(&self.pod, &programs, false, "/");
