@@ -28,7 +28,7 @@ impl Chance {
     }
 
     /// A time from `least` on and below `end`.
-    pub(super) fn between(&mut self, least: Millis, end: Millis) -> Millis {
+    pub(super) fn between(&mut self, (least, end): (Millis, Millis)) -> Millis {
         let span = end.saturating_sub(least).max(1);
         // The high half of a product: even enough for spans of a day, and faster than a division.
         least + ((u128::from(self.0.u64(..)) * u128::from(span)) >> 64) as u64
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn even_times_cover_their_range() {
         let mut chance = Chance::new(1, 0);
-        let times: Vec<_> = (0..1000).map(|_| chance.between(5, 10)).collect();
+        let times: Vec<_> = (0..1000).map(|_| chance.between((5, 10))).collect();
         assert!((5..10).all(|time| times.contains(&time)) && times.iter().all(|time| (5..10).contains(time)));
         assert_ne!(Chance::new(1, 1).any(), Chance::new(1, 2).any());
         assert_ne!(Chance::new(1, 1).any(), Chance::new(2, 1).any());

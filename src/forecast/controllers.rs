@@ -76,7 +76,7 @@ pub(super) fn next_created(made: &[Life], min_ready: Millis, end: Millis, chance
             next = next.min(change);
         }
         if all {
-            return Some(now + chance.between(STEP.0, STEP.1)).filter(|at| *at < end);
+            return Some(now + chance.between(STEP)).filter(|at| *at < end);
         }
         now = next;
     }
@@ -174,7 +174,7 @@ fn rolling(
             }
             old -= if room > 0 { 0 } else { spare };
             progress = now;
-            now += chance.between(STEP.0, STEP.1);
+            now += chance.between(STEP);
             continue;
         }
         // The condition keeps whole seconds, and is looked at one second after the deadline.
@@ -202,7 +202,7 @@ fn one_by_one(
     let mut last = 0;
     for life in lives.iter().rev() {
         let gone = life.deletion.gone.saturating_sub(life.deletion.at);
-        let lag = chance.between(STEP.0, STEP.1);
+        let lag = chance.between(STEP);
         if let Some(turn) = turns.iter_mut().min() {
             let takes = first_available(life, min_ready).map_or(NEVER, |at| lag + at + if surges { 0 } else { gone });
             *turn = turn.saturating_add(takes);

@@ -167,7 +167,7 @@ impl<'i> Play<'i> {
                 text::put(&mut name, if is_deployment { b"-7d4b9c6f58-" } else { b"-" });
                 let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
                 for _ in 0..5 {
-                    name.push(LETTERS[chance.between(0, LETTERS.len() as u64) as usize]);
+                    name.push(LETTERS[chance.between((0, LETTERS.len() as u64)) as usize]);
                 }
             }
         }

@@ -174,7 +174,7 @@ impl Asks {
                 _ => (0, None),
             };
         };
-        let mut exec = |(takes, is_pass): (Millis, bool)| match takes + chance.between(EXEC.0, EXEC.1) {
+        let mut exec = |(takes, is_pass): (Millis, bool)| match takes + chance.between(EXEC) {
             takes if takes >= timeout => (timeout + EXEC.0, false),
             takes => (takes, is_pass),
         };

@@ -17,7 +17,7 @@ impl Pod<'_> {
         self.life.deletion.was_in_service = self.is_routed;
         self.life.deletion.exit = None;
         if self.ends_well.is_some() {
-            self.gone_at = self.now + self.chance.between(REMOVAL.0, 1000);
+            self.gone_at = self.now + self.chance.between((REMOVAL.0, 1000));
             return;
         }
         self.word = Word::Terminating;
@@ -87,7 +87,7 @@ impl Pod<'_> {
         self.ends_well = Some(is_well);
         if self.is_deleted {
             self.follow_relists();
-            self.gone_at = self.next_relist + self.chance.between(REMOVAL.0, REMOVAL.1);
+            self.gone_at = self.next_relist + self.chance.between(REMOVAL);
         } else {
             self.note(if is_well { What::Succeeded } else { What::Failed });
         }

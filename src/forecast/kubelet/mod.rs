@@ -194,8 +194,8 @@ impl<'p> Pod<'p> {
     #[inline(never)]
     fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
-        let added = chance.between(SCHEDULING.0, SCHEDULING.1);
-        let relist = chance.between(0, RELIST.0);
+        let added = chance.between(SCHEDULING);
+        let relist = chance.between((0, RELIST.0));
         let mut bodies = Vec::new();
         for part in &plan.parts {
             bodies.push(Body {
@@ -228,8 +228,8 @@ impl<'p> Pod<'p> {
             relist: 0,
             next_relist: relist,
             has_news: false,
-            look_phase: chance.between(0, 1000),
-            wall: chance.between(0, 1000),
+            look_phase: chance.between((0, 1000)),
+            wall: chance.between((0, 1000)),
             look_at: NEVER,
             worker: Worker::Syncing,
             is_pending: false,
@@ -350,11 +350,11 @@ impl<'p> Pod<'p> {
     /// Brings the relists up to now.
     fn follow_relists(&mut self) {
         if self.now > self.next_relist + FORGOTTEN {
-            self.next_relist = self.now - self.chance.between(0, RELIST.0);
+            self.next_relist = self.now - self.chance.between((0, RELIST.0));
         }
         while self.next_relist <= self.now {
             self.relist = self.next_relist;
-            self.next_relist += self.chance.between(RELIST.0, RELIST.1);
+            self.next_relist += self.chance.between(RELIST);
         }
     }
 

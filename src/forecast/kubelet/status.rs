@@ -52,7 +52,7 @@ impl Pod<'_> {
         if is_ready != self.is_ready {
             self.is_ready = is_ready;
             if self.written_at == NEVER {
-                self.written_at = self.now + self.chance.between(PICK_UP.0, PICK_UP.1);
+                self.written_at = self.now + self.chance.between(PICK_UP);
             }
         }
         if self.plan.is_published && self.bodies[self.plan.front.0].run > 0 && !self.is_routed {
@@ -67,7 +67,7 @@ impl Pod<'_> {
             return;
         }
         self.account();
-        let lag = self.chance.between(WRITE.0, WRITE.1);
+        let lag = self.chance.between(WRITE);
         self.is_ready_in_api = self.is_ready;
         if !self.is_deleted {
             self.life.note(if self.is_ready { What::Ready } else { What::NotReady }, self.now + lag);
@@ -90,7 +90,7 @@ impl Pod<'_> {
     /// The pod has been deleted: it leaves the EndpointSlice.
     pub(super) fn leave(&mut self) {
         self.routed_at = NEVER;
-        let slice = self.chance.between(DELETED.0, DELETED.1);
+        let slice = self.chance.between(DELETED);
         self.route(slice);
     }
 
@@ -138,7 +138,7 @@ impl Pod<'_> {
             let looks = (1 + (now - since) / LOOK).min(8);
             let part = (now - since).div_ceil(looks);
             for look in 0..looks {
-                let at = since + look * part + self.chance.between(0, part);
+                let at = since + look * part + self.chance.between((0, part));
                 let share = body.process.failing_share(program, question, at.min(now - 1));
                 self.life.sums.add(Sum::Failing, part * share / 100_000);
             }

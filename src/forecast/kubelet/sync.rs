@@ -151,7 +151,7 @@ impl Pod<'_> {
             }
             // So much later the back-off is judged, by the end of the run before: kills that are exactly as far apart
             // as it lasts are past it.
-            Step::Await(_) => self.step_at = self.now + self.chance.between(LETTING_GO.0, LETTING_GO.1),
+            Step::Await(_) => self.step_at = self.now + self.chance.between(LETTING_GO),
             Step::Start(at) => {
                 if self.is_in_back_off(at) {
                     self.bodies[at].is_refused = true;
@@ -188,8 +188,7 @@ impl Pod<'_> {
             return self.end_pod();
         }
         self.worker = Worker::Idle;
-        let (least, most) = if self.is_error { RETRY } else { RESYNC };
-        let due = self.now + self.chance.between(least, most);
+        let due = self.now + self.chance.between(if self.is_error { RETRY } else { RESYNC });
         // The queue is looked at each second.
         self.look_at = due + (self.look_phase + 1000 - due % 1000) % 1000;
         if std::mem::take(&mut self.is_pending) {
@@ -223,7 +222,7 @@ impl Pod<'_> {
         body.dies = body.dies.min(body.process.end); // It may end over the question.
         let left = (grace - takes / 1000 * 1000).max(LEAST_GRACE);
         body.killed_by = by;
-        body.stops = Some((self.now + takes + self.chance.between(SIGNAL.0, SIGNAL.1), left));
+        body.stops = Some((self.now + takes + self.chance.between(SIGNAL), left));
         self.shade_now();
     }
 
