@@ -228,7 +228,7 @@ impl<'p> Adviser<'p, '_> {
             _ => new * 10 < old * 9,
         };
         if is_better {
-            let container = self.play.inquiry.workload.pod.container(at).map_or("", |container| &container.name);
+            let container = &self.play.inquiry.workload.pod.containers[at].name;
             let (probe, value) = change.told();
             let patience = self.aim(at, Kind::Startup).map_or(0, |aim| u64::from(aim.failures) * aim.period / 1000);
             let proves = !matches!(change, Change::MinReady(_));
@@ -272,8 +272,7 @@ impl<'p> Adviser<'p, '_> {
     /// Liveness that kills what lives.
     fn living(&mut self, at: usize) {
         let Some(known) = self.aim(at, Kind::Liveness).filter(|_| self.has(What::KilledLiveness)) else { return };
-        if let Some(container) = self.play.inquiry.workload.pod.container(at)
-            && let [_, Some(liveness), Some(readiness)] = &container.probes
+        if let [_, Some(liveness), Some(readiness)] = &self.play.inquiry.workload.pod.containers[at].probes
             && liveness.handler == readiness.handler
         {
             let words = "containers[$a].livenessProbe|what only a restart mends, such as its tcpSocket|it asks what readiness asks, so what is not ready is killed instead of left alone";

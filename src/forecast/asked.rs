@@ -216,13 +216,11 @@ impl Asked {
 /// Takes `sleep` out of the hooks, as a cluster does that does not know it. Whether there was one.
 fn drop_sleeps(workload: &mut Workload) -> bool {
     let mut had = false;
-    for list in [&mut workload.pod.init, &mut workload.pod.containers] {
-        for container in list {
-            for hook in [&mut container.pre_stop, &mut container.post_start] {
-                if matches!(hook, Some(Handler::Sleep { .. })) {
-                    *hook = None;
-                    had = true;
-                }
+    for container in &mut workload.pod.containers {
+        for hook in [&mut container.pre_stop, &mut container.post_start] {
+            if matches!(hook, Some(Handler::Sleep { .. })) {
+                *hook = None;
+                had = true;
             }
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
     for (name, _) in plans {
         if !name.is_empty() && !pod.has(name) {
             let mut names = Vec::new();
-            while let Some(container) = pod.container(names.len()) {
+            for container in &pod.containers {
                 names.push(container.name.clone());
             }
             let values = [Value::Text(name), Value::Text(&text::list(&names, ", "))];
@@ -46,15 +46,14 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
             inquiry.assumed.push(line.to_owned());
         }
     }
-    while let Some(container) = pod.container(inquiry.programs.len()) {
-        let at = inquiry.programs.len();
+    for (at, container) in pod.containers.iter().enumerate() {
         let mut plan = None;
         for (named, own) in plans {
             if *named == container.name || at == main && named.is_empty() && plan.is_none() {
                 plan = Some(own.as_str());
             }
         }
-        let is_brief = at < pod.init.len() && !container.is_sidecar;
+        let is_brief = at < pod.inits && !container.is_sidecar;
         inquiry.programs.push(Program::default());
         program(&mut inquiry.programs[at], &mut inquiry.assumed, container, plan, is_brief)?;
     }

@@ -256,16 +256,14 @@ impl<'p> Plan<'p> {
     /// Puts a pod together; `programs` are those of its containers, init containers first.
     pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool, path: &str) -> Self {
         let mut parts = Vec::new();
-        let inits = pod.init.len();
-        for (at, program) in programs.iter().enumerate() {
-            let Some(container) = pod.container(at) else { break };
+        for (container, program) in pod.containers.iter().zip(programs) {
             parts.push(Part::new(container, program));
         }
         let front = pod.front();
         let question = parts[front].program.question(path, None);
         Self {
             parts,
-            inits,
+            inits: pod.inits,
             policy: pod.restart_policy,
             grace: seconds(pod.grace),
             is_gated: pod.is_gated,

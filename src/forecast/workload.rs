@@ -107,45 +107,31 @@ pub struct Pod {
     pub grace: u32,
     /// Whether there are `spec.readinessGates`: nobody sets them in a play, so they keep a pod unready.
     pub is_gated: bool,
-    /// `spec.initContainers`, sidecars among them.
-    pub init: Vec<Container>,
-    /// `spec.containers`, at least one.
+    /// `spec.initContainers`, sidecars among them, and then `spec.containers`, of which there is at least one.
     pub containers: Vec<Container>,
+    /// How many of them are init containers.
+    pub inits: usize,
 }
 
 impl Pod {
-    /// A container by its place, init containers first.
-    #[inline(never)]
-    pub fn container(&self, at: usize) -> Option<&Container> {
-        self.init.get(at).or_else(|| self.containers.get(at - self.init.len()))
-    }
-
     /// That which callers reach: the first that is this program, else the first that has ports.
     pub fn front(&self) -> usize {
         let mut front = None;
-        for (at, container) in self.containers.iter().enumerate() {
+        for (at, container) in self.containers.iter().enumerate().skip(self.inits) {
             if container.is_own {
-                front = Some(at);
-                break;
+                return at;
             }
             if container.has_ports {
                 front = front.or(Some(at));
             }
         }
-        self.init.len() + front.unwrap_or(0)
+        front.unwrap_or(self.inits)
     }
 
     /// Whether one of them has that name.
     #[inline(never)]
     pub fn has(&self, name: &str) -> bool {
-        let mut at = 0;
-        while let Some(known) = self.container(at) {
-            if known.name == name {
-                return true;
-            }
-            at += 1;
-        }
-        false
+        self.containers.iter().any(|known| known.name == name)
     }
 }
 

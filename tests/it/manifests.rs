@@ -43,9 +43,12 @@ fn summary(workload: &Workload) -> String {
         }
     };
     out += &format!(" x{} {}/{} grace {}", workload.replicas, workload.namespace, workload.name, pod.grace);
-    for (container, mark) in pod.init.iter().map(|one| (one, "init ")).chain(pod.containers.iter().map(|one| (one, "")))
-    {
-        let mark = if container.is_sidecar { "sidecar " } else { mark };
+    for (at, container) in pod.containers.iter().enumerate() {
+        let mark = match container.is_sidecar {
+            true => "sidecar ",
+            false if at < pod.inits => "init ",
+            false => "",
+        };
         out += &format!("; {mark}{}", container.name);
         for (letter, probe) in ['S', 'L', 'R'].into_iter().zip(&container.probes) {
             if let Some(probe) = probe {

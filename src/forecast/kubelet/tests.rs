@@ -64,9 +64,8 @@ impl Case {
     }
 
     pub(super) fn lives(&self, pods: u64) -> Vec<Life> {
-        let all = self.pod.init.len() + 1;
-        let mut programs = vec![self.program.clone(); all];
-        for (program, init) in programs.iter_mut().zip(&self.pod.init) {
+        let mut programs = vec![self.program.clone(); self.pod.containers.len()];
+        for (program, init) in programs.iter_mut().zip(&self.pod.containers[..self.pod.inits]) {
             if let Some(length) = sleep_in(&init.command, false) {
                 *program = Program { ends: Some(length), ..Program::default() };
             }
@@ -497,8 +496,9 @@ fn init_containers_come_one_after_the_other_and_sidecars_end_last() {
         let command = command.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         Container { name: name.to_owned(), command, is_sidecar, ..sketch::workload(&[]).pod.containers.remove(0) }
     };
-    case.pod.init =
-        vec![container("one", "sleep 5", false), container("two", "sleep 5", false), container("side", "", true)];
+    let inits = [container("one", "sleep 5", false), container("two", "sleep 5", false), container("side", "", true)];
+    case.pod.inits = inits.len();
+    case.pod.containers.splice(0..0, inits);
     all(&case, |life| {
         let started = first(life, What::ContainerStarted);
         // Twice five seconds, three times a relist and a start.
@@ -512,7 +512,8 @@ fn init_containers_come_one_after_the_other_and_sidecars_end_last() {
 #[test]
 fn an_init_container_that_fails_is_started_again_and_again() {
     let mut case = Case::new("start exit 1", &[]).until(120);
-    case.pod.init = vec![Container { name: "one".to_owned(), ..case.pod.containers[0].clone() }];
+    case.pod.containers.insert(0, Container { name: "one".to_owned(), ..case.pod.containers[0].clone() });
+    case.pod.inits = 1;
     all(&case, |life| first(life, What::ContainerStarted) == NEVER && life.restarts.len() >= 3);
     let case = case.policy(RestartPolicy::Never);
     all(&case, |life| first(life, What::Failed) < NEVER && life.restarts.is_empty());

@@ -34,16 +34,17 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, pod: &mut Pod) {
             if pod.has(name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
             }
-            let list = if is_init { &mut pod.init } else { &mut pod.containers };
-            list.push(Container::default());
-            if let Some(container) = list.last_mut() {
-                container.name.push_str(name);
-                read_container(fields, at, pod.grace, is_host, is_init, container);
-            }
+            // Init containers are read last and stand first.
+            let place = if is_init { pod.inits } else { pod.containers.len() };
+            pod.inits += usize::from(is_init);
+            pod.containers.insert(place, Container::default());
+            let container = &mut pod.containers[place];
+            container.name.push_str(name);
+            read_container(fields, at, pod.grace, is_host, is_init, container);
         }
     }
     let at = fields.need(spec, "containers");
-    if pod.containers.is_empty() {
+    if pod.containers.len() == pod.inits {
         fields.unexpected(at, "at least one container");
     }
 }

@@ -295,7 +295,7 @@ fn what_the_api_server_takes_is_taken() {
         "selector: {matchExpressions: [{key: app, operator: Exists}, {key: x, operator: NotIn, values: [z]}]}";
     assert_eq!(with("selector: {matchLabels: {app: shop}}", selector).name, "shop");
     let sidecar = "      initContainers: [{name: i, image: a, restartPolicy: Always, startupProbe: {exec: {command: [a]}}}]\n      containers:";
-    assert!(with("      containers:", sidecar).pod.init[0].is_sidecar);
+    assert!(with("      containers:", sidecar).pod.containers[0].is_sidecar);
 }
 
 #[test]

@@ -59,9 +59,7 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         r#"~],"workload":{"kind":"$e","name":"$f","namespace":"$g","replicas":$h,"min_ready_seconds":$i,"containers":["#,
         &facts,
     );
-    let mut at = 0;
-    while let Some(container) = pod.container(at) {
-        at += 1;
+    for container in &pod.containers {
         to.say(NAME, &[Fact::Word(&container.name)]);
     }
     to.say(r#"~],"services":["#, &[]);
@@ -151,8 +149,7 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 fn restarts(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
     let (tally, pod) = (&forecast.tally, &forecast.play.inquiry.workload.pod);
     to.say(r#"~],"restarts":["#, &[]);
-    for at in 0..forecast.play.plan.parts.len() {
-        let Some(container) = pod.container(at) else { return };
+    for (at, container) in pod.containers.iter().enumerate() {
         let mut n = 1;
         while let Some([when, life, pause]) = tally.restart(at, n) {
             let (exit, by) = tally.end(at, n).unwrap_or((Exit::KILLED, By::Itself));
