@@ -15,7 +15,6 @@ impl Pod<'_> {
         self.is_deleted = true;
         self.life.deletion.at = self.now;
         self.life.deletion.was_in_service = self.is_routed;
-        self.life.deletion.exit = None;
         if self.ends_well.is_some() {
             self.gone_at = self.now + self.chance.between((REMOVAL.0, 1000));
             return;

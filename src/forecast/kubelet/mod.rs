@@ -70,12 +70,10 @@ struct Body<'p> {
     /// Runs so far.
     run: u32,
     is_up: bool,
-    started: Millis,
     /// When the last run ended, and the one before it.
     ended: Millis,
     ended_before: Millis,
     exit: Exit,
-    by: By,
     /// When SIGTERM is due, and what is left of the grace period then.
     stops: Option<(Millis, Millis)>,
     /// When and how it ends, as far as is settled, and by whom it is killed.
@@ -203,11 +201,9 @@ impl<'p> Pod<'p> {
                 process: Box::new(Process::new(0)),
                 run: 0,
                 is_up: false,
-                started: 0,
                 ended: NEVER,
                 ended_before: NEVER,
                 exit: Exit::KILLED,
-                by: By::Itself,
                 stops: None,
                 dies: (NEVER, Exit::KILLED),
                 killed_by: By::Itself,
@@ -401,14 +397,14 @@ impl<'p> Pod<'p> {
         let (now, is_late) = (self.now, self.now * 2 >= self.end);
         let body = &mut self.bodies[container];
         if body.run > 0 {
-            let (n, life_before, pause) = (body.run, body.ended - body.started, now - body.ended);
-            let restart = Restart { container, n, at: now, life: life_before, pause, exit: body.exit, by: body.by };
+            let (n, life_before, pause) = (body.run, body.ended - body.process.started, now - body.ended);
+            let restart =
+                Restart { container, n, at: now, life: life_before, pause, exit: body.exit, by: body.killed_by };
             self.life.restart(restart, is_late);
             self.life.note(What::Restarted, now);
         }
         body.run += 1;
         body.is_up = true;
-        body.started = now;
         body.ended_before = body.ended;
         body.dies = process.end;
         body.killed_by = By::Itself;
@@ -441,7 +437,6 @@ impl<'p> Pod<'p> {
         body.is_up = false;
         body.ended = now;
         body.exit = body.dies.1;
-        body.by = body.killed_by;
         body.stops = None;
         body.process.end.0 = now;
         if self.is_deleted && container == self.plan.front.0 {

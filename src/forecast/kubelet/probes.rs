@@ -113,7 +113,8 @@ impl Pod<'_> {
     /// What comes before asking (worker.go:200).
     fn may_ask(&mut self, at: usize) -> bool {
         let prober = &mut self.probers[at];
-        let (seen, started) = (self.bodies[prober.container].seen, self.bodies[prober.container].started);
+        let body = &self.bodies[prober.container];
+        let (seen, started) = (body.seen, body.process.started);
         if seen.run == 0 {
             return false;
         }
