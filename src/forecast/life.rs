@@ -1,7 +1,6 @@
 //! What one pod's life leaves behind: first times, restarts, turns of readiness, how it was seen.
 
 use super::behaviour::Exit;
-use super::pod::Kind;
 use super::{Millis, NEVER};
 use crate::text;
 
@@ -54,41 +53,7 @@ pub enum What {
 
 impl What {
     /// How many there are.
-    pub const COUNT: usize = Self::ALL.len();
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::Created,
-        Self::ContainerStarted,
-        Self::Listening,
-        Self::StartupProbe,
-        Self::LivenessProbe,
-        Self::ReadinessProbe,
-        Self::Started,
-        Self::Ready,
-        Self::InService,
-        Self::FailingStartup,
-        Self::FailingLiveness,
-        Self::FailingReadiness,
-        Self::KilledStartup,
-        Self::KilledLiveness,
-        Self::Ended,
-        Self::Restarted,
-        Self::CrashLoop,
-        Self::NotReady,
-        Self::OutOfService,
-        Self::Succeeded,
-        Self::Failed,
-    ];
-
-    /// The probe behind it.
-    pub fn by(self) -> Option<Kind> {
-        match self {
-            Self::FailingStartup | Self::KilledStartup => Some(Kind::Startup),
-            Self::FailingLiveness | Self::KilledLiveness => Some(Kind::Liveness),
-            Self::FailingReadiness => Some(Kind::Readiness),
-            _ => None,
-        }
-    }
+    pub const COUNT: usize = Self::Failed as usize + 1;
 }
 
 /// Why a container ended.

@@ -73,6 +73,11 @@ impl Tally {
         self.sums.get(sum)
     }
 
+    /// When each [`What`] came first.
+    pub fn firsts(&self) -> &[Spread] {
+        &self.spreads[..What::COUNT]
+    }
+
     /// When something came first.
     #[inline(never)]
     pub fn first(&self, what: What) -> &Spread {

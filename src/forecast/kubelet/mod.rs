@@ -76,7 +76,7 @@ struct Body<'p> {
     exit: Exit,
     /// When SIGTERM is due, and what is left of the grace period then.
     stops: Option<(Millis, Millis)>,
-    /// When and how it ends, as far as is settled, and by whom it is killed.
+    /// When and how it ends, as far as is settled, and by whom it is or was killed.
     dies: (Millis, Exit),
     killed_by: By,
     seen: Seen,

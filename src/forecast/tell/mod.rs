@@ -9,7 +9,6 @@ use super::NEVER;
 use super::advice::{Advice, Measure, Outcome};
 use super::behaviour::Exit;
 use super::life::{By, Sum, What, Word};
-use super::pod::Kind;
 use super::tally::Figure;
 use super::workload::RestartPolicy;
 use crate::text::{nth, word};
@@ -114,32 +113,33 @@ fn events(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
         first readiness probe,started,Ready,in the Service,startup fails after a success,liveness fails,\
         readiness fails,killed by the startup probe,killed by the liveness probe,a container ends,restarted,\
         CrashLoopBackOff,not Ready,out of the Service,Succeeded,Failed";
+    const PROBES: &str = ",,,,,,,,,startup,liveness,readiness,startup,liveness";
     let tally = &forecast.tally;
     to.say(
         concat!("\nfirst time of                   median    5 % .. 95 %           pods\n", r#"~]},"events":["#),
         &[],
     );
-    for &what in &What::ALL {
-        let times = tally.first(what);
+    for (at, times) in tally.firsts().iter().enumerate() {
+        let probe = nth(PROBES, b',', at);
         if times.total() == 0 {
             continue;
         }
         let facts = [
-            Fact::Word(nth(SENTENCES, b',', what as usize)),
-            Fact::Word(word(NAMES, what as usize)),
+            Fact::Word(nth(SENTENCES, b',', at)),
+            Fact::Word(word(NAMES, at)),
             Fact::Share(times.total(), tally.sum(Sum::Pods)),
             Fact::Spread(times),
-            Fact::Word(what.by().map_or("", Kind::name)),
+            Fact::Word(probe),
         ];
         to.say(
             concat!("  $a                            $D        $d                    $c\n", r#"~{"what":"$b","#),
             &facts,
         );
-        let is_kill = matches!(what, What::KilledStartup | What::KilledLiveness);
+        let is_kill = at == What::KilledStartup as usize || at == What::KilledLiveness as usize;
         if is_kill && forecast.play.plan.policy != RestartPolicy::Never {
             to.say("    the event says: Container failed $e probe, will be restarted\n~", &facts);
         }
-        if what.by().is_some() {
+        if !probe.is_empty() {
             to.say(r#"~"by":"$e","#, &facts);
         }
         to.say(r#"~"share":$c,$d},"#, &facts);
