@@ -79,13 +79,9 @@ pub struct Advice<'p> {
     pub value: u64,
     /// How many seconds the container's startup probe waits.
     pub patience: u64,
-    /// Whether what it comes to shows that it helps.
-    pub proves: bool,
-    /// By what it is told how it helps.
-    pub measure: Measure,
-    /// What the play came to.
-    pub now: Outcome,
-    /// What it comes to then.
+    /// By what it is told how it helps; `None` where nothing in a forecast shows that.
+    pub measure: Option<Measure>,
+    /// What the play comes to then.
     pub then: Outcome,
 }
 
@@ -221,20 +217,23 @@ impl<'p> Adviser<'p, '_> {
         let then = Outcome::of(&self.again(at, change));
         let (old, new) = (self.now.get(measure), then.get(measure));
         let is_better = match measure {
-            // It is better already that the rollout stops.
-            _ if matches!(change, Change::MinReady(_)) => true,
             Measure::Ready | Measure::Fewest => new > old,
             Measure::ReadyAt => new + 500 < old,
             _ => new * 10 < old * 9,
         };
         if is_better {
-            let container = &self.play.inquiry.workload.pod.containers[at].name;
-            let (probe, value) = change.told();
-            let patience = self.aim(at, Kind::Startup).map_or(0, |aim| u64::from(aim.failures) * aim.period / 1000);
-            let proves = !matches!(change, Change::MinReady(_));
-            self.advice.push(Advice { words, container, probe, value, patience, proves, measure, now: self.now, then });
+            self.add(at, change, then, Some(measure), words);
         }
         is_better
+    }
+
+    /// Advises it, whatever it comes to.
+    #[inline(never)]
+    fn add(&mut self, at: usize, change: Change, then: Outcome, measure: Option<Measure>, words: &'static str) {
+        let container = &self.play.inquiry.workload.pod.containers[at].name;
+        let (probe, value) = change.told();
+        let patience = self.aim(at, Kind::Startup).map_or(0, |aim| u64::from(aim.failures) * aim.period / 1000);
+        self.advice.push(Advice { words, container, probe, value, patience, measure, then });
     }
 
     /// A start that is slower than its probes' patience. Whether that is what is wrong.
@@ -396,9 +395,11 @@ impl<'p> Adviser<'p, '_> {
             return;
         }
         let change = Change::MinReady(soak * 1000);
-        if !completes(&self.again(0, change)) {
+        let tally = self.again(0, change);
+        // It is better already that the rollout stops.
+        if !completes(&tally) {
             let words = "minReadySeconds|$b|every new pod fails soon after it was Ready, and the rollout has replaced all old ones by then";
-            self.advise(0, change, Measure::Fewest, words);
+            self.add(0, change, Outcome::of(&tally), None, words);
         }
     }
 }

@@ -88,8 +88,9 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
         to.say("\nwhat to change\n~", &[]);
     }
     to.say(r#"~"advice":["#, &[]);
+    let now = Outcome::of(tally);
     for advice in &forecast.advice {
-        advise(to, advice);
+        advise(to, advice, &now);
     }
     to.say(concat!("\nleft out: ", r#"~],"left_out":["#), &[]);
     let mut comma = "";
@@ -324,10 +325,12 @@ fn deletion(to: &mut Printer<'_>, forecast: &Forecast<'_>) {
 }
 
 #[inline(never)]
-fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
+fn advise(to: &mut Printer<'_>, advice: &Advice<'_>, now: &Outcome) {
     const MEASURES: &str = "ever Ready,Ready after,restarted,not Ready for a time,calls lost,killed at deletion,\
         losing calls at deletion,rollouts called failed,fewest available in a rollout";
-    let shown = |outcome: &Outcome| match (advice.measure, outcome.get(advice.measure)) {
+    // What stops a rollout saves pods of which a forecast knows nothing.
+    let measure = advice.measure.unwrap_or(Measure::Fewest);
+    let shown = |outcome: &Outcome| match (measure, outcome.get(measure)) {
         (Measure::ReadyAt, time) => Fact::Time(time),
         (Measure::Fewest, pods) => Fact::Number(pods / 1000),
         (_, share) => Fact::Share(share, 1000),
@@ -336,8 +339,8 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         Fact::Word(advice.container),
         Fact::Number(advice.value),
         Fact::Number(advice.patience),
-        Fact::Word(nth(MEASURES, b',', advice.measure as usize)),
-        shown(&advice.now),
+        Fact::Word(nth(MEASURES, b',', measure as usize)),
+        shown(now),
         shown(&advice.then),
         Fact::Word(advice.probe),
     ];
@@ -351,10 +354,9 @@ fn advise(to: &mut Printer<'_>, advice: &Advice<'_>) {
         to.say(before, &[]);
         to.say(words, &facts);
     }
-    // What stops a rollout saves pods of which a forecast knows nothing.
-    to.say(if advice.proves { "; $d $e now, $f then~" } else { "~" }, &facts);
+    to.say(if advice.measure.is_some() { "; $d $e now, $f then~" } else { "~" }, &facts);
     to.say(concat!("\n", r#"~","now":{"#), &facts);
-    outcome(to, &advice.now);
+    outcome(to, now);
     to.say(r#"~},"then":{"#, &[]);
     outcome(to, &advice.then);
     to.say("~}},", &[]);
