@@ -117,11 +117,11 @@ impl Pod {
     /// That which callers reach: the first that is this program, else the first that has ports.
     pub fn front(&self) -> usize {
         let mut front = None;
-        for (at, container) in self.containers.iter().enumerate().skip(self.inits) {
-            if container.is_own {
+        for at in self.inits..self.containers.len() {
+            if self.containers[at].is_own {
                 return at;
             }
-            if container.has_ports {
+            if self.containers[at].has_ports {
                 front = front.or(Some(at));
             }
         }

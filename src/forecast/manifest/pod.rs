@@ -34,13 +34,12 @@ pub(super) fn read(fields: &Fields<'_>, node: Node, pod: &mut Pod) {
             if pod.has(name) {
                 fields.unexpected(fields.get(at, "name"), "a name that no other container of the pod has");
             }
+            let mut container = Container { name: String::from(name), ..Container::default() };
+            read_container(fields, at, pod.grace, is_host, is_init, &mut container);
             // Init containers are read last and stand first.
             let place = if is_init { pod.inits } else { pod.containers.len() };
             pod.inits += usize::from(is_init);
-            pod.containers.insert(place, Container::default());
-            let container = &mut pod.containers[place];
-            container.name.push_str(name);
-            read_container(fields, at, pod.grace, is_host, is_init, container);
+            pod.containers.insert(place, container);
         }
     }
     let at = fields.need(spec, "containers");
