@@ -2,9 +2,9 @@
 //! and the manifests come to.
 
 use super::manifest::{self, Read};
-use super::play::Inquiry;
-use super::workload::{Handler, Workload};
-use super::{Millis, NEVER, assume, millis, sketch};
+use super::play::{Inquiry, Terms};
+use super::workload::{Handler, Pod};
+use super::{NEVER, assume, millis, sketch};
 use crate::faults::plan;
 use crate::quantity;
 use crate::text::{self, Value};
@@ -13,8 +13,6 @@ use crate::text::{self, Value};
 const SEED: u64 = 1;
 /// From this version on hooks know `sleep`.
 const SLEEP: u64 = 30;
-/// Most moments of one forecast.
-const MAX_EVENTS: u64 = 8_000_000_000;
 
 /// What can be asked, by the names of the options.
 pub const OPTIONS: &str = "plan container probe only format pods seed for delete-at kubernetes";
@@ -28,12 +26,14 @@ pub struct Limits {
     pub pods: u64,
     /// Hours.
     pub hours: u64,
+    /// Moments of one forecast.
+    pub events: u64,
 }
 
 /// Of the command line.
-pub const COMMAND: Limits = Limits { pods: 1_000_000, hours: 24 };
+pub const COMMAND: Limits = Limits { pods: 1_000_000, hours: 24, events: 8_000_000_000 };
 /// Of a request.
-pub const REQUEST: Limits = Limits { pods: 1000, hours: 1 };
+pub const REQUEST: Limits = Limits { pods: 1000, hours: 1, events: 100_000_000 };
 
 /// What is asked, so far.
 #[derive(Debug)]
@@ -45,11 +45,7 @@ pub struct Asked {
     probes: [String; 3],
     /// One workload of several; empty for all.
     only: String,
-    pods: u64,
-    length: Millis,
-    seed: u64,
-    delete_at: Millis,
-    minor: u64,
+    terms: Terms,
     /// Whether it is to be told as JSON.
     pub is_json: bool,
 }
@@ -62,11 +58,14 @@ impl Asked {
             plans: Vec::new(),
             probes: [const { String::new() }; 3],
             only: String::new(),
-            pods: 1000,
-            length: 900_000,
-            seed: SEED,
-            delete_at: NEVER,
-            minor: 34,
+            terms: Terms {
+                pods: 1000,
+                length: 900_000,
+                seed: SEED,
+                delete_at: NEVER,
+                minor: 34,
+                max_events: limits.events,
+            },
             is_json: false,
         }
     }
@@ -119,12 +118,13 @@ impl Asked {
     /// Takes one of the options that are numbers. What was expected; nothing where it was right.
     fn take_number(&mut self, option: usize, value: &str) -> &'static str {
         let longest = self.limits.hours * 3_600_000;
+        let terms = &mut self.terms;
         let (slot, least, most, expected) = match option {
-            5 => (&mut self.pods, 1, self.limits.pods, "a number, 1 to ~"),
-            6 => (&mut self.seed, 0, u64::MAX, "a whole number below 2^64"),
-            7 => (&mut self.length, 1000, longest, TIME),
-            8 => (&mut self.delete_at, 1000, longest, TIME),
-            _ => (&mut self.minor, 29, 36, "1.29 to 1.36"),
+            5 => (&mut terms.pods, 1, self.limits.pods, "a number, 1 to ~"),
+            6 => (&mut terms.seed, 0, u64::MAX, "a whole number below 2^64"),
+            7 => (&mut terms.length, 1000, longest, TIME),
+            8 => (&mut terms.delete_at, 1000, longest, TIME),
+            _ => (&mut terms.minor, 29, 36, "1.29 to 1.36"),
         };
         let number = match option {
             5 | 6 => text::parse_decimal(value.as_bytes()),
@@ -147,7 +147,12 @@ impl Asked {
         for workload in &mut read.workloads {
             let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
             if self.only.is_empty() || self.only == workload.name || self.only == name {
-                inquiries.push(self.inquiry(workload, &read.notes));
+                inquiries.push(Inquiry {
+                    workload: std::mem::take(workload),
+                    programs: Vec::new(),
+                    assumed: read.notes.clone(),
+                    terms: self.terms,
+                });
             }
             names.push(name);
         }
@@ -170,7 +175,7 @@ impl Asked {
     #[inline(never)]
     fn read(&self, inputs: &[(&str, &[u8])], out: &mut Read) -> Result<(), String> {
         let is_sketch = inputs.is_empty();
-        if self.delete_at < NEVER && self.delete_at > self.length {
+        if self.terms.delete_at < NEVER && self.terms.delete_at > self.terms.length {
             return Err("delete-at: expected a time before the end of the play, which is set by for".to_owned());
         }
         if !is_sketch && self.probes.iter().any(|probe| !probe.is_empty()) {
@@ -189,24 +194,9 @@ impl Asked {
     }
 
     #[inline(never)]
-    fn inquiry(&self, workload: &mut Workload, notes: &[String]) -> Inquiry {
-        Inquiry {
-            workload: std::mem::take(workload),
-            programs: Vec::new(),
-            assumed: notes.to_vec(),
-            pods: self.pods,
-            length: self.length,
-            seed: self.seed,
-            delete_at: self.delete_at,
-            minor: self.minor,
-            max_events: MAX_EVENTS / if self.limits.hours > 1 { 1 } else { 80 },
-        }
-    }
-
-    #[inline(never)]
     fn assume(&self, inquiry: &mut Inquiry) -> Result<(), String> {
         assume::programs(inquiry, &self.plans)?;
-        if self.minor < SLEEP && drop_sleeps(&mut inquiry.workload) {
+        if self.terms.minor < SLEEP && drop_sleeps(&mut inquiry.workload.pod) {
             inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
         }
         Ok(())
@@ -214,9 +204,9 @@ impl Asked {
 }
 
 /// Takes `sleep` out of the hooks, as a cluster does that does not know it. Whether there was one.
-fn drop_sleeps(workload: &mut Workload) -> bool {
+fn drop_sleeps(pod: &mut Pod) -> bool {
     let mut had = false;
-    for container in &mut workload.pod.containers {
+    for container in &mut pod.containers {
         for hook in [&mut container.pre_stop, &mut container.post_start] {
             if matches!(hook, Some(Handler::Sleep { .. })) {
                 *hook = None;

@@ -4,7 +4,7 @@ use super::advice;
 use super::behaviour::Program;
 use super::chance::Chance;
 use super::controllers;
-use super::kubelet::{self, Terms};
+use super::kubelet;
 use super::life::Life;
 use super::pod::Plan;
 use super::tally::Tally;
@@ -27,6 +27,13 @@ pub struct Inquiry {
     pub programs: Vec<Program>,
     /// What was assumed, a sentence each.
     pub assumed: Vec<String>,
+    /// What it is played by.
+    pub terms: Terms,
+}
+
+/// What a workload is played by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
     /// How many pods are played.
     pub pods: u64,
     /// For how long.
@@ -60,7 +67,7 @@ impl<'i> Play<'i> {
     pub fn new(inquiry: &'i Inquiry) -> Self {
         let workload = &inquiry.workload;
         let is_published = workload.services.iter().any(|service| service.publishes_not_ready);
-        let end = inquiry.delete_at.min(inquiry.length);
+        let end = inquiry.terms.delete_at.min(inquiry.terms.length);
         let mut moments = Vec::new();
         for &at in &MOMENTS {
             if at * 1000 < end {
@@ -73,7 +80,7 @@ impl<'i> Play<'i> {
             plan: Plan::new(&workload.pod, &inquiry.programs, is_published, "/"),
             controller: workload.controller,
             min_ready: Millis::from(workload.min_ready) * 1000,
-            pods: inquiry.pods,
+            pods: inquiry.terms.pods,
             moments,
             end,
         }
@@ -105,7 +112,7 @@ impl<'i> Play<'i> {
         let first = group * self.size();
         let last = (first + self.size()).min(self.pods);
         // Of its own, so that it changes no pod.
-        let mut chance = Chance::new(self.inquiry.seed, !group);
+        let mut chance = Chance::new(self.inquiry.terms.seed, !group);
         let mut made: Vec<Life> = Vec::new();
         for number in first..last {
             let created = match one_by_one && number > first {
@@ -122,7 +129,7 @@ impl<'i> Play<'i> {
             }
         }
         let made_all = made.len() as u64 == self.size().min(self.pods);
-        if self.inquiry.delete_at == NEVER
+        if self.inquiry.terms.delete_at == NEVER
             && made_all
             && let Some(rollout) = controllers::rollout(self.controller, self.min_ready, &made, self.end, &mut chance)
         {
@@ -138,16 +145,16 @@ impl<'i> Play<'i> {
 
     /// The life of a pod that is created at a moment.
     pub fn life(&self, number: u64, created: Millis, draws: bool) -> Life {
-        let inquiry = self.inquiry;
-        let terms = Terms {
-            seed: inquiry.seed,
+        let Terms { seed, max_events, .. } = self.inquiry.terms;
+        let terms = kubelet::Terms {
+            seed,
             number,
             created,
             draws,
             end: self.end - created,
             deleted_at: self.end - created,
             moments: &self.moments,
-            max_events: kubelet::MAX_EVENTS.min(inquiry.max_events / self.pods.max(1)),
+            max_events: kubelet::MAX_EVENTS.min(max_events / self.pods.max(1)),
         };
         kubelet::play(&self.plan, &self.name(number), &terms)
     }
@@ -165,7 +172,7 @@ impl<'i> Play<'i> {
             controller => {
                 let is_deployment = matches!(controller, Controller::Deployment { .. });
                 text::put(&mut name, if is_deployment { b"-7d4b9c6f58-" } else { b"-" });
-                let mut chance = Chance::new(self.inquiry.seed ^ 0xa5a5, number);
+                let mut chance = Chance::new(self.inquiry.terms.seed ^ 0xa5a5, number);
                 for _ in 0..5 {
                     name.push(LETTERS[chance.between((0, LETTERS.len() as u64)) as usize]);
                 }
@@ -191,12 +198,7 @@ mod tests {
             workload: Workload { controller, replicas, min_ready, ..sketch::workload(&["readiness:period=5"]) },
             programs: vec![program],
             assumed: Vec::new(),
-            pods: 800,
-            length: 120_000,
-            seed: 3,
-            delete_at: NEVER,
-            minor: 34,
-            max_events: 1 << 40,
+            terms: Terms { pods: 800, length: 120_000, seed: 3, delete_at: NEVER, minor: 34, max_events: 1 << 40 },
         }
     }
 

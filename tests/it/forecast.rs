@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use probeserver::forecast::asked::{Asked, COMMAND};
-use probeserver::forecast::play::{Inquiry, Play};
+use probeserver::forecast::play::{Inquiry, Play, Terms};
 use probeserver::forecast::tell;
 use probeserver::forecast::yaml::{Document, Documents, Node, Value, prepare};
 
@@ -355,7 +355,8 @@ fn a_seed_has_one_forecast_however_the_pods_are_shared_out() {
     let options = [("plan", "start delay 1s..9s; live fail after 1m 20%; process exit 3 5% every 30s"), ("pods", "99")];
     let known = inquiry(&options, Some(&base));
     assert_eq!(json(&known, 1), json(&known, 3));
-    assert_ne!(json(&known, 1), json(&Inquiry { seed: 2, ..known.clone() }, 1));
+    let other = Inquiry { terms: Terms { seed: 2, ..known.terms }, ..known.clone() };
+    assert_ne!(json(&known, 1), json(&other, 1));
 }
 
 #[test]
@@ -395,7 +396,7 @@ fn the_json_has_the_fields_that_the_reference_names() {
 #[test]
 fn a_play_without_end_is_cut_and_says_so() {
     let known = inquiry(&[("plan", "listen close for 1ms every 2ms"), ("pods", "2"), ("for", "2h")], None);
-    let told = json(&Inquiry { max_events: 20_000, ..known }, 1);
+    let told = json(&Inquiry { terms: Terms { max_events: 20_000, ..known.terms }, ..known }, 1);
     assert!(told.contains("the rest of 2 pods that did more than a play may"), "{told}");
 }
 

@@ -34,10 +34,10 @@ pub fn write(out: &mut Vec<u8>, forecast: &Forecast<'_>, is_json: bool) {
     let (workload, pod) = (&inquiry.workload, &inquiry.workload.pod);
     let to = &mut Printer { out, is_json };
     let facts = [
-        Fact::Number(inquiry.seed),
+        Fact::Number(inquiry.terms.seed),
         Fact::Number(tally.sum(Sum::Pods)),
-        Fact::Time(inquiry.length),
-        Fact::Number(inquiry.minor),
+        Fact::Time(inquiry.terms.length),
+        Fact::Number(inquiry.terms.minor),
         Fact::Word(workload.controller.kind()),
         Fact::Word(&workload.name),
         Fact::Word(&workload.namespace),
