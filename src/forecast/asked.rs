@@ -156,19 +156,14 @@ impl Asked {
             }
             names.push(name);
         }
-        let mut fault = String::new();
         if inquiries.is_empty() {
             let values = [Value::Text(&self.only), Value::Text(&text::list(&names, ", "))];
-            fault = text::filled("only: got \"~\", expected one of ~", &values);
+            return Err(text::filled("only: got \"~\", expected one of ~", &values));
         }
         for inquiry in &mut inquiries {
-            if fault.is_empty()
-                && let Err(line) = self.assume(inquiry)
-            {
-                fault = line;
-            }
+            self.assume(inquiry)?;
         }
-        if fault.is_empty() { Ok(inquiries) } else { Err(fault) }
+        Ok(inquiries)
     }
 
     /// Reads the inputs, or else the pod that the probes sketch.
