@@ -135,12 +135,15 @@ impl Asks {
             Handler::Exec { command } => {
                 let is_ours = command.first().is_some_and(|first| first.ends_with("probeserver"));
                 if is_ours && command.get(1).is_some_and(|word| word == "healthcheck") {
-                    let timeout = command.iter().skip_while(|word| *word != "--timeout").nth(1);
-                    let timeout = timeout.and_then(|word| quantity::parse_seconds(word.as_bytes()));
+                    let behind = |option: &str| {
+                        let at = command.iter().position(|word| word == option)?;
+                        Some(command.get(at + 1).map_or("", String::as_str))
+                    };
+                    let timeout = behind("--timeout").and_then(|word| quantity::parse_seconds(word.as_bytes()));
                     let timeout = timeout.map_or(1000, super::millis);
-                    if let Some(at) = command.iter().position(|word| word == "--grpc") {
-                        let service = command.get(at + 1).filter(|word| !word.starts_with("--"));
-                        let question = program.grpc_question(service.map_or("", String::as_str), None);
+                    if let Some(word) = behind("--grpc") {
+                        let service = if word.starts_with("--") { "" } else { word };
+                        let question = program.grpc_question(service, None);
                         return question.map_or(Self::Nothing, |question| Self::Healthcheck(question, timeout));
                     }
                     let path = command[2..].iter().find(|word| word.starts_with('/'));
