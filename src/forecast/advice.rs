@@ -148,7 +148,7 @@ impl Change {
             }
             Self::Grace(grace, is_obedient) => {
                 plan.grace = grace;
-                plan.parts.iter_mut().for_each(|part| part.is_obedient = is_obedient);
+                plan.is_obedient = is_obedient;
             }
             Self::MinReady(min_ready) => play.min_ready = min_ready,
             Self::Rollout(strategy, progress_deadline) => {

@@ -121,7 +121,7 @@ fn program(
         {
             put_all(
                 out,
-                &["; no port has the name that its ", Kind::ALL[kind].name(), " probe asks: it has no result"],
+                &["; no port has the name that its ", text::word(Kind::NAMES, kind), " probe asks: it has no result"],
             );
         }
     }

@@ -229,8 +229,6 @@ pub struct Life {
     pub deletion: Deletion,
     /// What it looked like from when on, where that was asked for.
     pub shades: Option<Vec<(Millis, Shade)>>,
-    /// Events.
-    pub events: u64,
 }
 
 /// What became of a deletion.
@@ -271,7 +269,6 @@ impl Life {
                 was_in_service: false,
             },
             shades: draws.then(Vec::new),
-            events: 0,
         }
     }
 

@@ -80,8 +80,6 @@ pub(super) struct Part<'p> {
     pub(super) pre_stop: Option<Asks>,
     pub(super) post_start: Option<Asks>,
     pub(super) is_sidecar: bool,
-    /// Whether it ends on SIGTERM at once, whatever its program says.
-    pub(super) is_obedient: bool,
 }
 
 /// A pod as the kubelet gets it.
@@ -93,6 +91,8 @@ pub(super) struct Plan<'p> {
     pub(super) inits: usize,
     pub(super) policy: RestartPolicy,
     pub(super) grace: Millis,
+    /// Whether every program ends on SIGTERM at once, whatever it is.
+    pub(super) is_obedient: bool,
     /// Whether a readiness gate keeps it unready for good.
     pub(super) is_gated: bool,
     /// Whether the Services take it as it is, ready or not.
@@ -236,7 +236,6 @@ impl<'p> Part<'p> {
             pre_stop: hook(&container.pre_stop),
             post_start: hook(&container.post_start),
             is_sidecar: container.is_sidecar,
-            is_obedient: false,
             program,
         }
     }
@@ -269,6 +268,7 @@ impl<'p> Plan<'p> {
             inits: pod.inits,
             policy: pod.restart_policy,
             grace: seconds(pod.grace),
+            is_obedient: false,
             is_gated: pod.is_gated,
             is_published,
             front: (front, question),

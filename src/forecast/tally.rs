@@ -180,7 +180,7 @@ impl Tally {
             self.count_end((Figure::Ended as usize, exit, By::Deletion, 1));
         }
         self.sums.add(Sum::Served, deletion.was_in_service.into());
-        if deletion.was_in_service && deletion.unanswered > 0 {
+        if deletion.unanswered > 0 {
             self.note(Figure::Unanswered, deletion.unanswered);
         }
     }

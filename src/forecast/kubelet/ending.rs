@@ -15,7 +15,7 @@ impl Pod<'_> {
         self.is_deleted = true;
         self.life.deletion.at = self.now;
         self.life.deletion.was_in_service = self.is_routed;
-        if self.ends_well.is_some() {
+        if self.is_done {
             self.gone_at = self.now + self.chance.between((REMOVAL.0, 1000));
             return;
         }
@@ -64,8 +64,11 @@ impl Pod<'_> {
             }
             return;
         }
-        self.life.deletion.ended = if self.is_deleted { now } else { NEVER };
-        let wait = if self.is_deleted { 0 } else { TERMINATED };
+        let mut wait = TERMINATED;
+        if self.is_deleted {
+            self.life.deletion.ended = now;
+            wait = 0;
+        }
         self.final_at = now + wait + self.chance.lognormal(SANDBOX_STOP);
         for body in &mut self.bodies {
             body.seen.is_running = false;
@@ -82,8 +85,8 @@ impl Pod<'_> {
     /// The phase says how the pod has ended.
     pub(super) fn finish(&mut self) {
         self.final_at = NEVER;
+        self.is_done = true;
         let is_well = self.bodies[self.plan.inits..].iter().all(|body| body.run > 0 && body.exit.code == 0);
-        self.ends_well = Some(is_well);
         if self.is_deleted {
             self.follow_relists();
             self.gone_at = self.next_relist + self.chance.between(REMOVAL);

@@ -154,7 +154,7 @@ pub(super) struct Pod<'p> {
     counted: Millis,
     final_at: Millis,
     gone_at: Millis,
-    ends_well: Option<bool>,
+    is_done: bool,
     /// STATUS, and since when the one before held no more.
     word: Word,
     /// What it leaves behind.
@@ -242,7 +242,7 @@ impl<'p> Pod<'p> {
             counted: 0,
             final_at: NEVER,
             gone_at: NEVER,
-            ends_well: None,
+            is_done: false,
             word: Word::Pending,
             chance,
             life: Life::new(terms.created, terms.draws),
@@ -256,6 +256,7 @@ impl<'p> Pod<'p> {
         while terms.moments.get(self.life.words.len()).is_some_and(|&moment| moment < self.life.created) {
             self.life.words.push(Word::Absent);
         }
+        let mut events = 0;
         loop {
             let (at, due) = self.next();
             while let Some(&moment) = terms.moments.get(self.life.words.len())
@@ -267,8 +268,8 @@ impl<'p> Pod<'p> {
             if at >= NEVER || at > self.end && !self.is_deleted {
                 break;
             }
-            self.life.events += 1;
-            if self.life.events > terms.max_events {
+            events += 1;
+            if events > terms.max_events {
                 self.life.sums.add(Sum::Cut, 1);
                 break;
             }

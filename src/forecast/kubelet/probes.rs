@@ -118,7 +118,7 @@ impl Pod<'_> {
         if seen.run == 0 {
             return false;
         }
-        if self.ends_well.is_some() {
+        if self.is_done {
             prober.is_over = true;
             return false;
         }

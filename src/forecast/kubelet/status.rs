@@ -39,7 +39,7 @@ impl Pod<'_> {
 
     /// Draws the pod's conditions from its containers.
     pub(super) fn update(&mut self) {
-        let (mut is_started, mut is_ready) = (true, !self.plan.is_gated && self.ends_well.is_none());
+        let (mut is_started, mut is_ready) = (true, !self.plan.is_gated && !self.is_done);
         for (at, body) in self.bodies.iter().enumerate() {
             if at >= self.plan.inits || body.part.is_sidecar {
                 is_started &= body.seen.is_started;
@@ -97,8 +97,7 @@ impl Pod<'_> {
     /// kube-proxy takes up what the EndpointSlice says.
     pub(super) fn routed(&mut self) {
         self.routed_at = NEVER;
-        let is_routed =
-            (self.is_ready_in_api || self.plan.is_published) && !self.is_deleted && self.ends_well.is_none();
+        let is_routed = (self.is_ready_in_api || self.plan.is_published) && !self.is_deleted && !self.is_done;
         if is_routed == self.is_routed {
             return;
         }
@@ -153,7 +152,7 @@ impl Pod<'_> {
 
     /// STATUS as kubectl prints it.
     pub(super) fn read_word(&self) -> Word {
-        if self.is_deleted && self.ends_well.is_none() {
+        if self.is_deleted && !self.is_done {
             return Word::Terminating;
         }
         let ended = |exit: Exit| match exit {
@@ -197,7 +196,7 @@ impl Pod<'_> {
     pub(super) fn shade_now(&mut self) {
         let body = &self.bodies[self.plan.front.0];
         let shade = match body.is_up {
-            _ if self.ends_well.is_some() => Shade::None,
+            _ if self.is_done => Shade::None,
             true if body.stops.is_some() || self.is_deleted => Shade::Ending,
             true if self.is_ready_in_api => Shade::Ready,
             true => Shade::Running,

@@ -231,7 +231,7 @@ impl Pod<'_> {
         self.account();
         let body = &mut self.bodies[at];
         let Some((_, left)) = body.stops.take() else { return };
-        let ends = body.process.terminate(body.part.program, body.part.is_obedient, self.now);
+        let ends = body.process.terminate(body.part.program, self.plan.is_obedient, self.now);
         let killed = (self.now + left, super::Exit::KILLED);
         body.dies = body.dies.min(ends).min(killed);
     }
