@@ -240,10 +240,6 @@ impl Process {
             return None;
         }
         counts.tried += 1;
-        if rule.chance.is_none() && !matches!(rule.effect, Effect::Delay(..)) {
-            counts.hits += 1;
-            return Some(0);
-        }
         let mut draw = Draw::new(self.seed, at as u32 + 1, counts.tried - 1);
         if rule.chance.is_some_and(|chance| chance.thousandths() <= draw.roll()) {
             return None;
