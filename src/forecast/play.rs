@@ -147,6 +147,7 @@ impl<'i> Play<'i> {
     pub fn life(&self, number: u64, created: Millis, draws: bool) -> Life {
         let Terms { seed, max_events, .. } = self.inquiry.terms;
         let terms = kubelet::Terms {
+            name: &self.name(number),
             seed,
             number,
             created,
@@ -156,7 +157,7 @@ impl<'i> Play<'i> {
             moments: &self.moments,
             max_events: kubelet::MAX_EVENTS.min(max_events / self.pods.max(1)),
         };
-        kubelet::play(&self.plan, &self.name(number), &terms)
+        kubelet::play(&self.plan, &terms)
     }
 
     /// What a pod of that number may be called.

@@ -120,12 +120,9 @@ enum Due {
 /// One pod, played from its creation on.
 pub(super) struct Pod<'p> {
     plan: &'p Plan<'p>,
-    name: &'p str,
+    terms: &'p Terms<'p>,
     chance: Chance,
     now: Millis,
-    /// When the play is over, and when the pod is deleted.
-    end: Millis,
-    deleted_at: Millis,
     is_deleted: bool,
     bodies: Vec<Body<'p>>,
     probers: Vec<Prober<'p>>,
@@ -163,6 +160,8 @@ pub(super) struct Pod<'p> {
 
 /// What a play asks of a pod.
 pub(super) struct Terms<'t> {
+    /// The pod's name.
+    pub(super) name: &'t str,
     /// Of all dice.
     pub(super) seed: u64,
     /// The pod's number.
@@ -182,15 +181,15 @@ pub(super) struct Terms<'t> {
 }
 
 /// Plays one pod.
-pub(super) fn play(plan: &Plan<'_>, name: &str, terms: &Terms<'_>) -> Life {
-    let mut pod = Pod::new(plan, name, terms);
-    pod.run(terms);
+pub(super) fn play(plan: &Plan<'_>, terms: &Terms<'_>) -> Life {
+    let mut pod = Pod::new(plan, terms);
+    pod.run();
     pod.life
 }
 
 impl<'p> Pod<'p> {
     #[inline(never)]
-    fn new(plan: &'p Plan<'p>, name: &'p str, terms: &Terms<'_>) -> Self {
+    fn new(plan: &'p Plan<'p>, terms: &'p Terms<'p>) -> Self {
         let mut chance = Chance::new(terms.seed, terms.number);
         let added = chance.between(SCHEDULING);
         let relist = chance.between((0, RELIST.0));
@@ -214,10 +213,8 @@ impl<'p> Pod<'p> {
         }
         Self {
             plan,
-            name,
+            terms,
             now: 0,
-            end: terms.end,
-            deleted_at: terms.deleted_at,
             is_deleted: false,
             bodies,
             probers: Prober::all(plan, added),
@@ -250,7 +247,8 @@ impl<'p> Pod<'p> {
     }
 
     #[inline(never)]
-    fn run(&mut self, terms: &Terms<'_>) {
+    fn run(&mut self) {
+        let terms = self.terms;
         self.note(What::Created);
         self.shade(Shade::None);
         while terms.moments.get(self.life.words.len()).is_some_and(|&moment| moment < self.life.created) {
@@ -265,7 +263,7 @@ impl<'p> Pod<'p> {
                 self.life.words.push(self.word);
                 self.now = moment - self.life.created;
             }
-            if at >= NEVER || at > self.end && !self.is_deleted {
+            if at >= NEVER || at > terms.end && !self.is_deleted {
                 break;
             }
             events += 1;
@@ -282,7 +280,7 @@ impl<'p> Pod<'p> {
         while self.life.words.len() < terms.moments.len() {
             self.life.words.push(self.word);
         }
-        self.now = self.now.max(self.end.min(self.deleted_at));
+        self.now = self.now.max(terms.end.min(terms.deleted_at));
         self.account();
     }
 
@@ -317,7 +315,7 @@ impl<'p> Pod<'p> {
         soonest(self.look_at, Due::Look);
         soonest(self.written_at, Due::Written);
         soonest(self.routed_at, Due::Routed);
-        soonest(if self.is_deleted { NEVER } else { self.deleted_at }, Due::Deleted);
+        soonest(if self.is_deleted { NEVER } else { self.terms.deleted_at }, Due::Deleted);
         soonest(self.final_at, Due::Final);
         soonest(self.gone_at, Due::Gone);
         next
@@ -391,11 +389,11 @@ impl<'p> Pod<'p> {
     #[inline(never)]
     fn start(&mut self, container: usize) {
         let part = self.bodies[container].part;
-        let here = part.program.rules_on(self.name);
+        let here = part.program.rules_on(self.terms.name);
         // Where the pod is deleted at the end of the play, its process goes on a little.
-        let process = Process::start(part.program, here, self.now, self.end + 60_000, &mut self.chance);
+        let process = Process::start(part.program, here, self.now, self.terms.end + 60_000, &mut self.chance);
         self.account();
-        let (now, is_late) = (self.now, self.now * 2 >= self.end);
+        let (now, is_late) = (self.now, self.now * 2 >= self.terms.end);
         let body = &mut self.bodies[container];
         if body.run > 0 {
             let (n, life_before, pause) = (body.run, body.ended - body.process.started, now - body.ended);

@@ -115,7 +115,7 @@ impl Pod<'_> {
         if now <= since {
             return;
         }
-        let half = self.end / 2;
+        let half = self.terms.end / 2;
         if self.is_ready_in_api && !self.is_deleted {
             self.life.sums.add(Sum::LateReady, now.saturating_sub(since.max(half)));
         }

@@ -74,6 +74,7 @@ impl Case {
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
             let terms = Terms {
+                name: "web-0",
                 seed: 7,
                 number,
                 created: 0,
@@ -83,7 +84,7 @@ impl Case {
                 moments: &[],
                 max_events: 1_000_000,
             };
-            play(&plan, "web-0", &terms)
+            play(&plan, &terms)
         };
         (0..pods).map(life).collect()
     }
