@@ -95,12 +95,16 @@ impl Question {
 impl Program {
     /// Which rules stand on the pod of that name, a bit for each.
     pub(super) fn rules_on(&self, pod: &str) -> u64 {
-        let mut here = 0;
+        self.bits(|rule| rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes())))
+    }
+
+    /// A bit for each rule, set where it is so.
+    fn bits(&self, is_so: impl Fn(&Rule) -> bool) -> u64 {
+        let mut bits = 0;
         for (at, rule) in self.rules.iter().enumerate() {
-            let is_here = rule.pods.as_ref().is_none_or(|pods| pods.include(pod.as_bytes()));
-            here |= u64::from(is_here) << (at & 63);
+            bits |= u64::from(is_so(rule)) << (at & 63);
         }
-        here
+        bits
     }
 
     /// What a request for a path comes to.
@@ -118,11 +122,7 @@ impl Program {
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
         let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
-        let mut covered = 0;
-        for (at, rule) in self.rules.iter().enumerate() {
-            covered |= u64::from(subject.is_covered_by(&rule.target)) << (at & 63);
-        }
-        Question { covered, check, port }
+        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port }
     }
 
     /// Whether nobody listens where somebody asks.
