@@ -77,7 +77,7 @@ impl<'i> Play<'i> {
         moments.push(end);
         Self {
             inquiry,
-            plan: Plan::new(&workload.pod, &inquiry.programs, is_published, "/"),
+            plan: Plan::new(&workload.pod, &inquiry.programs, is_published),
             controller: workload.controller,
             min_ready: Millis::from(workload.min_ready) * 1000,
             pods: inquiry.terms.pods,

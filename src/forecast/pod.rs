@@ -256,13 +256,13 @@ impl<'p> Part<'p> {
 
 impl<'p> Plan<'p> {
     /// Puts a pod together; `programs` are those of its containers, init containers first.
-    pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool, path: &str) -> Self {
+    pub(super) fn new(pod: &Pod, programs: &'p [Program], is_published: bool) -> Self {
         let mut parts = Vec::new();
         for (container, program) in pod.containers.iter().zip(programs) {
             parts.push(Part::new(container, program));
         }
         let front = pod.front();
-        let question = parts[front].program.question(path, None);
+        let question = parts[front].program.question("/", None);
         Self {
             parts,
             inits: pod.inits,

@@ -70,7 +70,7 @@ impl Case {
                 *program = Program { ends: Some(length), ..Program::default() };
             }
         }
-        let plan = Plan::new(&self.pod, &programs, false, "/");
+        let plan = Plan::new(&self.pod, &programs, false);
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
             let terms = Terms {

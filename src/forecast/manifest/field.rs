@@ -217,7 +217,6 @@ impl<'d> Fields<'d> {
     }
 
     /// The same, or what stands for it when it is absent.
-    #[inline(never)]
     pub(super) fn share_or(&self, node: Node, name: &str, most: u32, default: Share) -> Share {
         self.share(node, name, most).unwrap_or(default)
     }
