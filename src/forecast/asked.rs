@@ -76,8 +76,8 @@ impl Asked {
         // What was expected; nothing where it was right.
         let expected = match option {
             0 | 1 => {
-                let named = value.split_once('=').unwrap_or_default();
-                let (container, plan) = if option == 0 { ("", value) } else { named };
+                let (container, plan) =
+                    if option == 0 { ("", value) } else { value.split_once('=').unwrap_or_default() };
                 if option == 1 && container.is_empty() {
                     "NAME=PLAN"
                 } else if option == 0 && self.plans.iter().any(|(container, _)| container.is_empty()) {

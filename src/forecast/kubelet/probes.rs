@@ -126,12 +126,11 @@ impl Pod<'_> {
             prober.run = seen.run;
             prober.is_on_hold = false;
             prober.has_passed = false;
-            let first = match prober.kind {
+            prober.result = match prober.kind {
                 Kind::Startup => None,
                 Kind::Liveness => Some(true),
                 Kind::Readiness => Some(false),
             };
-            prober.result = first;
             if prober.kind != Kind::Liveness {
                 self.tell(at, false);
             }
@@ -154,13 +153,12 @@ impl Pod<'_> {
 
     #[inline(never)]
     fn ask(&mut self, at: usize) {
-        let (container, kind) = (self.probers[at].container, self.probers[at].kind);
+        let Prober { aim, container, kind, .. } = self.probers[at];
         self.note(match kind {
             Kind::Startup => What::StartupProbe,
             Kind::Liveness => What::LivenessProbe,
             Kind::Readiness => What::ReadinessProbe,
         });
-        let aim = self.probers[at].aim;
         let body = &mut self.bodies[container];
         let (mut takes, mut verdict) = (0, None);
         for _ in 0..TRIES {
@@ -240,10 +238,7 @@ impl Pod<'_> {
     /// A result has come to the sync loop (kubelet.go:2567): the status has it at once, and a sync is requested.
     pub(super) fn notice(&mut self) {
         let (_, at, is_pass) = self.notices.remove(0);
-        let (container, kind, run) = {
-            let prober = &self.probers[at];
-            (prober.container, prober.kind, prober.run)
-        };
+        let Prober { container, kind, run, .. } = self.probers[at];
         let seen = &mut self.bodies[container].seen;
         if seen.run == run {
             match kind {
