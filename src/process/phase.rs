@@ -15,15 +15,11 @@ pub enum Phase {
     Closing,
 }
 
-/// The current phase, shared.
+/// The current phase, shared; [`Phase::Waiting`] at first.
+#[derive(Default)]
 pub struct PhaseCell(AtomicU8);
 
 impl PhaseCell {
-    /// Starts in [`Phase::Waiting`].
-    pub fn new() -> Self {
-        Self(AtomicU8::new(0))
-    }
-
     pub fn get(&self) -> Phase {
         match self.0.load(Ordering::Acquire) {
             0 => Phase::Waiting,
@@ -35,11 +31,5 @@ impl PhaseCell {
 
     pub fn set(&self, phase: Phase) {
         self.0.store(phase as u8, Ordering::Release);
-    }
-}
-
-impl Default for PhaseCell {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -19,7 +19,7 @@ use crate::identity::{Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
 use crate::observe::log::Log;
 use crate::process::ending::{self, Ending};
-use crate::process::phase::{Phase, PhaseCell};
+use crate::process::phase::Phase;
 use crate::routes::State;
 use crate::sys::{self, Signal};
 use crate::text::Value::{Bytes, Flag, Nothing, Number, Text, Thousandths};
@@ -241,7 +241,7 @@ pub(super) fn build(
         config,
         identity,
         engine,
-        phase: PhaseCell::new(),
+        phase: Default::default(),
         counts: Counts::default(),
         started,
         started_at,
