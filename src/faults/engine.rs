@@ -1,13 +1,14 @@
 //! The decision: which rules of the plan hit a request, given their windows, counts and dice.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Check;
 use super::dice::Draw;
 use super::plan::MAX_RULES;
 use super::rule::{Effect, Nanos, Rule, Target, nanoseconds};
+use crate::sync::Lock;
 use crate::text;
 
 /// What rules can see of a request.
@@ -157,7 +158,7 @@ pub struct Engine {
     start: Instant,
     /// Whether any rule is about requests: with none, a request costs this one load.
     watches_requests: AtomicBool,
-    plan: Mutex<Plan>,
+    plan: Lock<Plan>,
 }
 
 /// A plan, replaced as a whole.
@@ -174,14 +175,10 @@ pub struct TooMany;
 impl Engine {
     /// An engine with these rules on the pod of that name; their time runs from `now`.
     pub fn new(seed: u64, pod: &str, rules: Vec<Rule>, now: Instant) -> Self {
-        let plan = Mutex::new(Plan { rules: Arc::default(), next: 1 });
+        let plan = Lock::new(Plan { rules: Arc::default(), next: 1 });
         let engine = Self { seed, pod: pod.to_owned(), start: now, watches_requests: AtomicBool::new(false), plan };
         engine.replace(rules, now);
         engine
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn seed(&self) -> u64 {
@@ -190,14 +187,14 @@ impl Engine {
 
     /// The rules that stand now.
     pub fn rules(&self) -> Arc<Vec<Arc<LiveRule>>> {
-        Arc::clone(&self.lock().rules)
+        Arc::clone(&self.plan.lock().rules)
     }
 
     /// Takes away the rules that `goes` picks, and lets new ones stand behind the others, their time running from `now`.
     /// Whether any went.
     fn change(&self, goes: &dyn Fn(&LiveRule) -> bool, rules: Vec<Rule>, now: Instant) -> Result<bool, TooMany> {
         let since = self.since_start(now);
-        let mut plan = self.lock();
+        let mut plan = self.plan.lock();
         let mut kept = Vec::new();
         for live in plan.rules.iter() {
             if !goes(live) {
@@ -232,7 +229,7 @@ impl Engine {
 
     /// Replaces the plan; numbers begin at 1 again.
     pub fn replace(&self, rules: Vec<Rule>, now: Instant) {
-        self.lock().next = 1;
+        self.plan.lock().next = 1;
         let _ = self.change(&|_| true, rules, now); // Cannot fail: no plan has too many.
     }
 
