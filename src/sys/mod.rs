@@ -30,13 +30,13 @@ use std::time::Duration;
 use crate::text;
 
 /// Turns the kernel's -1 into errno.
-fn check(result: libc::c_int) -> Result<libc::c_int> {
-    if result < 0 { Err(Error::last_os_error()) } else { Ok(result) }
+fn check(result: libc::c_int) -> Result<()> {
+    if result < 0 { Err(Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Owns a descriptor that a system call has just made.
-fn own(result: libc::c_int) -> Result<OwnedFd> {
-    let fd = check(result)?;
+fn own(fd: libc::c_int) -> Result<OwnedFd> {
+    check(fd)?;
     // SAFETY: the kernel has just handed out `fd`, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -51,7 +51,7 @@ impl Epoll {
     fn control(&self, operation: libc::c_int, fd: RawFd, events: u32, token: u64) -> Result<()> {
         let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: `event` lives through the call; the kernel copies it.
-        check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) }).map(drop)
+        check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) })
     }
 
     /// Adds a descriptor, armed for one event (EPOLLONESHOT), which belongs to the one thread that gets it.

@@ -10,7 +10,6 @@ fn set_option<T>(socket: &impl AsRawFd, level: libc::c_int, name: libc::c_int, v
     let size = size_of_val(value) as libc::socklen_t;
     // SAFETY: `value` has that size, lives through the call, and is what the option takes; the kernel copies it.
     check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, std::ptr::from_ref(value).cast(), size) })
-        .map(drop)
 }
 
 /// A socket bound to `address`, non-blocking and not yet listening, as std's own would be at once. Dual-stack when the
@@ -50,13 +49,13 @@ pub fn bind(address: &SocketAddr) -> Result<TcpListener> {
 fn bind_to<T>(socket: &OwnedFd, name: &T) -> Result<()> {
     let size = size_of_val(name) as libc::socklen_t;
     // SAFETY: `name` is a socket address of that size, and lives through the call.
-    check(unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(name).cast(), size) }).map(drop)
+    check(unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(name).cast(), size) })
 }
 
 /// Starts, or after [`stop_listening`] resumes, accepting connections.
 pub fn listen(listener: &TcpListener, backlog: libc::c_int) -> Result<()> {
     // SAFETY: no pointers are passed.
-    check(unsafe { libc::listen(listener.as_raw_fd(), backlog) }).map(drop)
+    check(unsafe { libc::listen(listener.as_raw_fd(), backlog) })
 }
 
 /// Drops connection attempts (SYN) at the listener, while handshakes that have begun go on, so that
