@@ -56,10 +56,9 @@ struct Located {
 impl Identity {
     /// Finds out who we are.
     pub fn find(config: &'static Config) -> Self {
-        let hostname = hostname(config);
         let mut identity = Self {
-            pod: config.pod_name.as_ref().unwrap_or(&hostname).clone(),
-            hostname,
+            hostname: hostname(config),
+            pod: pod_name(config),
             namespace: config.pod_namespace.as_deref(),
             node: config.node_name.as_deref(),
             zone: config.zone.as_deref(),
@@ -117,6 +116,5 @@ fn first_global_address() -> Option<String> {
         IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unspecified() && v6.segments()[0] & 0xffc0 != 0xfe80,
     };
     let addresses = sys::interface_addresses();
-    let address = addresses.iter().find(|address| is_global(address))?;
-    Some(text::written(|out| text::ip_address(out, *address)))
+    addresses.into_iter().find(is_global).map(text::ip_address)
 }

@@ -94,7 +94,7 @@ pub(super) fn request_head(service: &Service, passed_on: &PassedOn, keeps: bool)
 /// The block that the original prints.
 pub fn block(hostname: &str, ip: &str, service: &Service, answer: &Answer) -> Vec<u8> {
     const RULE: &str = "----------------------------------------------------\n";
-    let address = text::written(|out| text::ip_address(out, answer.address));
+    let address = text::ip_address(answer.address);
     let mut out = Vec::new();
     let ends = [Text(RULE), Text(hostname), Text(ip), Text(&service.host), Text(&address)];
     text::fill(&mut out, "~Hostname = ~\nIp Address = ~\nService hostname = ~\nService IP = ~\n", &ends);

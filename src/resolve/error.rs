@@ -71,10 +71,7 @@ impl CallError {
             _ => Cause::Reset,
         };
         let what = if cause == Cause::Timeout { "timed out".to_owned() } else { sys::error_text(error) };
-        let mut detail = Vec::new();
-        text::socket_address(&mut detail, address);
-        text::put_all(&mut detail, &[": ", &what]);
-        Self { phase, cause, detail: text::into_string(detail) }
+        Self { phase, cause, detail: text::joined(&[&text::socket_address(address), ": ", &what]) }
     }
 
     /// The status that tells the client.

@@ -40,7 +40,7 @@ impl By {
     fn key(self, answer: &Answer) -> String {
         let known = |name: &Option<String>| name.clone().unwrap_or_else(|| UNKNOWN.to_owned());
         match self {
-            Self::Address => text::written(|out| text::ip_address(out, answer.address)),
+            Self::Address => text::ip_address(answer.address),
             Self::Pod => known(&answer.pod),
             Self::Zone => known(&answer.zone),
         }

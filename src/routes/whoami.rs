@@ -1,13 +1,11 @@
 //! `GET /whoami`: everything about this pod in one line of JSON.
 
-use std::net::SocketAddr;
-
 use super::{Outcome, Request, State, Surroundings};
 use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
-use crate::text::{fill, socket_address, written};
+use crate::text::{self, fill, written};
 
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
@@ -15,10 +13,11 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let mut out = Vec::new();
     let started = written(|out| date::write_rfc3339(out, date::since_epoch(state.started_at)));
     let &Surroundings { peer, local, .. } = request.surroundings;
+    let [peer, local] = [peer, local].map(|end| end.map(text::socket_address));
     fill(
         &mut out,
         "{\"pod\":~,\"namespace\":~,\"node\":~,\"zone\":~,\"ip\":~,\"version\":~,\"started\":~,\"uptime_seconds\":~,\
-         \"requests\":~,\"connection\":{\"peer\":",
+         \"requests\":~,\"connection\":{\"peer\":~,\"local\":~},\"checks\":{",
         &[
             Json(&identity.pod),
             JsonOptional(identity.namespace),
@@ -29,12 +28,10 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
             Json(&started),
             Thousandths(state.started.elapsed().as_millis() as u64),
             JsonNumber(state.counts.requests()),
+            JsonOptional(peer.as_deref()),
+            JsonOptional(local.as_deref()),
         ],
     );
-    write_address(&mut out, peer);
-    fill(&mut out, ",\"local\":", &[]);
-    write_address(&mut out, local);
-    fill(&mut out, "},\"checks\":{", &[]);
     let mut comma = "";
     for check in Check::ALL {
         let status = state.counts.last_answer(check).map_or(JsonOptional(None), |status| Number(status.into()));
@@ -49,11 +46,4 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     }
     fill(&mut out, "]}\n", &[]);
     Outcome::Respond(Response::json(out))
-}
-
-fn write_address(out: &mut Vec<u8>, address: Option<SocketAddr>) {
-    let Some(address) = address else { return fill(out, "null", &[]) };
-    out.push(b'"');
-    socket_address(out, address);
-    out.push(b'"');
 }

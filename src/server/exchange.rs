@@ -10,7 +10,7 @@ use super::paused::Then;
 use super::queues::Until;
 use super::reason::Reason;
 use super::request_log::Done;
-use super::sending::{self, After, Kept, Output, finish_sending};
+use super::sending::{After, Kept, Output, finish_sending, plain};
 use super::{Server, request_log, worker};
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
@@ -160,8 +160,12 @@ impl Visit<'_> {
 
     fn look_around(&self) -> Surroundings {
         let Server { lot, log, .. } = self.server;
-        let (peer, local) = sending::addresses(self.stream);
-        Surroundings { peer, local, connections: lot.census(), log_dropped: log.dropped_total() }
+        Surroundings {
+            peer: plain(self.stream.peer_addr()),
+            local: plain(self.stream.local_addr()),
+            connections: lot.census(),
+            log_dropped: log.dropped_total(),
+        }
     }
 
     /// A place among those that wait for an answer, if there is one.

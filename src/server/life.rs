@@ -22,7 +22,7 @@ use crate::process::ending::{self, Ending};
 use crate::process::phase::Phase;
 use crate::routes::State;
 use crate::sys::{self, Signal};
-use crate::text::Value::{Bytes, Flag, Nothing, Number, Text, Thousandths};
+use crate::text::Value::{Flag, Nothing, Number, Text, Thousandths};
 use crate::{quantity, text};
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
@@ -56,13 +56,8 @@ pub fn serve(config: &'static mut Config) -> i32 {
     let opened = match opened_early.unwrap_or_else(|| open(config)) {
         Ok(opened) => opened,
         Err(failed) => {
-            let mut address = Vec::new();
-            text::socket_address(&mut address, failed.address);
-            return fail(
-                log,
-                ending::FAILED,
-                &["cannot listen on ", &text::into_string(address), ": ", &sys::error_text(&failed.error)],
-            );
+            let (address, error) = (text::socket_address(failed.address), sys::error_text(&failed.error));
+            return fail(log, ending::FAILED, &["cannot listen on ", &address, ": ", &error]);
         }
     };
     // Before there are workers, which have what this thread has.
@@ -260,13 +255,9 @@ fn announce(server: &'static Server, is_fallback: bool) {
     if is_fallback {
         log.say("warning message", &[Text("port 80 is forbidden here, listening on 8080; set PORT to choose")]);
     }
-    let mut address = Vec::new();
-    if let Some(listening) = server.listener.address() {
-        text::socket_address(&mut address, listening);
-    }
-    let identity = server.state.identity;
+    let address = server.listener.address().map_or_else(String::new, text::socket_address);
     server.state.phase.set(Phase::Listening);
-    log.say("listening address pod", &[Bytes(&address), Text(&identity.pod)]);
+    log.say("listening address pod", &[Text(&address), Text(&server.state.identity.pod)]);
 }
 
 /// Watches signals and the clock until the server is done.

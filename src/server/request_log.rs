@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::Server;
-use super::sending::addresses;
+use super::sending::plain;
 use crate::faults::Check;
 use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
@@ -160,10 +160,8 @@ fn offer(
         line.add("rule", Bytes(&rules));
     }
     line.add(name, Bytes(agent));
-    if let (Some(peer), _) = addresses(stream) {
-        let mut address = Vec::new();
-        text::socket_address(&mut address, peer);
-        line.add("peer", Bytes(&address));
+    if let Some(peer) = plain(stream.peer_addr()) {
+        line.add("peer", Text(&text::socket_address(peer)));
     }
     log.offer(line, patience);
 }

@@ -123,12 +123,7 @@ pub(super) fn finish_sending(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write); // Fails where the client has gone, which the next read tells.
 }
 
-/// The two ends of a connection: the peer's address and our own. (A dual-stack socket shows IPv4 as `::ffff:a.b.c.d`.)
-pub(super) fn addresses(stream: &TcpStream) -> (Option<SocketAddr>, Option<SocketAddr>) {
-    (plain(stream.peer_addr()), plain(stream.local_addr()))
-}
-
-/// An address as people know it.
+/// The address of a connection's end as people know it. (A dual-stack socket shows IPv4 as `::ffff:a.b.c.d`.)
 #[inline(never)]
 pub(super) fn plain(address: io::Result<SocketAddr>) -> Option<SocketAddr> {
     let address = address.ok()?;
