@@ -9,16 +9,12 @@ const MAX_BYTES: u64 = 10 * 1024 * 1024;
 /// What was sent comes back as text and nothing else, whatever it looks like.
 const NO_SNIFF: &str = "X-Content-Type-Options: nosniff\r\n";
 
-fn refuse(line: &str) -> Outcome {
-    Outcome::Respond(Response::error(400, line))
-}
-
 /// `GET /status/N`, N 200 to 599.
 #[inline(never)]
 pub(super) fn status(request: &Request<'_>) -> Outcome {
     match text::parse_decimal(super::argument(request)) {
         Some(status @ 200..=599) => Outcome::Respond(Response::status_page(status as u16)),
-        _ => refuse("status: expected 200 to 599"),
+        _ => Outcome::error(400, "status: expected 200 to 599"),
     }
 }
 
@@ -32,7 +28,7 @@ pub(super) fn delay(request: &Request<'_>) -> Outcome {
             body.push(b'\n');
             Outcome::after(delay, Response::text(body), None)
         }
-        None => refuse("delay: expected seconds or a duration, at most 60s"),
+        None => Outcome::error(400, "delay: expected seconds or a duration, at most 60s"),
     }
 }
 
@@ -41,7 +37,7 @@ pub(super) fn delay(request: &Request<'_>) -> Outcome {
 pub(super) fn bytes(request: &Request<'_>) -> Outcome {
     match text::parse_decimal(super::argument(request)) {
         Some(length @ 0..=MAX_BYTES) => Outcome::Respond(Response::new(200, OCTETS, Body::Zeros(length))),
-        _ => refuse("bytes: expected 0 to 10485760"),
+        _ => Outcome::error(400, "bytes: expected 0 to 10485760"),
     }
 }
 

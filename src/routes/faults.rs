@@ -21,7 +21,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     match request.head.method {
         Method::Put | Method::Post => match change(request, engine) {
             Ok(()) => changed(request, engine),
-            Err((status, why)) => Outcome::Respond(Response::error(status, &why)),
+            Err((status, why)) => Outcome::error(status, &why),
         },
         Method::Delete => cure(request, state),
         _ => list(request, engine),
@@ -58,7 +58,7 @@ pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
         Some(number) if state.engine.remove(&|live| u64::from(live.number) == number) => {
             changed(request, &state.engine)
         }
-        _ => Outcome::Respond(Response::error(404, "no rule has this number")),
+        _ => Outcome::error(404, "no rule has this number"),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
     let missing = plan::parse(&missing).unwrap_or_default(); // Cannot fail: both are rules.
     match state.engine.add(missing, Instant::now()) {
         Ok(()) => changed(request, &state.engine),
-        Err(_) => Outcome::Respond(Response::error(400, TOO_MANY)),
+        Err(_) => Outcome::error(400, TOO_MANY),
     }
 }
 

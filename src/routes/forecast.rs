@@ -23,7 +23,7 @@ pub struct Forecast {
 pub(super) fn answer(request: &Request<'_>) -> Outcome {
     match asked(request) {
         Ok(forecast) => Outcome::Work(Work::Forecast(Box::new(forecast))),
-        Err(line) => Outcome::Respond(Response::error(400, &line)),
+        Err(line) => Outcome::error(400, &line),
     }
 }
 

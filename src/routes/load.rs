@@ -23,16 +23,12 @@ fn duration(request: &Request<'_>, default: Duration) -> Option<Duration> {
     }
 }
 
-fn refuse(line: &str) -> Outcome {
-    Outcome::Respond(Response::error(400, line))
-}
-
 /// `GET or POST /cpu?for=D`.
 #[inline(never)]
 pub(super) fn cpu(request: &Request<'_>) -> Outcome {
     match duration(request, Duration::from_secs(2)) {
         Some(duration) => Outcome::Work(Work::Cpu(duration)),
-        None => refuse("for: expected a duration such as 2s, at most 60s"),
+        None => Outcome::error(400, "for: expected a duration such as 2s, at most 60s"),
     }
 }
 
@@ -61,18 +57,18 @@ pub(super) fn memory(request: &Request<'_>) -> Outcome {
     };
     match (size, duration(request, Duration::from_secs(10))) {
         (Some(size), Some(duration)) => Outcome::Work(Work::Memory(size, duration)),
-        (None, _) => refuse("size: expected a size such as 64Mi"),
-        (_, None) => refuse("for: expected a duration such as 10s, at most 60s"),
+        (None, _) => Outcome::error(400, "size: expected a size such as 64Mi"),
+        (_, None) => Outcome::error(400, "for: expected a duration such as 10s, at most 60s"),
     }
 }
 
 /// Touches the memory, and leaves the holding to the lot, so that it costs no thread.
 pub(super) fn hold(size: u64, duration: Duration, state: &'static State) -> Outcome {
     let Some(share) = Share::take(&state.memory_held, size, state.config.mem_max) else {
-        return Outcome::Respond(Response::error(503, "size: past MEM_MAX, with what is held already"));
+        return Outcome::error(503, "size: past MEM_MAX, with what is held already");
     };
     let Some(mut memory) = usize::try_from(size).ok().and_then(|size| Memory::reserve(size).ok()) else {
-        return Outcome::Respond(Response::error(503, "size: the kernel has no such memory"));
+        return Outcome::error(503, "size: the kernel has no such memory");
     };
     memory.touch();
     let mut body = b"held ".to_vec();

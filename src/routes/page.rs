@@ -18,7 +18,7 @@ const FIELDS: &str = concat!(
 pub(super) fn answer(request: &Request<'_>) -> Outcome {
     if !accepts_gzip(request.head.field("accept-encoding").unwrap_or_default()) {
         let line = "the page is compressed; a client has to send Accept-Encoding: gzip (curl --compressed)";
-        return Outcome::Respond(Response::error(406, line));
+        return Outcome::error(406, line);
     }
     Outcome::Respond(Response::new(200, "text/html; charset=utf-8", Body::Static(PAGE)).with_fields(FIELDS))
 }

@@ -94,6 +94,12 @@ pub struct Waiting {
 }
 
 impl Outcome {
+    /// An error with a line of text that says what was expected.
+    #[inline(never)]
+    pub fn error(status: u16, line: &str) -> Self {
+        Self::Respond(Response::error(status, line))
+    }
+
     /// The answer after a delay, if that is one.
     pub fn after(delay: Duration, response: Response, held: Option<load::Held>) -> Self {
         if delay.is_zero() {
