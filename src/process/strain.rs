@@ -9,8 +9,8 @@ use super::memory::Memory;
 use crate::sync::Lock;
 use crate::sys;
 
-/// Longest time that is burnt or slept in one piece.
-const SLICE: Duration = Duration::from_millis(5);
+/// Longest time that is burnt or slept in one piece, in microseconds, as all times are here.
+const SLICE: u64 = 5000;
 /// The threads only count.
 const STACK: usize = if cfg!(debug_assertions) { 128 * 1024 } else { 16 * 1024 };
 
@@ -44,8 +44,8 @@ impl Load {
     /// Burns so many percent of one core; above 100, of several.
     pub fn burn(percent: u32) -> io::Result<Self> {
         let load = Self(Arc::default());
-        for share in (0..percent).step_by(100).map(|before| (percent - before).min(100)) {
-            let stop = Arc::clone(&load.0);
+        for before in (0..percent).step_by(100) {
+            let (share, stop) = (u64::from(percent - before).min(100), Arc::clone(&load.0));
             sys::spawn("burn", STACK, move || burn(share, &stop))?;
         }
         Ok(load)
@@ -68,39 +68,42 @@ impl Load {
 /// What a thread that is to spend a share of its time on a core does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Next {
-    Burn(Duration),
-    Rest(Duration),
+    Burn(u64),
+    Rest(u64),
 }
 
 /// What is next once so much time has gone by, of which so much was burnt: what is owed is made up for, whatever the
 /// scheduler has done meanwhile.
-fn next(share: u32, gone: Duration, burnt: Duration) -> Next {
+fn next(share: u64, gone: u64, burnt: u64) -> Next {
     let owed = gone * share / 100;
-    if burnt < owed {
-        Next::Burn(SLICE.min(owed - burnt))
-    } else {
-        Next::Rest((SLICE * (100 - share) / 100).max(Duration::from_micros(100)))
+    if burnt < owed { Next::Burn(SLICE.min(owed - burnt)) } else { Next::Rest((SLICE * (100 - share) / 100).max(100)) }
+}
+
+fn burn(share: u64, stop: &Stop) {
+    let start = Instant::now();
+    let burnt = || sys::thread_time().as_micros() as u64;
+    let burnt_before = burnt();
+    loop {
+        let rest = match next(share, start.elapsed().as_micros() as u64, burnt() - burnt_before) {
+            Next::Rest(time) => time,
+            Next::Burn(time) => {
+                let until = burnt() + time;
+                while burnt() < until {
+                    count();
+                }
+                0
+            }
+        };
+        if stop.wait(Duration::from_micros(rest)) {
+            return;
+        }
     }
 }
 
-fn burn(share: u32, stop: &Stop) {
-    let (start, burnt_before) = (Instant::now(), sys::thread_time());
-    loop {
-        let rest = match next(share, start.elapsed(), sys::thread_time() - burnt_before) {
-            Next::Rest(time) => time,
-            Next::Burn(time) => {
-                let until = sys::thread_time() + time;
-                while sys::thread_time() < until {
-                    for round in 0..1000 {
-                        std::hint::black_box(round);
-                    }
-                }
-                Duration::ZERO
-            }
-        };
-        if stop.wait(rest) {
-            return;
-        }
+/// Keeps a core busy for longer than a look at a clock takes.
+pub fn count() {
+    for round in 0..1000 {
+        std::hint::black_box(round);
     }
 }
 
@@ -114,11 +117,11 @@ mod tests {
     fn a_share_is_kept_however_the_scheduler_disturbs_it() {
         for share in [1, 25, 50, 99, 100] {
             for (stretched, overslept) in [(100, 0), (100, 3000), (200, 100), (1000, 0)] {
-                let (mut gone, mut burnt) = (Duration::ZERO, Duration::ZERO);
-                while gone < Duration::from_secs(60) {
+                let (mut gone, mut burnt) = (0, 0);
+                while gone < 60_000_000 {
                     match next(share, gone, burnt) {
                         Next::Burn(time) => (gone, burnt) = (gone + time * stretched / 100, burnt + time),
-                        Next::Rest(time) => gone += time + Duration::from_micros(overslept),
+                        Next::Rest(time) => gone += time + overslept,
                     }
                     assert!(burnt <= gone * share / 100 + SLICE, "{share}%: {burnt:?} of {gone:?}");
                 }

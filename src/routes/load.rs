@@ -1,12 +1,12 @@
 //! `/cpu` and `/mem`: load on demand, bounded.
 
-use std::hint;
 use std::time::{Duration, Instant};
 
 use super::{MAX_LOAD, Outcome, Request, State, Work};
 use crate::http::response::Response;
 use crate::http::target;
 use crate::process::memory::Memory;
+use crate::process::strain;
 use crate::sync::Share;
 use crate::{quantity, text};
 
@@ -37,9 +37,7 @@ pub(super) fn burn(duration: Duration) -> Outcome {
     let end = quantity::deadline_in(duration);
     let mut rounds = 0u64;
     while Instant::now() < end {
-        for round in 0..1000 {
-            hint::black_box(round);
-        }
+        strain::count();
         rounds += 1;
     }
     let mut body = Vec::new();
