@@ -8,7 +8,7 @@ use super::table::variables;
 use crate::faults::plan;
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
-use crate::text::Value::{self, Json, Text};
+use crate::text::Value::{self, Json, Number, Text};
 use crate::{sys, text};
 
 /// Reads variables one by one and collects what is wrong with them.
@@ -101,11 +101,11 @@ impl<'a> Reader<'a> {
         add_wait(&mut plan, "start delay ", short.or(long));
         let crash = self.factor("CRASH_FACTOR");
         *crash_exit_code = self.number("CRASH_EXIT_CODE", 0, 255).unwrap_or_default() as u8;
-        add_chance(&mut plan, &["start exit ", &text::to_decimal((*crash_exit_code).into())], crash);
-        add_chance(&mut plan, &["health fail"], self.factor("HEALTH_STATUS_FACTOR"));
+        add_chance(&mut plan, &text::filled("start exit ~", &[Number((*crash_exit_code).into())]), crash);
+        add_chance(&mut plan, "health fail", self.factor("HEALTH_STATUS_FACTOR"));
         add_wait(&mut plan, "startup fail for ", self.seconds("STARTUP_WAIT_SECS"));
         add_wait(&mut plan, "ready fail for ", self.seconds("READY_WAIT_SECS"));
-        add_chance(&mut plan, &["app fail"], self.factor("ERROR_FACTOR"));
+        add_chance(&mut plan, "app fail", self.factor("ERROR_FACTOR"));
         let delay = self.parsed("RESPONSE_DELAY", plan::range);
         if delay.is_some_and(|(_, longest)| longest > 0) {
             text::put(&mut plan, b"app delay ");
@@ -207,10 +207,9 @@ impl<'a> Reader<'a> {
 
 /// A rule with a chance, if there is one.
 #[inline(never)]
-fn add_chance(plan: &mut Vec<u8>, rule: &[&str], chance: Option<Percent>) {
+fn add_chance(plan: &mut Vec<u8>, rule: &str, chance: Option<Percent>) {
     if let Some(percent) = chance {
-        text::put_all(plan, rule);
-        plan.push(b' ');
+        text::put_all(plan, &[rule, " "]);
         percent.write(plan);
         plan.push(b'\n');
     }

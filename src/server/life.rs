@@ -115,8 +115,13 @@ fn log_configuration(config: &Config, engine: &Engine, log: &Log) {
         log.say("pods rule this_pod", &[Text(&live.spelled), Flag(live.is_here)]);
     }
     for warning in &config.warnings {
-        log.say("warning message", &[Text(warning)]);
+        warn(log, warning);
     }
+}
+
+#[inline(never)]
+fn warn(log: &Log, message: &str) {
+    log.say("warning message", &[Text(message)]);
 }
 
 /// Walks the rules for the moment before listening. An exit status means that the process ends here.
@@ -229,8 +234,7 @@ pub(super) fn build(
     let files = sys::raise_file_limit().saturating_sub(RESERVED_FILES).max(1);
     let most = config.max_connections.min(usize::try_from(files).unwrap_or(usize::MAX));
     if most < config.max_connections {
-        let message = text::filled("MAX_CONNECTIONS: ~, as more files may not be open", &[Number(most as u64)]);
-        log.say("warning message", &[Text(&message)]);
+        warn(log, &text::filled("MAX_CONNECTIONS: ~, as more files may not be open", &[Number(most as u64)]));
     }
     let state: &'static State = Box::leak(Box::new(State {
         config,
@@ -253,7 +257,7 @@ pub(super) fn build(
 fn announce(server: &'static Server, is_fallback: bool) {
     let log = server.log;
     if is_fallback {
-        log.say("warning message", &[Text("port 80 is forbidden here, listening on 8080; set PORT to choose")]);
+        warn(log, "port 80 is forbidden here, listening on 8080; set PORT to choose");
     }
     let address = server.listener.address().map_or_else(String::new, text::socket_address);
     server.state.phase.set(Phase::Listening);
