@@ -34,8 +34,8 @@ pub struct Run {
     pub is_fresh: bool,
     /// When it ends at the latest.
     pub deadline: Option<Instant>,
-    /// Asked before each call: whether to end now.
-    pub is_over: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Asked before each call, if at all: whether to end now.
+    pub is_over: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 struct Shared {
@@ -91,7 +91,8 @@ impl Shared {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
             let deadline = self.run.deadline.unwrap_or(start + Duration::from_secs(3600));
-            if number >= self.run.count || start >= deadline || (self.run.is_over)() {
+            let is_over = self.run.is_over.as_ref().is_some_and(|is_over| is_over());
+            if number >= self.run.count || start >= deadline || is_over {
                 return;
             }
             let result = self.call(number, &mut link, deadline.min(start + self.run.rules.timeout));
