@@ -19,18 +19,18 @@ pub mod values;
 pub mod whoami;
 
 pub use request::{Outcome, Request, STATES, State, Surroundings, Waiting, Work};
-pub use table::Guard;
+pub use table::{Guard, Row};
 
 use std::time::Duration;
 
-use table::{Handler, Options, PATHS, Path, ROWS, Row, TABLE};
+use table::{Handler, Options, PATHS, Path, ROWS, TABLE};
 
 use crate::faults::Check;
 use crate::faults::engine::Subject;
 use crate::grpc;
+use crate::http::Method;
 use crate::http::head::Head;
 use crate::http::response::{Body, Response};
-use crate::http::{Method, Methods};
 use crate::process::ending::Ending;
 
 /// Most content that `/echo` takes and gives back.
@@ -66,7 +66,8 @@ impl Route {
         Self::first(|known| known.text() == method.path().as_bytes())
     }
 
-    fn row(self) -> &'static Row {
+    /// What the table says of it.
+    pub fn row(self) -> &'static Row {
         &ROWS[usize::from(self.0)]
     }
 
@@ -86,26 +87,6 @@ impl Route {
         name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
     }
 
-    /// The methods that it takes.
-    pub fn methods(self) -> Methods {
-        self.row().methods
-    }
-
-    /// What stands before it.
-    pub fn guarded(self) -> Guard {
-        self.row().guard
-    }
-
-    /// Whether it may keep a thread for long.
-    pub fn is_slow(self) -> bool {
-        self.row().is_slow
-    }
-
-    /// Whether its handler asks for what is around the request.
-    pub fn looks_around(self) -> bool {
-        self.row().looks_around
-    }
-
     /// The check it is, if it is one.
     pub fn check(self) -> Option<Check> {
         if let Handler::Check(check) = self.row().handler { Some(check) } else { None }
@@ -119,21 +100,16 @@ impl Route {
     /// Refuses a request for a route that CONTROL guards, or a call of `/resolve` by a page of another origin, before
     /// the rules or anything else look at it.
     pub fn guard(self, head: &Head<'_, '_>, state: &State) -> Option<Response> {
-        match self.guarded() {
+        match self.row().guard {
             Guard::Free => None,
             Guard::Origin => guard::refuse_other_origins(head),
             guard => guard::refuse(head, guard == Guard::ControlButLook, state),
         }
     }
 
-    /// Most octets of content that it takes.
-    pub fn max_body(self) -> u64 {
-        self.row().max_body
-    }
-
     /// Refuses a method that it does not take, once no rule has decided.
     pub fn refuses(self, method: Method) -> Option<Response> {
-        let allow = self.methods();
+        let allow = self.row().methods;
         (!allow.contains(method)).then(|| Response { allow, ..Response::status_page(405) })
     }
 
@@ -287,14 +263,14 @@ mod tests {
             .concat()
         );
         assert_eq!(
-            names(|route| !matches!(route.guarded(), Guard::Free | Guard::Origin)),
+            names(|route| !matches!(route.row().guard, Guard::Free | Guard::Origin)),
             ["/faults", "/faults/N", "/infect", "/cure", "/kill", "/crash", "/cpu", "/mem", "/forecast"]
         );
-        assert_eq!(names(|route| route.guarded() == Guard::Origin), ["/resolve"]);
-        assert_eq!(names(|route| route.guarded() == Guard::ControlButLook), ["/faults"]);
-        assert_eq!(names(Route::is_slow), ["/cpu", "/mem", "/forecast", "/resolve"]);
+        assert_eq!(names(|route| route.row().guard == Guard::Origin), ["/resolve"]);
+        assert_eq!(names(|route| route.row().guard == Guard::ControlButLook), ["/faults"]);
+        assert_eq!(names(|route| route.row().is_slow), ["/cpu", "/mem", "/forecast", "/resolve"]);
         assert_eq!(names(|route| route.row().closes), ["/whoami"]);
-        assert_eq!(names(Route::looks_around), ["/whoami", "/metrics"]);
+        assert_eq!(names(|route| route.row().looks_around), ["/whoami", "/metrics"]);
         assert_eq!(
             names(|route| route.row().options == Options::AsGet),
             ["/healthz", "/livez", "/readyz", "/startupz", "/"]
@@ -312,9 +288,9 @@ mod tests {
             }
         }
         for route in Route::all() {
-            assert!(route.methods().contains(Method::Options), "{}", route.name());
+            assert!(route.row().methods.contains(Method::Options), "{}", route.name());
             assert!(grpc::Method::ALL.into_iter().all(|method| Route::of_method(method).name() == method.path()));
-            let has_both = route.methods().contains(Method::Get) == route.methods().contains(Method::Head);
+            let has_both = route.row().methods.contains(Method::Get) == route.row().methods.contains(Method::Head);
             assert!(has_both || ["/crash", "/cpu", "/mem"].contains(&route.name()), "{}", route.name());
         }
     }

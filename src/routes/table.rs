@@ -75,22 +75,22 @@ pub(super) enum Handler {
 
 /// All that is to be known of a route but its paths.
 #[derive(Clone, Copy)]
-pub(super) struct Row {
+pub struct Row {
     pub(super) handler: Handler,
     /// Any other is 405.
-    pub(super) methods: Methods,
+    pub methods: Methods,
     pub(super) options: Options,
-    pub(super) guard: Guard,
+    pub guard: Guard,
     /// Whether only its own target or an exact path in a fault rule touches it.
-    pub(super) is_protected: bool,
+    pub is_protected: bool,
     /// Most octets of content that it takes.
-    pub(super) max_body: u64,
+    pub max_body: u64,
     /// Whether it may keep a thread for long, and is refused when none is to spare.
-    pub(super) is_slow: bool,
+    pub is_slow: bool,
     /// Whether the connection ends with each of its answers, so that a Service balances every poll.
-    pub(super) closes: bool,
+    pub closes: bool,
     /// Whether it asks for what is around its request.
-    pub(super) looks_around: bool,
+    pub looks_around: bool,
 }
 
 const GET: Methods = Methods::of(&[Method::Get, Method::Head, Method::Options]);

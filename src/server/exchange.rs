@@ -35,11 +35,11 @@ impl Visit<'_> {
     /// `decision` is what the rules have made of it, unless it `is_new`.
     pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], mut decision: Decision, is_new: bool) -> Step {
         let route = Route::find(head.target.path);
-        let mut content = match Content::new(head, route.max_body(), &bytes[head.length..]) {
+        let mut content = match Content::new(head, route.row().max_body, &bytes[head.length..]) {
             Ok(content) => content,
             Err(error) => return self.refuse(error, Some((head, route))),
         };
-        if self.papers.is_quick_only && (route.is_slow() || !content.is_read()) {
+        if self.papers.is_quick_only && (route.row().is_slow || !content.is_read()) {
             return self.leave(bytes);
         }
         let state = self.server.state;
@@ -107,7 +107,7 @@ impl Visit<'_> {
     ) -> Outcome {
         let state = self.server.state;
         let around;
-        let surroundings = if route.looks_around() {
+        let surroundings = if route.row().looks_around {
             around = self.look_around();
             &around
         } else {
