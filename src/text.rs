@@ -59,9 +59,9 @@ pub enum Value<'a> {
 pub fn fill(out: &mut Vec<u8>, text: &str, values: &[Value<'_>]) {
     let mut rest = text.as_bytes();
     for value in values {
-        let Some(hole) = position(rest, b'~') else { break };
-        put(out, &rest[..hole]);
-        rest = &rest[hole + 1..];
+        let Some((before, after)) = split_once(rest, b'~') else { break };
+        put(out, before);
+        rest = after;
         match *value {
             Value::Text(text) => put(out, text.as_bytes()),
             Value::Bytes(bytes) => put(out, bytes),
@@ -317,6 +317,19 @@ pub fn nth(list: &str, between: u8, at: usize) -> &str {
 #[inline(never)]
 pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     bytes.iter().position(|&byte| byte == wanted)
+}
+
+/// What stands before a byte, where it is first, and what behind it.
+#[inline(never)]
+pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = position(bytes, byte)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+/// What stands before a byte, or all where that is not in it.
+#[inline(never)]
+pub fn before(bytes: &[u8], byte: u8) -> &[u8] {
+    &bytes[..position(bytes, byte).unwrap_or(bytes.len())]
 }
 
 /// Whether two short texts are the same. (What slices are compared with takes a hundred instructions to begin with, where size counts.)

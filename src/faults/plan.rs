@@ -214,8 +214,7 @@ impl<'p> Reader<'p> {
             Some(prefix) => (prefix, true),
             None => (word, false),
         };
-        let first = word[1..].split(|&byte| byte == b'/').next().unwrap_or_default();
-        if !is_prefix && text::place("faults infect cure", first).is_some() {
+        if !is_prefix && text::place("faults infect cure", text::before(&word[1..], b'/')).is_some() {
             return self.fail("another path: a rule here would take away the cure");
         }
         Some(Target::Path(path.to_vec(), is_prefix))

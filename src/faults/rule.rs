@@ -192,10 +192,9 @@ impl Pods {
         match self {
             // 0.01 % of the share is one of the 10,000 residues; thousandths of a percent are ten times finer.
             Self::Share(share) => fnv1a(pod) % 10_000 * 10 < u64::from(share.thousandths()),
-            Self::Glob(glob) => match glob.iter().position(|&byte| byte == b'*') {
+            Self::Glob(glob) => match text::split_once(glob, b'*') {
                 None => glob == pod,
-                Some(star) => {
-                    let (start, end) = (&glob[..star], &glob[star + 1..]);
+                Some((start, end)) => {
                     pod.len() >= start.len() + end.len() && pod.starts_with(start) && pod.ends_with(end)
                 }
             },

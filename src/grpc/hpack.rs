@@ -3,6 +3,7 @@
 
 use super::field::{BAD, Field, Kind, Text};
 use super::huffman;
+use crate::text;
 
 /// The size of the table that a peer may use; we never allow another.
 const MAX_TABLE: u16 = 4096;
@@ -120,7 +121,7 @@ impl Decoder {
         string(input, &mut text)?;
         match kind {
             // The first of its products says who asks (RFC 9110 section 10.1.5), and every connection keeps it.
-            Kind::Agent => self.agent = kept(text.start().split(|&octet| octet == b' ').next().unwrap_or_default()),
+            Kind::Agent => self.agent = kept(text::before(text.start(), b' ')),
             Kind::Probe => self.probe = kept(text.start()),
             _ => {}
         }

@@ -98,8 +98,8 @@ fn path_end(target: &[u8]) -> Option<usize> {
 pub fn is_host(value: &[u8]) -> bool {
     let (host_is_valid, rest) = match value.strip_prefix(b"[") {
         Some(literal) => {
-            let Some(end) = literal.iter().position(|&byte| byte == b']') else { return false };
-            (text::parse_ip(&literal[..end]).is_some_and(|ip| ip.is_ipv6()), &literal[end + 1..])
+            let Some((literal, rest)) = text::split_once(literal, b']') else { return false };
+            (text::parse_ip(literal).is_some_and(|ip| ip.is_ipv6()), rest)
         }
         None => {
             let (mut before, mut end) = (b'.', 0);

@@ -14,8 +14,8 @@ pub struct Network {
 impl Network {
     /// Parses `10.0.0.0/8`, `fd00::/8` or a single address.
     pub fn parse(word: &[u8]) -> Option<Self> {
-        let (address, prefix) = match word.iter().position(|&byte| byte == b'/') {
-            Some(slash) => (&word[..slash], Some(text::parse_decimal(&word[slash + 1..])?)),
+        let (address, prefix) = match text::split_once(word, b'/') {
+            Some((address, prefix)) => (address, Some(text::parse_decimal(prefix)?)),
             None => (word, None),
         };
         // What is asked for is IPv4 where it can be, so a network of mapped addresses would never match.

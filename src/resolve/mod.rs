@@ -36,12 +36,12 @@ pub struct Service {
 impl Service {
     /// Parses a service. `None`: no DNS name or canonical IP literal, a bad port, or a path that is no request target.
     pub fn parse(service: &[u8]) -> Option<Self> {
-        let slash = service.iter().position(|&byte| byte == b'/');
+        let slash = text::position(service, b'/');
         let (authority, path) = slash.map_or((service, &b"/"[..]), |slash| service.split_at(slash));
         Target::parse(path, Method::Get)?;
         let host_end = match authority.first() {
-            Some(b'[') => authority.iter().position(|&byte| byte == b']')? + 1,
-            _ => authority.iter().position(|&byte| byte == b':').unwrap_or(authority.len()),
+            Some(b'[') => text::position(authority, b']')? + 1,
+            _ => text::before(authority, b':').len(),
         };
         let (host, port) = authority.split_at(host_end);
         let port = match port {

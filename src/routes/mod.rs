@@ -32,6 +32,7 @@ use crate::http::Method;
 use crate::http::head::Head;
 use crate::http::response::{Body, Response};
 use crate::process::ending::Ending;
+use crate::text;
 
 /// Most content that `/echo` takes and gives back.
 const MAX_ECHO: u64 = 64 * 1024;
@@ -192,13 +193,13 @@ fn other(handler: Handler, request: &Request<'_>, state: &'static State) -> Outc
 
 /// What stands in a path behind the second slash: the parameter of a route that takes one.
 fn argument<'r>(request: &Request<'r>) -> &'r [u8] {
-    request.head.target.path.splitn(3, |&byte| byte == b'/').nth(2).unwrap_or_default()
+    text::split_once(&request.head.target.path[1..], b'/').unwrap_or_default().1
 }
 
 /// Whether the client asks for JSON.
 fn wants_json(request: &Request<'_>) -> bool {
     let accept = request.head.field("accept").unwrap_or_default();
-    accept.windows(16).any(|part| crate::text::is_same(part, b"application/json"))
+    accept.windows(16).any(|part| text::is_same(part, b"application/json"))
 }
 
 /// What `fail` makes of a request: a check's error body, elsewhere the status and its phrase.

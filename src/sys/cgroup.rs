@@ -50,8 +50,8 @@ fn contents(folder: &str, file: &str) -> Vec<u8> {
 fn smallest(mount: &str, own: &[u8], controller: &str, limit_of: LimitOf) -> Option<u64> {
     let mut smallest = u64::MAX;
     for line in own.split(|&byte| byte == b'\n') {
-        let mut parts = line.splitn(3, |&byte| byte == b':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let behind_number = text::split_once(line, b':').unwrap_or_default().1;
+        let Some((controllers, path)) = text::split_once(behind_number, b':') else { continue };
         let is_v2 = controllers.is_empty();
         if !is_v2 && controllers.split(|&byte| byte == b',').all(|name| name != controller.as_bytes()) {
             continue;

@@ -53,8 +53,7 @@ pub fn process_status() -> ProcessStatus {
     let status = read_file("/proc/self/status", 8 * 1024).unwrap_or_default();
     let field = |name: &[u8]| {
         let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(name));
-        let word = line.and_then(|value| value.trim_ascii().split(|&byte| byte == b' ').next());
-        word.and_then(text::parse_decimal).unwrap_or_default()
+        line.and_then(|value| text::parse_decimal(text::before(value.trim_ascii(), b' '))).unwrap_or_default()
     };
     ProcessStatus {
         open_files: open_files(field(b"FDSize:")),
