@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use Command::{CheckFaults, Forecast, Healthcheck, Help, Resolve, Serve, Sleep, Version};
+
 use crate::config::{Config, ConfigError, Lookup, SEEDED_START, has_seeded_start, termination_message_path, variables};
 use crate::faults::explain::explain;
 use crate::faults::plan::{self, MAX_PLAN};
@@ -45,8 +47,23 @@ Usage:
 Environment:
 ";
 
-/// The commands, and other names of the last.
-const COMMANDS: &str = "serve healthcheck resolve sleep check-faults forecast --version -V --help -h help";
+#[derive(Clone, Copy)]
+enum Command {
+    Serve,
+    Healthcheck,
+    Resolve,
+    Sleep,
+    CheckFaults,
+    Forecast,
+    Version,
+    Help,
+}
+
+/// Their names, and which is meant by each.
+const NAMES: &str = "serve healthcheck resolve sleep check-faults forecast --version -V --help -h help";
+const COMMANDS: [Command; 11] =
+    [Serve, Healthcheck, Resolve, Sleep, CheckFaults, Forecast, Version, Version, Help, Help, Help];
+/// The same, as an error lists them.
 const KNOWN: &str = "serve, healthcheck, resolve, sleep, check-faults, forecast, --help or --version";
 
 /// Runs a command line (without the program's name) and returns the exit status.
@@ -58,21 +75,25 @@ pub fn run(arguments: &[String], lookup: Lookup<'_>) -> i32 {
 fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
     let mut words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let command = if words.is_empty() { "serve" } else { words.remove(0) };
-    let expected = match text::place(COMMANDS, command.as_bytes()) {
-        Some(0) if words.is_empty() => return Ok(life::serve(config(lookup)?)),
-        Some(0) => "no arguments: everything is set by the environment",
-        Some(1..=4) if words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some()) => {
+    let Some(at) = text::place(NAMES, command.as_bytes()) else {
+        return Err(bad_usage("command", arguments, KNOWN));
+    };
+    let asks_for_help = words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some());
+    let expected = match COMMANDS[at] {
+        Serve if words.is_empty() => return Ok(life::serve(config(lookup)?)),
+        Serve => "no arguments: everything is set by the environment",
+        Healthcheck | Resolve | Sleep | CheckFaults if asks_for_help => {
             print(&help(), &[]);
             return Ok(0);
         }
-        Some(1) => {
+        Healthcheck => {
             let timeout = taken(&mut words, "--timeout");
             if let Some((is_grpc, asked, timeout)) = healthcheck_arguments(&words, timeout) {
                 return Ok(healthcheck(config(lookup)?, is_grpc, asked, timeout));
             }
             "[PATH or --grpc [SERVICE]] [--timeout D], PATH beginning with a slash, D a time above 0 such as 500ms"
         }
-        Some(2) => {
+        Resolve => {
             let count = taken(&mut words, "--count");
             if let Some((service, count)) = resolve_arguments(&words, count) {
                 let config = config(lookup)?;
@@ -84,7 +105,7 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
             }
             "HOST[:PORT][/PATH] [--count N]"
         }
-        Some(3) => {
+        Sleep => {
             let word = if words.len() == 1 { words[0] } else { "" };
             if let Some(duration) = quantity::parse_seconds(word.as_bytes()) {
                 thread::sleep(duration);
@@ -92,7 +113,7 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
             }
             "seconds or a duration, at most 30 days"
         }
-        Some(4) => {
+        CheckFaults => {
             let pod = taken(&mut words, "--pod");
             let plan = words.pop();
             if words.is_empty() && plan.is_none_or(|plan| plan == "-" || !plan.starts_with('-')) {
@@ -100,16 +121,15 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
             }
             "[PLAN or -] [--pod NAME]; probes are the business of forecast"
         }
-        Some(5) => return Ok(forecast::run(&words)),
-        Some(6 | 7) => {
+        Forecast => return Ok(forecast::run(&words)),
+        Version => {
             print("probeserver ~\n", &[Text(OWN_VERSION)]);
             return Ok(0);
         }
-        Some(_) => {
+        Help => {
             print(&help(), &[]);
             return Ok(0);
         }
-        None => return Err(bad_usage("command", arguments, KNOWN)),
     };
     Err(bad_usage(command, arguments.get(1..).unwrap_or_default(), expected))
 }
