@@ -78,14 +78,15 @@ impl Method {
 
 /// The check that a service name asks for. Names are those of the Kubernetes documentation and those of our fault targets.
 pub fn check_of(service: &[u8]) -> Option<Check> {
-    const NAMES: &str = "health grpc.health.v1.Health liveness live readiness ready startup";
-    match text::place(NAMES, service) {
-        Some(0 | 1) => Some(Check::Health),
-        Some(2 | 3) => Some(Check::Live),
-        Some(4 | 5) => Some(Check::Ready),
-        Some(_) => Some(Check::Startup),
-        None => service.is_empty().then_some(Check::Health),
+    const NAMES: &str = "health liveness readiness startup grpc.health.v1.Health live ready";
+    const CHECKS: [Check; 7] = {
+        let [health, live, ready, startup] = Check::ALL;
+        [health, live, ready, startup, health, live, ready]
+    };
+    if service.is_empty() {
+        return Some(Check::Health);
     }
+    text::place(NAMES, service).map(|at| CHECKS[at])
 }
 
 /// The names that List shows, in the order of [`Check::ALL`]: the first is empty.
