@@ -154,7 +154,7 @@ impl Listener {
         match accept(listener) {
             Ok(accepted) => {
                 socket.is_starved = false;
-                let _ = server.lot.arm_listener(fd);
+                server.lot.arm_listener(fd);
                 // Before the lock goes: who closes the listener next must find this one in the lot.
                 let admitted = server.lot.admit(accepted);
                 drop(socket);
@@ -165,7 +165,7 @@ impl Listener {
                     self.starve(&mut socket, &error, server);
                 } else {
                     // Nothing there after all, or a connection that broke while it waited.
-                    let _ = server.lot.arm_listener(fd);
+                    server.lot.arm_listener(fd);
                 }
                 None
             }
@@ -180,7 +180,7 @@ impl Listener {
             (Some(gone), Some(fd)) => {
                 server.turned_away(TurnedAway::Files);
                 drop(gone);
-                let _ = server.lot.arm_listener(fd.as_raw_fd());
+                server.lot.arm_listener(fd.as_raw_fd());
             }
             _ => server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE)),
         }
@@ -191,7 +191,7 @@ impl Listener {
         let socket = self.0.lock();
         if let (true, Listening::Open, Some(listener)) = (socket.is_starved, socket.listening, &socket.listener) {
             if sys::listen_again(listener, BACKLOG).is_ok() {
-                let _ = server.lot.arm_listener(listener.as_raw_fd());
+                server.lot.arm_listener(listener.as_raw_fd());
             } else {
                 server.lot.alarm_at(quantity::deadline_in(STARVED_PAUSE));
             }
@@ -223,7 +223,7 @@ impl Listener {
             }
         }
         if listening == Listening::Open {
-            let _ = server.lot.arm_listener(listener.as_raw_fd());
+            server.lot.arm_listener(listener.as_raw_fd());
         }
     }
 

@@ -75,9 +75,9 @@ impl<S: AsRawFd, P> Lot<S, P> {
         self.epoll.add(listener, sys::READABLE, LISTENER)
     }
 
-    /// Arms the listener for the next event.
-    pub fn arm_listener(&self, listener: RawFd) -> io::Result<()> {
-        self.epoll.arm(listener, sys::READABLE, LISTENER)
+    /// Arms the listener for the next event. Nothing comes of it where it is not watched yet.
+    pub fn arm_listener(&self, listener: RawFd) {
+        let _ = self.epoll.arm(listener, sys::READABLE, LISTENER);
     }
 
     /// Waits for something to do, at most so long; each event goes to one worker only. Who finds no other one waiting fetches

@@ -83,7 +83,7 @@ impl Server {
         match event {
             Event::Listener => {
                 let accepted = self.listener.accept();
-                self.lot.arm_listener(self.listener.as_raw_fd()).unwrap();
+                self.lot.arm_listener(self.listener.as_raw_fd());
                 if let Some(socket) = accepted {
                     let Admitted { connection, gone } = self.lot.admit(socket);
                     drop(gone);
