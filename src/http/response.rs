@@ -13,6 +13,11 @@ pub const JSON: &str = "application/json";
 /// Bytes without a meaning.
 pub const OCTETS: &str = "application/octet-stream";
 
+/// The field of what others have sent: it is text and nothing else, whatever it looks like.
+pub const NO_SNIFF: &str = "X-Content-Type-Options: nosniff\r\n";
+/// The field that makes a client try again soon: too much is going on.
+pub const RETRY_AFTER: &str = "Retry-After: 1\r\n";
+
 /// Content of a response.
 #[derive(Debug, PartialEq, Eq)]
 #[repr(u8)] // A byte says which it is, where the capacity of a vector would be asked in every match.

@@ -1,13 +1,11 @@
 //! The basics of a test target: a status, a delay, bytes, the head as received, an echo.
 
 use super::{MAX_LOAD, Outcome, Request};
-use crate::http::response::{Body, OCTETS, Response};
+use crate::http::response::{Body, NO_SNIFF, OCTETS, Response};
 use crate::{quantity, text};
 
 /// Most octets that `/bytes/N` sends.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
-/// What was sent comes back as text and nothing else, whatever it looks like.
-const NO_SNIFF: &str = "X-Content-Type-Options: nosniff\r\n";
 
 /// `GET /status/N`, N 200 to 599.
 #[inline(never)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Outcome, Request, State, Work};
-use crate::http::response::Response;
+use crate::http::response::{NO_SNIFF, RETRY_AFTER, Response};
 use crate::http::target;
 use crate::observe::counts::Called;
 use crate::process::phase::Phase;
@@ -96,12 +96,11 @@ pub(super) fn run(call: Call, state: &'static State) -> Response {
     let (is_json, body) = match made(call, state) {
         Ok(made) => made,
         Err(error) => {
-            let fields = if error.cause == Cause::Busy { "Retry-After: 1\r\n" } else { "" };
+            let fields = if error.cause == Cause::Busy { RETRY_AFTER } else { "" };
             return Response::error(error.status(), &error.line()).with_fields(fields);
         }
     };
-    (if is_json { Response::json(body) } else { Response::text(body) })
-        .with_fields("X-Content-Type-Options: nosniff\r\n")
+    (if is_json { Response::json(body) } else { Response::text(body) }).with_fields(NO_SNIFF)
 }
 
 /// What the answer has to say, and whether that is JSON.

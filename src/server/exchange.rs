@@ -16,7 +16,7 @@ use crate::faults::engine::Decision;
 use crate::faults::rule::Effect;
 use crate::http::date::since_epoch;
 use crate::http::head::Head;
-use crate::http::response::{Body, Persistence, Response};
+use crate::http::response::{Body, Persistence, RETRY_AFTER, Response};
 use crate::http::{MAX_HEAD, Method, RequestError};
 use crate::observe::counts::TurnedAway;
 use crate::process::ending::{self, Ending};
@@ -27,8 +27,6 @@ use crate::{quantity, text};
 
 /// How long a client may take to take an answer.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What makes a client try again soon: too much is going on.
-const RETRY_AFTER: &str = "Retry-After: 1\r\n";
 
 impl Visit<'_> {
     /// Answers a whole request, whose head starts `bytes`; what has come behind the head follows it there.
