@@ -157,12 +157,7 @@ impl Percent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn written(write: impl Fn(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        text::into_string(out)
-    }
+    use crate::text::written;
 
     #[test]
     fn durations_are_read_and_written_alike() {

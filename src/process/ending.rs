@@ -113,7 +113,7 @@ struct Panic;
 impl sys::Trapped for Panic {
     fn end(address: usize) -> ! {
         let mut place = b"panic at ".to_vec();
-        text::hexadecimal(&mut place, address as u64);
+        text::hexadecimal(&mut place, address as u64, 1);
         panicked(&text::into_string(place))
     }
 }
