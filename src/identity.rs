@@ -56,9 +56,10 @@ struct Located {
 impl Identity {
     /// Finds out who we are.
     pub fn find(config: &'static Config) -> Self {
+        let hostname = hostname(config);
         let mut identity = Self {
-            hostname: hostname(config),
-            pod: pod_name(config),
+            pod: config.pod_name.as_ref().unwrap_or(&hostname).clone(),
+            hostname,
             namespace: config.pod_namespace.as_deref(),
             node: config.node_name.as_deref(),
             zone: config.zone.as_deref(),
