@@ -1,6 +1,5 @@
 //! What a handler is given, and what it gives back: an outcome that nobody has carried out yet.
 
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,8 +50,8 @@ pub const STATES: &str = "idle head write linger hang delay calls active";
 /// The server around a request, for routes that look around.
 pub struct Surroundings {
     /// The ends of its connection.
-    pub peer: Option<SocketAddr>,
-    pub local: Option<SocketAddr>,
+    pub peer: Option<String>,
+    pub local: Option<String>,
     /// How many connections there are in each of [`STATES`].
     pub connections: [u64; 8],
     /// Lines that the log has dropped.

@@ -5,15 +5,14 @@ use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
-use crate::text::{self, fill, written};
+use crate::text::{fill, written};
 
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
     let identity = state.identity;
     let mut out = Vec::new();
     let started = written(|out| date::write_rfc3339(out, date::since_epoch(state.started_at)));
-    let &Surroundings { peer, local, .. } = request.surroundings;
-    let [peer, local] = [peer, local].map(|end| end.map(text::socket_address));
+    let Surroundings { peer, local, .. } = request.surroundings;
     fill(
         &mut out,
         "{\"pod\":~,\"namespace\":~,\"node\":~,\"zone\":~,\"ip\":~,\"version\":~,\"started\":~,\"uptime_seconds\":~,\

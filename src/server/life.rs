@@ -259,7 +259,7 @@ fn announce(server: &'static Server, is_fallback: bool) {
     if is_fallback {
         warn(log, "port 80 is forbidden here, listening on 8080; set PORT to choose");
     }
-    let address = server.listener.address().map_or_else(String::new, text::socket_address);
+    let address = server.listener.address().unwrap_or_default();
     server.state.phase.set(Phase::Listening);
     log.say("listening address pod", &[Text(&address), Text(&server.state.identity.pod)]);
 }

@@ -129,7 +129,7 @@ impl Listener {
     }
 
     /// The address it listens on.
-    pub fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<String> {
         sending::plain(self.0.lock().listener.as_ref()?.local_addr())
     }
 

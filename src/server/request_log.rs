@@ -161,7 +161,7 @@ fn offer(
     }
     line.add(name, Bytes(agent));
     if let Some(peer) = plain(stream.peer_addr()) {
-        line.add("peer", Text(&text::socket_address(peer)));
+        line.add("peer", Text(&peer));
     }
     log.offer(line, patience);
 }

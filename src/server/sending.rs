@@ -125,7 +125,7 @@ pub(super) fn finish_sending(stream: &TcpStream) {
 
 /// The address of a connection's end as people know it. (A dual-stack socket shows IPv4 as `::ffff:a.b.c.d`.)
 #[inline(never)]
-pub(super) fn plain(address: io::Result<SocketAddr>) -> Option<SocketAddr> {
+pub(super) fn plain(address: io::Result<SocketAddr>) -> Option<String> {
     let address = address.ok()?;
-    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    Some(text::socket_address(SocketAddr::new(address.ip().to_canonical(), address.port())))
 }
