@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::text::Value::Text;
 use crate::{sys, text};
 
-/// Our own version.
 pub const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// HOSTNAME, else the machine's host name, else `localhost`.
@@ -54,7 +53,6 @@ struct Located {
 }
 
 impl Identity {
-    /// Finds out who we are.
     pub fn find(config: &'static Config) -> Self {
         let hostname = hostname(config);
         let mut identity = Self {

@@ -4,7 +4,6 @@ use crate::text;
 
 /// What CONTROL begins with when a secret follows.
 const TOKEN: &[u8] = b"token:";
-/// Longest token.
 pub(super) const MAX_TOKEN: usize = 4096;
 
 /// Who may use the control routes.

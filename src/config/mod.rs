@@ -76,6 +76,7 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 /// The kubelet's own default for `terminationMessagePath`.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 const TERMINATION_MESSAGE_PATH: &str = "TERMINATION_MESSAGE_PATH";
+
 /// Whether a plan has a `start` rule with a chance.
 pub fn has_seeded_start(rules: &[Rule]) -> bool {
     rules.iter().any(|rule| matches!(rule.target, Target::Start) && rule.chance.is_some())

@@ -18,11 +18,8 @@ pub(super) struct Reader<'a> {
     name: &'static str,
     /// Its value; empty when it is not set.
     value: Vec<u8>,
-    /// What is wrong.
     pub(super) errors: Vec<String>,
-    /// What is odd.
     warnings: &'a mut Vec<String>,
-    /// What is set.
     given: &'a mut Vec<(&'static str, String)>,
 }
 

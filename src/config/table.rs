@@ -51,11 +51,9 @@ pub struct Variable {
     pub form: &'static str,
     /// What holds when it is not set; empty when the meaning says so.
     pub default: &'static str,
-    /// What it does.
     pub meaning: &'static str,
 }
 
-/// Every variable.
 pub fn variables() -> impl Iterator<Item = Variable> {
     (0..).map_while(variable)
 }

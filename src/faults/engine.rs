@@ -18,7 +18,6 @@ pub struct Subject<'a> {
     pub check: Option<Check>,
     /// Whether only its own target or an exact path may touch it.
     pub is_protected: bool,
-    /// Its path as sent.
     pub path: &'a [u8],
 }
 
@@ -59,7 +58,6 @@ pub struct LiveRule {
 /// What one try of a rule came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Try {
-    /// Whether it hit.
     pub is_hit: bool,
     /// What was rolled, where there was a chance: thousandths of a percent.
     pub roll: Option<u32>,
@@ -185,7 +183,6 @@ impl Engine {
         self.seed
     }
 
-    /// The rules that stand now.
     pub fn rules(&self) -> Arc<Vec<Arc<LiveRule>>> {
         Arc::clone(&self.plan.lock().rules)
     }

@@ -123,7 +123,6 @@ impl<'p> Reader<'p> {
         self.last()
     }
 
-    /// The word that was read last.
     fn last(&self) -> &'p [u8] {
         &self.plan[self.start..self.at]
     }

@@ -78,11 +78,9 @@ pub enum CrashKind {
 }
 
 impl CrashKind {
-    /// Their names.
     pub const NAMES: &str = "abort segv trap oom";
     const ALL: [Self; 4] = [Self::Abort, Self::Segv, Self::Trap, Self::Oom];
 
-    /// The kind of that name.
     pub fn parse(name: &[u8]) -> Option<Self> {
         text::place(Self::NAMES, name).map(|at| Self::ALL[at])
     }
@@ -228,9 +226,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 /// One rule. Qualifiers that were not given are `None`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
-    /// What it covers.
     pub target: Target,
-    /// What it does.
     pub effect: Effect,
     /// With which chance; always when `None`.
     pub chance: Option<Percent>,
@@ -290,7 +286,6 @@ impl Rule {
         }
     }
 
-    /// The canonical spelling as a string.
     pub fn spelled(&self) -> String {
         let mut out = Vec::new();
         self.write(&mut out);

@@ -22,12 +22,10 @@ const NOT_GRPC: &[u8] = b"\x20\x08\x03415\x0f\x10\x0atext/plain";
 /// The content of that.
 pub(super) const NOT_GRPC_TEXT: &[u8] = b"HTTP/2 is spoken here for grpc.health.v1.Health alone\n";
 
-/// Appends the head of an answer.
 pub(super) fn head(out: &mut Vec<u8>, stream: u32) {
     frame::put(out, HEADERS, END_HEADERS, stream, HEAD);
 }
 
-/// Appends the head of the answer to what is not gRPC.
 pub(super) fn not_grpc(out: &mut Vec<u8>, stream: u32) {
     frame::put(out, HEADERS, END_HEADERS, stream, NOT_GRPC);
 }

@@ -16,9 +16,7 @@ const MAX_DIGITS: usize = 9;
 pub(super) enum Kind {
     /// `:method`: 1 for POST, else 0.
     Method,
-    /// `:scheme`.
     Scheme,
-    /// `:authority`.
     Authority,
     /// `:path`: the number of the method of the health service, else 0.
     Path,
@@ -26,13 +24,11 @@ pub(super) enum Kind {
     Status,
     /// `content-type`: 1 for gRPC.
     ContentType,
-    /// `te`.
     Te,
     /// `grpc-encoding`: 0 for none.
     Encoding,
     /// `content-length`: its number.
     Length,
-    /// `user-agent`.
     Agent,
     /// `x-probe`: the probe's name, which a manifest can give.
     Probe,
@@ -172,7 +168,6 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    /// Adds a field.
     pub(super) fn add(&mut self, field: Field) {
         self.size += usize::from(field.size);
         self.is_malformed |= field.value == BAD;
@@ -206,12 +201,10 @@ impl Meaning {
         self.is_malformed || self.pseudo & !8 != 1 | 2 | 4
     }
 
-    /// Whether it cannot be trailers.
     pub(super) fn is_no_trailers(&self) -> bool {
         self.is_malformed || self.pseudo != 0
     }
 
-    /// Whether it is a call of gRPC.
     pub(super) fn is_call(&self) -> bool {
         self.is_post && self.is_grpc
     }

@@ -96,7 +96,6 @@ pub(super) fn depends_on(priority: &[u8]) -> Option<u32> {
     priority.first_chunk().map(|&stream| u32::from_be_bytes(stream) & 0x7fff_ffff)
 }
 
-/// Appends a frame.
 pub(super) fn put(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
     // Cannot fail: nothing of ours is long.
     out.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);

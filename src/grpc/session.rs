@@ -59,7 +59,6 @@ pub struct Session<D> {
     pub(super) has_settings: bool,
     /// Whether the last request has named a probe.
     pub(super) has_probe: bool,
-    /// What is to be sent.
     pub output: Vec<u8>,
 }
 
@@ -204,7 +203,6 @@ impl<D> Session<D> {
         }
     }
 
-    /// Answers a call.
     #[inline(never)]
     pub fn answer(&mut self, id: u32, verdict: Verdict, now: Instant) {
         let Some(at) = self.find(id) else { return };

@@ -55,7 +55,6 @@ enum Place {
     BeforeExtension,
     /// After `;`: at least one octet of a name must come.
     Extension,
-    /// In the name of an extension.
     ExtensionName,
     /// After `=`: a value must come.
     ExtensionEquals,
@@ -145,7 +144,6 @@ impl BodyReader {
         Self { state, room: u64::MAX }
     }
 
-    /// Whether all of it has been read.
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }

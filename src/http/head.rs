@@ -47,7 +47,6 @@ pub struct Head<'h, 'b> {
     pub expects_continue: bool,
     /// Where the content ends.
     pub framing: Framing,
-    /// The field lines, in order.
     pub fields: &'h [Field<'b>],
     /// Octets of the whole head, its end included.
     pub length: usize,

@@ -101,7 +101,6 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The status that tells the client.
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,

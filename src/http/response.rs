@@ -57,7 +57,6 @@ impl Body {
 /// An answer, not yet bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
-    /// Status code, 100 to 599.
     pub status: u16,
     /// Content-Type; empty: no such field.
     pub content_type: &'static str,

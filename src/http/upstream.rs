@@ -7,7 +7,6 @@ use crate::text;
 /// What an upstream's response head says.
 #[derive(Debug)]
 pub struct UpstreamHead<'b> {
-    /// Status code.
     pub status: u16,
     /// Its reason phrase, as sent.
     pub reason: &'b [u8],
@@ -19,7 +18,6 @@ pub struct UpstreamHead<'b> {
     pub zone: Option<&'b str>,
     /// Whether the connection goes on after this answer, as far as its head says (RFC 9112 section 9.3).
     pub keeps: bool,
-    /// Octets of the head.
     pub length: usize,
 }
 

@@ -147,7 +147,6 @@ impl Counts {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Requests since SIGTERM.
     pub fn requests_after_term(&self) -> u64 {
         self.requests_after_term.load(Ordering::Relaxed)
     }
@@ -164,7 +163,6 @@ impl Counts {
         (loaded(&self.durations), Duration::from_nanos(self.duration_sum.load(Ordering::Relaxed)))
     }
 
-    /// Counts calls.
     pub fn called(&self, result: Called, count: u64) {
         self.calls[result as usize].fetch_add(count, Ordering::Relaxed);
     }

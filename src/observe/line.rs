@@ -24,7 +24,6 @@ pub enum Format {
     Json,
 }
 
-/// A line being put together.
 pub struct Line {
     bytes: Vec<u8>,
     format: Format,

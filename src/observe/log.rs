@@ -68,7 +68,6 @@ impl Buffer {
     }
 }
 
-/// The log of the program.
 pub struct Log {
     format: Format,
     buffer: Lock<Buffer>,
@@ -144,7 +143,6 @@ impl Log {
         }
     }
 
-    /// Lines dropped so far.
     pub fn dropped_total(&self) -> u64 {
         self.buffer.lock().dropped_total
     }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum Phase {
     /// Not listening yet.
     Waiting,
-    /// Serving.
     Listening,
     /// SIGTERM has come: serving on, ready checks fail, answers close their connections.
     Draining,

@@ -31,7 +31,6 @@ pub struct PassedOn {
     pub fields: Vec<u8>,
 }
 
-/// Makes one call to a service.
 pub fn call(service: &Service, rules: Rules<'_>, passed_on: &PassedOn) -> Result<Answer, CallError> {
     let deadline = quantity::deadline_in(rules.timeout);
     let addresses = permitted_addresses(service, rules, deadline)?;

@@ -8,13 +8,9 @@ use crate::{sys, text};
 /// Where a call was when it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
-    /// Looking the name up.
     Resolve,
-    /// Connecting.
     Connect,
-    /// Sending the request.
     Send,
-    /// Receiving the answer.
     Receive,
 }
 
@@ -52,9 +48,7 @@ pub enum Cause {
 /// A failed call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallError {
-    /// Where.
     pub phase: Phase,
-    /// Why.
     pub cause: Cause,
     /// What exactly, for people.
     pub detail: String,
@@ -74,7 +68,6 @@ impl CallError {
         Self { phase, cause, detail: text::joined(&[&text::socket_address(address), ": ", &what]) }
     }
 
-    /// The status that tells the client.
     pub fn status(&self) -> u16 {
         match self.cause {
             Cause::Denied => 403,

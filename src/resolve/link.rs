@@ -18,9 +18,7 @@ const MAX_ANSWER_HEAD: usize = 64 * 1024;
 pub struct Answer {
     /// The address that was contacted.
     pub address: IpAddr,
-    /// Status code.
     pub status: u16,
-    /// Reason phrase as sent.
     pub reason: String,
     /// The content, at most [`MAX_CONTENT`].
     pub content: Vec<u8>,
@@ -41,7 +39,6 @@ impl Answer {
     }
 }
 
-/// A connection to a service.
 pub struct Link {
     stream: TcpStream,
     address: SocketAddr,
@@ -66,7 +63,6 @@ impl Link {
         Err(failure.unwrap_or_else(no_addresses))
     }
 
-    /// Sends a request and receives the answer.
     pub fn exchange(&self, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
         self.send(request, deadline)?;
         self.receive(deadline).map_err(|error| self.failed(Phase::Receive, &error))

@@ -37,7 +37,6 @@ pub enum LookupError {
     NoThread,
 }
 
-/// Lookups under way.
 static PLACES: Places = Places { taken: Lock::new(0), freed: Condvar::new() };
 /// Lookups that were left behind so far.
 static ABANDONED: AtomicU64 = AtomicU64::new(0);
@@ -148,7 +147,6 @@ fn ask_resolver(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> 
     Ok(found)
 }
 
-/// The places for lookups.
 struct Places {
     taken: Lock<usize>,
     freed: Condvar,

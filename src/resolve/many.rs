@@ -18,15 +18,10 @@ pub const AT_ONCE: usize = 4;
 /// Enough for a call; unoptimized code needs more.
 const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 64 * 1024 };
 
-/// What is to be called, and how.
 pub struct Run {
-    /// The service.
     pub service: Service,
-    /// What goes with each request.
     pub passed_on: PassedOn,
-    /// What a call may do.
     pub rules: Rules<'static>,
-    /// Calls to be made.
     pub count: u64,
     /// Whether all go over one connection, one after the other.
     pub keeps_alive: bool,

@@ -18,7 +18,6 @@ pub struct Allow {
 }
 
 impl Allow {
-    /// Allows every name.
     pub fn any_name() -> Self {
         Self { list: b"*".to_vec(), own: Vec::new() }
     }

@@ -71,7 +71,6 @@ impl Table {
 
 /// The figures of a run so far.
 pub struct Summary {
-    /// Calls made.
     pub calls: u64,
     /// Calls that were to be made.
     pub wanted: u64,

@@ -12,7 +12,6 @@ use crate::text::{self, Value};
 /// Most content: more than any one object that the API server takes has of its own, and room for a few.
 pub(super) const MAX_MANIFESTS: u64 = 256 * 1024;
 
-/// A forecast to be made.
 pub struct Forecast {
     inquiries: Vec<Inquiry>,
     is_json: bool,
@@ -50,7 +49,6 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
     Ok(Forecast { inquiries: asked.inquiries(inputs)?, is_json: asked.is_json })
 }
 
-/// Plays, and tells.
 pub(super) fn run(forecast: &Forecast) -> Outcome {
     let mut out = Vec::new();
     for inquiry in &forecast.inquiries {

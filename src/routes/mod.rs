@@ -47,7 +47,6 @@ impl Route {
     /// What no other row has: 404, once the rules have had their say.
     pub const OTHER: Self = Self(TABLE.len() as u8 - 1);
 
-    /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..TABLE.len() as u8).map(Self)
     }
@@ -56,12 +55,10 @@ impl Route {
         PATHS.paths.iter().find(|path| is_it(path)).map_or(Self::OTHER, |path| path.route)
     }
 
-    /// The route of a path.
     pub fn find(path: &[u8]) -> Self {
         Self::first(|known| known.leads(path))
     }
 
-    /// The route of a method of the health service.
     #[inline(never)]
     pub fn of_method(method: grpc::Method) -> Self {
         Self::first(|known| known.text() == method.path().as_bytes())
@@ -88,7 +85,6 @@ impl Route {
         name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
     }
 
-    /// The check it is, if it is one.
     pub fn check(self) -> Option<Check> {
         if let Handler::Check(check) = self.row().handler { Some(check) } else { None }
     }
@@ -196,7 +192,6 @@ fn argument<'r>(request: &Request<'r>) -> &'r [u8] {
     text::split_once(&request.head.target.path[1..], b'/').unwrap_or_default().1
 }
 
-/// Whether the client asks for JSON.
 fn wants_json(request: &Request<'_>) -> bool {
     let accept = request.head.field("accept").unwrap_or_default();
     accept.windows(16).any(|part| text::is_same(part, b"application/json"))

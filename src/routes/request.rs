@@ -27,14 +27,12 @@ pub struct State {
     pub started_at: SystemTime,
     /// Bytes that `/mem` calls hold now.
     pub memory_held: AtomicU64,
-    /// Outgoing calls under way.
     pub calls: AtomicU64,
 }
 
 /// A request as handlers see it.
 pub struct Request<'r> {
     pub head: &'r Head<'r, 'r>,
-    /// The octets of its head.
     pub head_bytes: &'r [u8],
     /// Its content, all of it.
     pub body: &'r [u8],
@@ -54,7 +52,6 @@ pub struct Surroundings {
     pub local: Option<String>,
     /// How many connections there are in each of [`STATES`].
     pub connections: [u64; 8],
-    /// Lines that the log has dropped.
     pub log_dropped: u64,
 }
 
@@ -114,9 +111,7 @@ pub enum Work {
     Cpu(Duration),
     /// Touch so many bytes, and then hold them so long.
     Memory(u64, Duration),
-    /// Make a forecast.
     Forecast(Box<forecast::Forecast>),
-    /// Call a service.
     Call(Box<resolve::Call>),
 }
 

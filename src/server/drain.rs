@@ -32,7 +32,6 @@ enum Stage {
     Staying { unfinished: u64 },
 }
 
-/// A drain under way.
 pub(super) struct Drain {
     stage: Stage,
     deadline: Instant,

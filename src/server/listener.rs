@@ -27,17 +27,13 @@ const STARVED_PAUSE: Duration = Duration::from_millis(100);
 /// Why there is no listening socket: which address, and what the kernel said.
 #[derive(Debug)]
 pub struct ListenError {
-    /// The address that was tried last.
     pub address: SocketAddr,
-    /// The kernel's answer.
     pub error: io::Error,
 }
 
 /// A listener, and whether it had to go to another port than wanted.
 pub struct Opened {
-    /// It listens.
     pub listener: Listener,
-    /// Whether the default port was forbidden.
     pub is_fallback: bool,
 }
 
@@ -128,12 +124,10 @@ impl Listener {
         Ok(Self(Lock::new(Socket { listener, is_watched: false, is_starved: false, listening })))
     }
 
-    /// The address it listens on.
     pub fn address(&self) -> Option<String> {
         sending::plain(self.0.lock().listener.as_ref()?.local_addr())
     }
 
-    /// Lets the lot watch it.
     pub fn watch(&self, server: &Server) -> io::Result<()> {
         let mut socket = self.0.lock();
         socket.is_watched = true;

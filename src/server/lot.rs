@@ -53,7 +53,6 @@ struct Inside<S, P> {
     alarm: Option<Instant>,
 }
 
-/// The lot.
 pub struct Lot<S, P> {
     epoll: Epoll,
     timer: Timer,
@@ -124,7 +123,6 @@ impl<S: AsRawFd, P> Lot<S, P> {
         }
     }
 
-    /// Takes in a new connection.
     pub fn admit(&self, socket: S) -> Admitted<S, P> {
         let key = socket.as_raw_fd() as u32;
         self.inside.lock().queues.admit(socket, key, Instant::now())

@@ -51,7 +51,6 @@ impl<S> Connection<S> {
 /// A connection that has been taken out.
 pub struct Taken<S, P> {
     pub connection: Connection<S>,
-    /// Why it waited.
     pub reason: Reason,
     /// Whether it was taken because its time is over rather than because something happened.
     pub is_due: bool,
@@ -246,7 +245,6 @@ impl<S, P> Queues<S, P> {
         if due <= now { self.take(key, true) } else { None }
     }
 
-    /// When the next one is due.
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
         let first = self.first(now).map(|(due, _)| due);
         match self.delays.peek() {

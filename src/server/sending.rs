@@ -16,9 +16,7 @@ const ZEROS: usize = 64 * 1024;
 /// What a connection does once the answer is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum After {
-    /// Take the next request.
     Next,
-    /// Close.
     Close,
     /// Close once the client has read it all.
     Linger,

@@ -36,7 +36,6 @@ pub(super) fn serve_the_first(server: &'static Server) {
     }
 }
 
-/// Starts a worker.
 pub(super) fn spawn(server: &'static Server) -> io::Result<()> {
     sys::spawn("worker", STACK, move || {
         let mut desk = Desk::default();
@@ -44,7 +43,6 @@ pub(super) fn spawn(server: &'static Server) -> io::Result<()> {
     })
 }
 
-/// Does what an event asks for.
 pub(super) fn handle(server: &'static Server, desk: &mut Desk, event: Event<TcpStream, Paused>) {
     match event {
         Event::Listener => {

@@ -36,15 +36,10 @@ fn file_limit(new: Option<&libc::rlimit>) -> Result<libc::rlimit> {
 /// What the kernel keeps about this process; zero where /proc does not tell.
 #[derive(Default)]
 pub struct ProcessStatus {
-    /// Open file descriptors.
     pub open_files: u64,
-    /// Most of them.
     pub max_files: u64,
-    /// Virtual memory.
     pub virtual_bytes: u64,
-    /// Resident memory.
     pub resident_bytes: u64,
-    /// Threads.
     pub threads: u64,
 }
 

@@ -11,7 +11,6 @@ use super::{check, own, timespec};
 pub const READABLE: u32 = libc::EPOLLIN as u32;
 /// The peer will send nothing more (FIN or RST).
 pub const PEER_CLOSED: u32 = libc::EPOLLRDHUP as u32;
-/// Data can be written.
 pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
 /// The connection has broken, or both ends have closed it; epoll reports these in any case.
 pub const BROKEN: u32 = (libc::EPOLLERR | libc::EPOLLHUP) as u32;
@@ -42,7 +41,6 @@ impl Happened {
 }
 
 impl Epoll {
-    /// An empty set.
     pub fn new() -> Result<Self> {
         // SAFETY: no pointers are passed.
         own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Self)
