@@ -128,12 +128,9 @@ impl Response {
         text::put(out, common);
         if self.has_content() {
             if !self.content_type.is_empty() {
-                text::put(out, b"Content-Type: ");
-                text::put(out, self.content_type.as_bytes());
-                text::put(out, b"\r\nContent-Length: ");
-            } else {
-                text::put(out, b"Content-Length: ");
+                text::put_all(out, &["Content-Type: ", self.content_type, "\r\n"]);
             }
+            text::put(out, b"Content-Length: ");
             text::decimal(out, self.body.length());
             text::put(out, b"\r\n");
         } else if self.status == 205 {
@@ -143,9 +140,7 @@ impl Response {
         if self.status != 200 {
             self.write_required_fields(out);
         }
-        if !self.fields.is_empty() {
-            text::put(out, self.fields.as_bytes());
-        }
+        text::put(out, self.fields.as_bytes());
         if self.allow != Methods::NONE {
             self.write_allow(out);
         }
@@ -169,9 +164,18 @@ impl Response {
         text::put(out, b"\r\n");
     }
 
+    /// Appends the field lines that RFC 9110 section 15 asks of whoever sends a status, but for Allow and Location, which depend
+    /// on the route.
     #[inline(never)] // What is answered most, 200, has none.
     fn write_required_fields(&self, out: &mut Vec<u8>) {
-        text::put(out, required_fields(self.status).as_bytes());
+        let fields: &[u8] = match self.status {
+            401 => b"WWW-Authenticate: Bearer\r\n",
+            407 => b"Proxy-Authenticate: Basic realm=\"probeserver\"\r\n",
+            416 => b"Content-Range: bytes */0\r\n",
+            426 => b"Upgrade: HTTP/2.0\r\n",
+            _ => b"",
+        };
+        text::put(out, fields);
         if self.status == 206 {
             // The only part there is, and the whole of it.
             let length = self.body.length();
@@ -289,18 +293,6 @@ pub fn reason(status: u16) -> &'static str {
     let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
     let line = PHRASES.split('\n').find(|line| line.as_bytes().starts_with(&digits));
     line.map_or("", |line| &line[4..]) // Behind the digits and a space.
-}
-
-/// The field lines that RFC 9110 section 15 asks of whoever sends a status, where they are the same for every sender.
-/// (Allow and Location depend on the route.)
-fn required_fields(status: u16) -> &'static str {
-    match status {
-        401 => "WWW-Authenticate: Bearer\r\n",
-        407 => "Proxy-Authenticate: Basic realm=\"probeserver\"\r\n",
-        416 => "Content-Range: bytes */0\r\n",
-        426 => "Upgrade: HTTP/2.0\r\n",
-        _ => "",
-    }
 }
 
 #[cfg(test)]
