@@ -13,7 +13,7 @@ use super::turned_away::Episodes;
 use super::{Server, worker};
 use crate::config::Config;
 use crate::faults::clock::Termination;
-use crate::faults::engine::{Engine, LiveRule};
+use crate::faults::engine::Engine;
 use crate::faults::rule::{Effect, NEEDS_MEMORY_LIMIT, Rule, Target};
 use crate::identity::{Identity, OWN_VERSION};
 use crate::observe::counts::Counts;
@@ -130,7 +130,10 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
     for live in engine.rules().iter().filter(|live| live.is_here && matches!(live.rule.target, Target::Start)) {
         log.start(); // This may take its time. Otherwise listening comes first.
         let result = live.attempt(engine.seed());
-        log_roll(log, live, result.roll, result.is_hit);
+        if let Some(roll) = result.roll {
+            let values = [Text(&live.spelled), Thousandths(roll.into()), Flag(result.is_hit)];
+            log.say("start_roll rule roll hit", &values);
+        }
         if !result.is_hit {
             continue;
         }
@@ -150,12 +153,6 @@ fn start_rules(engine: &Engine, log: &'static Log) -> Option<i32> {
         }
     }
     None
-}
-
-fn log_roll(log: &Log, live: &LiveRule, roll: Option<u32>, is_hit: bool) {
-    if let Some(roll) = roll {
-        log.say("start_roll rule roll hit", &[Text(&live.spelled), Thousandths(roll.into()), Flag(is_hit)]);
-    }
 }
 
 /// Waits before listening; a signal ends the wait and the process, under the rules for SIGTERM.
