@@ -218,20 +218,12 @@ pub fn hexadecimal(out: &mut Vec<u8>, number: u64, width: u32) {
 
 /// Text that this program has put together from valid pieces; anything else is replaced.
 pub fn into_string(bytes: Vec<u8>) -> String {
-    match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => lossy(error.as_bytes()),
-    }
+    String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()))
 }
 
 /// Bytes as text; what is not UTF-8 comes out as U+FFFD.
 pub fn lossy(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.push_str(if chunk.invalid().is_empty() { "" } else { "\u{fffd}" });
-    }
-    text
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -286,17 +278,7 @@ pub fn json_optional(out: &mut Vec<u8>, value: Option<&str>) {
 /// text; a table of texts costs 40 bytes a cell, for the place that each is loaded at.)
 #[inline(never)]
 pub fn place(words: &str, word: &[u8]) -> Option<usize> {
-    let (mut at, mut rest) = (0, words.as_bytes());
-    if position(word, b' ').is_some() {
-        return None;
-    }
-    loop {
-        if rest.starts_with(word) && matches!(rest.get(word.len()), None | Some(b' ')) {
-            return Some(at);
-        }
-        rest = &rest[position(rest, b' ')? + 1..];
-        at += 1;
-    }
+    words.split(' ').position(|known| is_equal(known.as_bytes(), word))
 }
 
 /// The word at a place in such a list.
