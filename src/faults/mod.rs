@@ -51,12 +51,7 @@ impl Check {
 
     /// Its name as a fault target and in JSON.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Health => "health",
-            Self::Live => "live",
-            Self::Ready => "ready",
-            Self::Startup => "startup",
-        }
+        text::word(rule::Target::NAMES, self as usize)
     }
 
     /// What `fail` answers when no status is given.

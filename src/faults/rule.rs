@@ -32,7 +32,7 @@ impl Target {
         if let Self::Check(check) = self { check.failing_status() } else { 500 }
     }
 
-    /// The kinds of targets; all paths are one.
+    /// The kinds of targets, checks first; all paths are one.
     pub const NAMES: &str = "health live ready startup start app listen process term path";
     /// How many they are.
     pub const KINDS: usize = 10;

@@ -17,12 +17,7 @@ pub enum Phase {
 impl Phase {
     /// Its name in error lines.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::Send => "send",
-            Self::Receive => "receive",
-        }
+        text::word("resolve connect send receive", self as usize)
     }
 }
 

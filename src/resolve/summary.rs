@@ -29,11 +29,7 @@ enum By {
 impl By {
     /// Its heading, and its name in JSON.
     fn name(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Pod => "pod",
-            Self::Zone => "zone",
-        }
+        text::word("address pod zone", self as usize)
     }
 
     /// The row that an answer counts for.
