@@ -67,7 +67,7 @@ pub fn end(log: &'static Log, ending: Ending, why: &str) -> ! {
 /// Ends at once because a second signal asked for it, with the status that a shell gives to its victims.
 pub fn end_by_signal(log: &'static Log, signal: Signal) -> ! {
     // Cannot fail: the signals that are waited for have small numbers.
-    let status = 128 + signal.number() as u8;
+    let status = 128 + signal as u8;
     end(log, Ending::Exit(status), &text::joined(&["second signal: ", signal.name()]))
 }
 

@@ -6,18 +6,21 @@ use super::timespec;
 
 /// What [`wait_signal`] waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
 pub enum Signal {
     /// SIGTERM: the kubelet wants the pod to go.
-    Terminate,
+    Terminate = libc::SIGTERM,
     /// SIGQUIT: what an image or a pod can have in its place (`STOPSIGNAL`, `lifecycle.stopSignal`).
-    Quit,
+    Quit = libc::SIGQUIT,
     /// SIGINT: Ctrl-C, and the same.
-    Interrupt,
+    Interrupt = libc::SIGINT,
     /// SIGUSR2, which the process sends itself: something has changed, look again.
-    Wake,
+    Wake = libc::SIGUSR2,
 }
 
 impl Signal {
+    const ALL: [Self; 4] = [Self::Terminate, Self::Quit, Self::Interrupt, Self::Wake];
+
     /// Its name, as kubectl and kill(1) spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -27,15 +30,6 @@ impl Signal {
             Self::Wake => "SIGUSR2",
         }
     }
-
-    pub fn number(self) -> i32 {
-        match self {
-            Self::Terminate => libc::SIGTERM,
-            Self::Quit => libc::SIGQUIT,
-            Self::Interrupt => libc::SIGINT,
-            Self::Wake => libc::SIGUSR2,
-        }
-    }
 }
 
 fn handled_signals() -> libc::sigset_t {
@@ -43,8 +37,8 @@ fn handled_signals() -> libc::sigset_t {
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGINT, libc::SIGUSR2] {
-            libc::sigaddset(&raw mut set, signal);
+        for signal in Signal::ALL {
+            libc::sigaddset(&raw mut set, signal as libc::c_int);
         }
         set
     }
@@ -68,13 +62,8 @@ pub fn wait_signal(timeout: Option<Duration>) -> Option<Signal> {
     let spec = timeout.map(timespec);
     let spec = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `set` and the timespec live through the call; no siginfo is asked for.
-    match unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), spec) } {
-        libc::SIGTERM => Some(Signal::Terminate),
-        libc::SIGQUIT => Some(Signal::Quit),
-        libc::SIGINT => Some(Signal::Interrupt),
-        libc::SIGUSR2 => Some(Signal::Wake),
-        _ => None,
-    }
+    let number = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), spec) };
+    Signal::ALL.into_iter().find(|signal| *signal as libc::c_int == number)
 }
 
 /// Makes [`wait_signal`] return [`Signal::Wake`], now or at its next call.
