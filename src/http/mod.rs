@@ -79,38 +79,29 @@ impl Methods {
     }
 }
 
-/// Why a request is refused. After any of these nothing more of its connection is parsed.
+/// Why a request is refused, and the status that tells the client. After any of these nothing more of its connection is parsed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestError {
     /// It breaks the grammar or is ambiguous (RFC 9112 sections 2.2, 3, 5, 6).
-    Malformed,
+    Malformed = 400,
     /// It did not arrive within its deadline.
-    Timeout,
+    Timeout = 408,
     /// Its content is longer than what is taken.
-    ContentTooLarge,
+    ContentTooLarge = 413,
     /// Its request line is longer than [`MAX_REQUEST_LINE`].
-    UriTooLong,
+    UriTooLong = 414,
     /// It expects something other than 100-continue.
-    ExpectationFailed,
+    ExpectationFailed = 417,
     /// Its head is longer than [`MAX_HEAD`] or has more fields than [`MAX_FIELDS`].
-    FieldsTooLarge,
+    FieldsTooLarge = 431,
     /// Its method or transfer coding is not known here.
-    NotImplemented,
+    NotImplemented = 501,
     /// Its version is neither HTTP/1.0 nor HTTP/1.1.
-    VersionNotSupported,
+    VersionNotSupported = 505,
 }
 
 impl RequestError {
     pub fn status(self) -> u16 {
-        match self {
-            Self::Malformed => 400,
-            Self::Timeout => 408,
-            Self::ContentTooLarge => 413,
-            Self::UriTooLong => 414,
-            Self::ExpectationFailed => 417,
-            Self::FieldsTooLarge => 431,
-            Self::NotImplemented => 501,
-            Self::VersionNotSupported => 505,
-        }
+        self as u16
     }
 }
