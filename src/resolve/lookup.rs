@@ -135,10 +135,8 @@ impl Lookup {
 /// Asks the C library. Blocks for as long as it likes.
 fn ask_resolver(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
     if family == Family::Ipv4 {
-        return sys::ipv4_addresses(host).map_err(|error| match error {
-            sys::NoAddress::Unknown => LookupError::NoSuchName,
-            sys::NoAddress::Failed => LookupError::Failed,
-        });
+        let found = sys::ipv4_addresses(host).ok_or(LookupError::Failed)?;
+        return if found.is_empty() { Err(LookupError::NoSuchName) } else { Ok(found) };
     }
     let mut found = Vec::new();
     for address in (host, 0).to_socket_addrs().map_err(|_| LookupError::Failed)? {

@@ -14,7 +14,7 @@ mod socket;
 
 pub use cgroup::has_memory_limit;
 pub use file::{overwrite_file, read_file, read_input, standard, write_all, write_some};
-pub use names::{NoAddress, host_name, interface_addresses, ipv4_addresses};
+pub use names::{host_name, interface_addresses, ipv4_addresses};
 pub use process::{
     Trapped, abort, allow_low_ports, cpu_count, exit_now, forget_low_ports, make_dumpable, on_trap, process_status,
     process_time, raise_file_limit, segfault, spawn, thread_time, trap,

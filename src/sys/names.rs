@@ -61,37 +61,21 @@ pub fn interface_addresses() -> Vec<IpAddr> {
     found
 }
 
-/// Why a name has no address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoAddress {
-    /// There is no such name, or it has none of this kind.
-    Unknown,
-    /// Nobody could tell.
-    Failed,
-}
-
-/// The IPv4 addresses of a host, without asking for others. Blocks for as long as the resolver likes.
-pub fn ipv4_addresses(host: &str) -> Result<Vec<IpAddr>, NoAddress> {
-    let host = CString::new(host.as_bytes()).map_err(|_| NoAddress::Unknown)?;
-    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
-    let hints = libc::addrinfo {
-        ai_family: libc::AF_INET,
-        ai_socktype: libc::SOCK_STREAM,
-        ai_flags: 0,
-        ai_protocol: 0,
-        ai_addrlen: 0,
-        ai_addr: std::ptr::null_mut(),
-        ai_canonname: std::ptr::null_mut(),
-        ai_next: std::ptr::null_mut(),
-    };
+/// The IPv4 addresses of a host, without asking for others; none: there is no such name, or it has none of this kind. `None`:
+/// nobody could tell. Blocks for as long as the resolver likes.
+pub fn ipv4_addresses(host: &str) -> Option<Vec<IpAddr>> {
     let mut found = Vec::new();
-    // SAFETY: the name and the hints live through the call. The C library makes the list, whose entries and addresses
-    // live until it is freed; nothing of it is kept.
+    let Ok(host) = CString::new(host.as_bytes()) else { return Some(found) };
+    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
+    // SAFETY: hints of all zero ask for nothing. The name and the hints live through the call. The C library makes the list, whose
+    // entries and addresses live until it is freed; nothing of it is kept.
     unsafe {
+        let mut hints: libc::addrinfo = std::mem::zeroed();
+        (hints.ai_family, hints.ai_socktype) = (libc::AF_INET, libc::SOCK_STREAM);
         match libc::getaddrinfo(host.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list) {
             0 => {}
-            libc::EAI_NONAME | libc::EAI_NODATA => return Err(NoAddress::Unknown),
-            _ => return Err(NoAddress::Failed),
+            libc::EAI_NONAME | libc::EAI_NODATA => return Some(found),
+            _ => return None,
         }
         let mut next = list;
         while let Some(entry) = next.as_ref() {
@@ -102,7 +86,7 @@ pub fn ipv4_addresses(host: &str) -> Result<Vec<IpAddr>, NoAddress> {
         }
         libc::freeaddrinfo(list);
     }
-    Ok(found)
+    Some(found)
 }
 
 #[cfg(test)]
@@ -116,8 +100,8 @@ mod tests {
 
     #[test]
     fn literals_are_addresses_and_no_name_has_two_parts() {
-        assert_eq!(ipv4_addresses("10.0.0.1"), Ok(vec![Ipv4Addr::new(10, 0, 0, 1).into()]));
-        assert_eq!(ipv4_addresses("a\0b"), Err(NoAddress::Unknown));
+        assert_eq!(ipv4_addresses("10.0.0.1"), Some(vec![Ipv4Addr::new(10, 0, 0, 1).into()]));
+        assert_eq!(ipv4_addresses("a\0b"), Some(Vec::new()));
     }
 
     #[test]
