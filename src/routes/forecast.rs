@@ -35,7 +35,7 @@ fn asked(request: &Request<'_>) -> Result<Forecast, String> {
         for byte in &mut spaced {
             *byte = if *byte == b'+' { b' ' } else { *byte };
         }
-        let Some(pair) = target::decode(&spaced).and_then(|pair| String::from_utf8(pair).ok()) else {
+        let Ok(pair) = String::from_utf8(target::decode(&spaced)) else {
             return Err("query: expected UTF-8".to_owned());
         };
         let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));

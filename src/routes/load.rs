@@ -19,7 +19,7 @@ pub struct Held {
 fn duration(request: &Request<'_>, default: Duration) -> Option<Duration> {
     match request.head.target.parameter("for") {
         None => Some(default),
-        Some(value) => quantity::parse_duration(&target::decode(value)?).filter(|duration| *duration <= MAX_LOAD),
+        Some(value) => quantity::parse_duration(&target::decode(value)).filter(|duration| *duration <= MAX_LOAD),
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn burn(duration: Duration) -> Outcome {
 pub(super) fn memory(request: &Request<'_>) -> Outcome {
     let size = match request.head.target.parameter("size") {
         None => Some(64 << 20),
-        Some(value) => target::decode(value).and_then(|value| quantity::parse_size(&value)),
+        Some(value) => quantity::parse_size(&target::decode(value)),
     };
     match (size, duration(request, Duration::from_secs(10))) {
         (Some(size), Some(duration)) => Outcome::Work(Work::Memory(size, duration)),

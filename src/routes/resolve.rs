@@ -47,8 +47,7 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
 /// Reads the parameters. The error is a status and what was expected.
 fn asked(request: &Request<'_>, state: &'static State) -> Result<Call, (u16, &'static str)> {
     let (target, config) = (&request.head.target, state.config);
-    let service = target.parameter("service").and_then(target::decode);
-    let service = service.and_then(|service| Service::parse(&service));
+    let service = target.parameter("service").and_then(|service| Service::parse(&target::decode(service)));
     let service = service.ok_or((400, "service: expected HOST[:PORT][/PATH], HOST a DNS name or an IP address"))?;
     let count = match target.parameter("count").map(text::parse_decimal) {
         None => 1,
