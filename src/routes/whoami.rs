@@ -5,7 +5,7 @@ use crate::faults::Check;
 use crate::http::date;
 use crate::http::response::Response;
 use crate::text::Value::{Json, JsonNumber, JsonOptional, Number, Text, Thousandths};
-use crate::text::{fill, written};
+use crate::text::{fill, put, written};
 
 #[inline(never)]
 pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
@@ -37,12 +37,12 @@ pub(super) fn answer(request: &Request<'_>, state: &'static State) -> Outcome {
         fill(&mut out, "~~:~", &[Text(comma), Json(check.name()), status]);
         comma = ",";
     }
-    fill(&mut out, "},\"faults\":[", &[]);
+    put(&mut out, b"},\"faults\":[");
     comma = "";
     for live in state.engine.rules().iter() {
         fill(&mut out, "~~", &[Text(comma), Json(&live.spelled)]);
         comma = ",";
     }
-    fill(&mut out, "]}\n", &[]);
+    put(&mut out, b"]}\n");
     Outcome::Respond(Response::json(out))
 }
