@@ -260,7 +260,10 @@ fn the_docs_name_the_services_of_grpc_and_what_keeps_a_thread() {
     }
     let how = fs::read_to_string(root().join("docs/how-it-works.md")).unwrap();
     let slow = how.split("has not come yet. That, ").nth(1).and_then(|rest| rest.split(" need leave").next());
-    assert_eq!(named(slow.expect("a list")), Route::all().filter(|route| route.is_slow()).map(Route::name).collect());
+    assert_eq!(
+        named(slow.expect("a list")),
+        Route::all().filter(|route| route.row().is_slow).map(Route::name).collect()
+    );
 }
 
 /// The plans that the README and the reference show are plans, and a server runs each of them.
