@@ -199,8 +199,9 @@ fn delayed_requests_leave_room_for_checks() {
     let metrics = server.get("/metrics").text();
     assert!(metrics.contains("probeserver_turned_away_total{why=\"delay\"} 3\n"), "{metrics}");
     assert!(metrics.contains("probeserver_turned_away_total{why=\"refused\"} 0\n"), "{metrics}");
+    // Once, however often. (On a busy machine a check may also take the place of one before it, whose end is not read yet.)
     server.wait_for_log("event=turned_away why=delay");
-    assert_eq!(server.log().iter().filter(|line| line.contains("event=turned_away")).count(), 1, "{server}");
+    assert_eq!(server.log().iter().filter(|line| line.contains("event=turned_away why=delay")).count(), 1, "{server}");
     drop(delayed);
 }
 
