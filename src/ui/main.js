@@ -52,8 +52,11 @@ $('pause').onclick = () => {
   setTimeout(tick, pace);
 })();
 (function frame() {
-  if (!document.hidden) draw();
-  setTimeout(frame, 100);
+  try {
+    if (!document.hidden) draw();
+  } finally {
+    setTimeout(frame, 100);
+  }
 })();
 set('where', place ? place.namespace + ' / ' + place.name : location.host);
 watchCluster();
