@@ -154,6 +154,7 @@ def main():
         report["machine"] |= {"others_share": others / (took * os.cpu_count()), "steal_share": steal / (took * os.cpu_count())}
         note("starts")
         report["starts"] = starts(folder, contestants, runs)
+        report["pair"] = starts(folder, [s for s in contestants if s.name in ("probeserver", "epoll")], runs)
         note("idle memory")
         report["idle"] = idle_memory(folder, contestants)
         note("idle connections")
