@@ -24,8 +24,8 @@ CRASH_EXIT_CODE|an exit status, 0 to 255|0|status of /crash and CRASH_FACTOR\n\
 HEALTH_STATUS_FACTOR|a percentage|0|chance of each /healthz to answer 500\n\
 STARTUP_WAIT_SECS|seconds or a duration, at most 30 days|0|/startupz fails so long\n\
 READY_WAIT_SECS|seconds or a duration, at most 30 days|0|/readyz fails so long\n\
-ERROR_FACTOR|a percentage|0|chance of each request that is no check to answer 500\n\
-RESPONSE_DELAY|a duration such as 50ms, or a range such as 50ms..1s|0s|delay of each request that is no check and that ERROR_FACTOR leaves alone\n\
+ERROR_FACTOR|a percentage|0|chance of each request that app covers to answer 500\n\
+RESPONSE_DELAY|a duration such as 50ms, or a range such as 50ms..1s|0s|delay of each of those that ERROR_FACTOR leaves alone\n\
 FAULTS|a fault plan||fault rules, behind those that the variables above stand for\n\
 SEED|a whole number below 2^64||seed of all dice; unset: from the kernel; the log tells it\n\
 CONTROL|open, off or token:SECRET|open|who may use /faults, /infect, /cure, /kill, /crash, /cpu, /mem, /forecast\n\
