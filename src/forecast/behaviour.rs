@@ -83,6 +83,8 @@ pub(super) struct Question {
     covered: u64,
     check: Option<Check>,
     port: Option<u16>,
+    /// Whether any answer is a good one.
+    is_hook: bool,
 }
 
 impl Question {
@@ -114,6 +116,11 @@ impl Program {
         self.question_for(Check::of_path(&path[..length]), &path[..length], port)
     }
 
+    /// What a hook comes to that requests a path: its status is not looked at (lifecycle/handlers.go:149).
+    pub(super) fn hook_question(&self, path: &str, port: u16) -> Question {
+        Question { is_hook: true, ..self.question(path, Some(port)) }
+    }
+
     /// What a check over gRPC comes to; `None`: no such service is known.
     pub(super) fn grpc_question(&self, service: &str, port: Option<u16>) -> Option<Question> {
         let check = grpc::check_of(service.as_bytes())?;
@@ -122,7 +129,7 @@ impl Program {
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
         let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
-        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port }
+        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port, is_hook: false }
     }
 
     /// Whether nobody listens where somebody asks.
@@ -321,7 +328,7 @@ impl Process {
             Listening::Open => {}
         }
         let drains = self.closes < NEVER && program.is_own && question.check == Some(Check::Ready);
-        let (mut takes, mut is_good) = (0, !drains);
+        let (mut takes, mut is_good) = (0, !drains || question.is_hook);
         for (at, rule) in program.rules.iter().enumerate() {
             if !self.meets(at, rule, question, now) {
                 continue;
@@ -330,7 +337,7 @@ impl Process {
             takes += more;
             is_good = match rule.effect {
                 Effect::Delay(..) => continue,
-                Effect::Fail(status) => (200..400).contains(&status),
+                Effect::Fail(status) => question.is_hook || (200..400).contains(&status),
                 Effect::Hang => return (timeout, false),
                 _ => false,
             };

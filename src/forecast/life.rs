@@ -118,6 +118,8 @@ pub enum Word {
     Error,
     /// A container was killed for want of memory.
     OomKilled,
+    /// A container was killed since its postStart hook failed.
+    PostStartHookError,
     /// A container that is not started again for now.
     CrashLoopBackOff,
     /// Some containers are done, the others not ready.
@@ -139,7 +141,7 @@ impl Word {
     pub const COUNT: usize = Self::Gone as usize + 1;
     /// As kubectl shows them, for [`crate::text::word`].
     pub const NAMES: &str = "Absent Pending ContainerCreating Init PodInitializing Running Completed Error OOMKilled \
-        CrashLoopBackOff NotReady Init:Error Init:OOMKilled Init:CrashLoopBackOff Terminating Gone";
+        PostStartHookError CrashLoopBackOff NotReady Init:Error Init:OOMKilled Init:CrashLoopBackOff Terminating Gone";
 }
 
 /// What can be seen of a pod from outside, for the drawing.

@@ -229,6 +229,8 @@ impl<'p> Part<'p> {
         let hook = |handler: &Option<Handler>| match handler.as_ref()? {
             // The API has it, and the kubelet does not (lifecycle/handlers.go:101).
             Handler::Tcp { .. } => Some(Asks::Nothing),
+            // Who answers TLS by HTTP is asked again by that.
+            Handler::Http { path, port: Some(port), .. } => Some(Asks::Http(program.hook_question(path, *port))),
             handler => Some(Asks::new(handler, program)),
         };
         Self {

@@ -61,7 +61,7 @@ function probesOf(container) {
 // so a pause lasts up to that much longer.
 export const backOff = restarts => restarts > 0 ? Math.min(300, 5 * 2 ** restarts) : 0;
 function pauseOf({ state = {}, lastState = {}, restartCount }) {
-  const { terminated, waiting } = state, end = terminated || waiting?.reason === 'CrashLoopBackOff' && lastState.terminated;
+  const { terminated, waiting } = state, end = terminated || waiting && lastState.terminated;
   if (!end) return null;
   const told = /back-off (\S+)/.exec(waiting?.message)?.[1], at = timeOf(end.finishedAt);
   const delay = told ? seconds(told) : at - timeOf(end.startedAt) < 600000 ? backOff(restartCount) : 0;

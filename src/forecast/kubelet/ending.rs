@@ -19,6 +19,10 @@ impl Pod<'_> {
             self.gone_at = self.now + self.chance.between((REMOVAL.0, 1000));
             return;
         }
+        if self.plan.grace == 0 {
+            // The API server does not wait for the kubelet (registry/core/pod/strategy.go:164).
+            self.life.deletion.gone = self.now + self.chance.between(REMOVAL);
+        }
         self.word = Word::Terminating;
         self.leave();
         self.stop_probes();
@@ -105,6 +109,6 @@ impl Pod<'_> {
         self.account();
         self.gone_at = NEVER;
         self.word = Word::Gone;
-        self.life.deletion.gone = self.now;
+        self.life.deletion.gone = self.life.deletion.gone.min(self.now);
     }
 }

@@ -1,7 +1,7 @@
 //! What the kubelet says of a pod, and who acts on it: container statuses as a sync sees them, conditions, the API,
 //! the EndpointSlice and kube-proxy, and the STATUS that kubectl prints (pkg/printers/internalversion/printers.go:892).
 
-use super::{Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, Sum, WRITE, What, Word};
+use super::{By, Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, Sum, WRITE, What, Word};
 use crate::faults::clock::Listening;
 use crate::forecast::pod::Kind;
 
@@ -155,7 +155,9 @@ impl Pod<'_> {
         if self.is_deleted && !self.is_done {
             return Word::Terminating;
         }
-        let ended = |exit: Exit| match exit {
+        let ended = |at: usize| match self.bodies[at].exit {
+            // Why it could not be started stands before how it ended (kubelet_pods.go:2439).
+            _ if self.bodies[at].killed_by == By::PostStart && self.comes_again(at) => Word::PostStartHookError,
             Exit { is_oom: true, .. } => Word::OomKilled,
             Exit { code: 0, .. } => Word::Completed,
             _ => Word::Error,
@@ -173,8 +175,8 @@ impl Pod<'_> {
             }
         }
         let (mut word, mut runs) = (Word::Running, false);
-        for body in self.bodies[inits..].iter().rev() {
-            word = match body.seen {
+        for at in (inits..self.bodies.len()).rev() {
+            word = match self.bodies[at].seen {
                 seen if seen.is_running => {
                     runs |= seen.is_ready;
                     continue;
@@ -182,7 +184,7 @@ impl Pod<'_> {
                 seen if seen.run == 0 && inits > 0 => Word::PodInitializing,
                 seen if seen.run == 0 => Word::ContainerCreating,
                 seen if seen.is_refused => Word::CrashLoopBackOff,
-                _ => ended(body.exit),
+                _ => ended(at),
             };
         }
         match word {

@@ -3,7 +3,7 @@
 use super::{Terms, play};
 use crate::faults::plan;
 use crate::forecast::behaviour::{Exit, Program};
-use crate::forecast::life::{By, Life, What};
+use crate::forecast::life::{By, Life, What, Word};
 use crate::forecast::pod::{Plan, sleep_in};
 use crate::forecast::spread::Spread;
 use crate::forecast::workload::{Container, Handler, Pod, RestartPolicy};
@@ -81,7 +81,7 @@ impl Case {
                 draws: false,
                 end,
                 deleted_at,
-                moments: &[],
+                moments: &[8000],
                 max_events: 1_000_000,
             };
             play(&plan, &terms)
@@ -447,6 +447,8 @@ fn deletion_kills_after_the_grace_period_and_with_a_pre_stop_beyond_it_two_secon
     let ignores = |grace| Case::new("term ignore", &[]).grace(grace).deleted(20_000);
     all(&ignores(10), |life| (10_000..10_100).contains(&ended(life)) && life.deletion.exit == Some(Exit::KILLED));
     all(&ignores(0), |life| (2000..2100).contains(&ended(life)));
+    // Of which the API server, where nothing is to be waited for, is told last.
+    all(&ignores(0), |life| life.deletion.gone - life.deletion.at <= 100);
     all(&ignores(6).pre_stop(10), |life| (8000..8100).contains(&ended(life)));
     // What preStop took, in whole seconds, is taken off.
     all(&ignores(10).pre_stop(4), |life| (10_000..10_100).contains(&ended(life)));
@@ -472,20 +474,38 @@ fn a_readiness_gate_and_a_failing_post_start_keep_a_pod_from_being_ready() {
     let mut gated = Case::new("", &["readiness"]);
     gated.pod.is_gated = true;
     all(&gated, |life| first(life, What::Ready) == NEVER && first(life, What::Started) < NEVER);
-    let mut hooked = Case::new("/hook fail", &[]);
-    hooked.pod.containers[0].post_start = Some(hook());
-    all(&hooked, |life| life.restarts[0].by == By::PostStart && first(life, What::CrashLoop) < NEVER);
+    // On a real cluster: PostStartHookError from 1.6 to 16 s, and 404 and 500 are answers like any other, as is HTTP to HTTPS.
+    let hooked = |rules, is_https, policy| {
+        let mut hooked = Case::new(rules, &[]).policy(policy);
+        hooked.pod.containers[0].post_start = Some(hook(is_https));
+        hooked
+    };
+    for is_https in [false, true] {
+        let dropped = hooked("/hook drop", is_https, RestartPolicy::Always);
+        all(&dropped, |life| life.restarts[0].by == By::PostStart && first(life, What::CrashLoop) < NEVER);
+        for lives in [
+            hooked("/hook fail", is_https, RestartPolicy::Always),
+            hooked("term delay 1s", is_https, RestartPolicy::Never),
+        ] {
+            all(&lives, |life| life.restarts.is_empty() && first(life, What::Ready) < NEVER);
+        }
+    }
+    let told = |policy| {
+        let lives = hooked("/hook drop", false, policy).lives(100);
+        lives.iter().filter(|life| life.words[0] == Word::PostStartHookError).count()
+    };
+    assert!(told(RestartPolicy::Always) > 50 && told(RestartPolicy::Never) == 0);
 }
 
-fn hook() -> Handler {
-    Handler::Http { path: "/hook".to_owned(), port: Some(8080), is_https: false }
+fn hook(is_https: bool) -> Handler {
+    Handler::Http { path: "/hook".to_owned(), port: Some(8080), is_https }
 }
 
 #[test]
 fn a_process_that_ends_over_its_pre_stop_hook_has_ended_by_itself() {
     // Without it the program drains for 8 s.
     let mut stopped = Case::new("/hook exit 4", &[]).drain(8000).deleted(20_500);
-    stopped.pod.containers[0].pre_stop = Some(hook());
+    stopped.pod.containers[0].pre_stop = Some(hook(false));
     let ended = |life: &Life| life.deletion.ended - life.deletion.at;
     all(&stopped, |life| life.deletion.exit.is_some_and(|exit| exit.code == 4) && ended(life) < 1000);
 }
