@@ -89,6 +89,8 @@ pub(super) struct Plan<'p> {
     pub(super) parts: Vec<Part<'p>>,
     /// How many of them are init containers, sidecars included.
     pub(super) inits: usize,
+    /// The others in the order of their names, which is that of their statuses (kubelet_pods.go:2460).
+    pub(super) by_name: Vec<usize>,
     pub(super) policy: RestartPolicy,
     pub(super) grace: Millis,
     /// Whether every program ends on SIGTERM at once, whatever it is.
@@ -144,7 +146,7 @@ impl Asks {
                     if let Some(word) = behind("--grpc") {
                         let service = if word.starts_with("--") { "" } else { word };
                         let question = program.grpc_question(service, None);
-                        return question.map_or(Self::Nothing, |question| Self::Healthcheck(question, timeout));
+                        return question.map_or(Self::Grpc(None), |question| Self::Healthcheck(question, timeout));
                     }
                     let path = command[2..].iter().find(|word| word.starts_with('/'));
                     let path = path.map_or("/healthz", String::as_str);
@@ -263,11 +265,17 @@ impl<'p> Plan<'p> {
         for (container, program) in pod.containers.iter().zip(programs) {
             parts.push(Part::new(container, program));
         }
+        let mut by_name: Vec<usize> = Vec::new();
+        for at in pod.inits..parts.len() {
+            let is_before = |&other: &usize| pod.containers[other].name < pod.containers[at].name;
+            by_name.insert(by_name.partition_point(is_before), at);
+        }
         let front = pod.front();
         let question = parts[front].program.question("/", None);
         Self {
             parts,
             inits: pod.inits,
+            by_name,
             policy: pod.restart_policy,
             grace: seconds(pod.grace),
             is_obedient: false,

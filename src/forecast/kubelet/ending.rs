@@ -24,7 +24,9 @@ impl Pod<'_> {
             self.life.deletion.gone = self.now + self.chance.between(REMOVAL);
         }
         self.word = Word::Terminating;
-        self.leave();
+        if !self.stays_published() {
+            self.leave();
+        }
         self.stop_probes();
         self.shade_now();
         if self.worker != Worker::Syncing && self.worker != Worker::Ending {
@@ -59,10 +61,11 @@ impl Pod<'_> {
         if let Some(at) = (0..plan.inits).rev().find(|&at| self.bodies[at].is_up) {
             if self.bodies[at].killed_by != By::Deletion {
                 let waited = now - self.synced;
-                let left = plan.grace.saturating_sub(waited / 1000 * 1000).max(LEAST_GRACE);
-                self.kill(at, By::Deletion, Some(left));
-                // Its preStop began with the others'.
-                if let Some((stops, _)) = &mut self.bodies[at].stops {
+                self.kill(at, By::Deletion, Some(plan.grace));
+                // Its preStop began with the others', and what it takes is not taken off twice.
+                if let Some((stops, left)) = &mut self.bodies[at].stops {
+                    let turn = waited.saturating_sub(*stops - now);
+                    *left = left.saturating_sub(turn / 1000 * 1000).max(LEAST_GRACE);
                     *stops = now.max(stops.saturating_sub(waited));
                 }
             }

@@ -1,7 +1,7 @@
 //! What the kubelet says of a pod, and who acts on it: container statuses as a sync sees them, conditions, the API,
 //! the EndpointSlice and kube-proxy, and the STATUS that kubectl prints (pkg/printers/internalversion/printers.go:892).
 
-use super::{By, Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, Sum, WRITE, What, Word};
+use super::{Body, By, Exit, Millis, NEVER, PICK_UP, PROXY, Pod, SLICE, Shade, Sum, WRITE, What, Word};
 use crate::faults::clock::Listening;
 use crate::forecast::pod::Kind;
 
@@ -55,7 +55,8 @@ impl Pod<'_> {
                 self.written_at = self.now + self.chance.between(PICK_UP);
             }
         }
-        if self.plan.is_published && self.bodies[self.plan.front.0].run > 0 && !self.is_routed {
+        // It has an address with its sandbox.
+        if self.plan.is_published && self.bodies[0].run > 0 && !self.is_routed {
             self.route(SLICE.0);
         }
     }
@@ -87,6 +88,11 @@ impl Pod<'_> {
         }
     }
 
+    /// Whether a Service has it as it is, ready or not, and as long as the object is there (endpointslice/utils.go:43).
+    pub(super) fn stays_published(&self) -> bool {
+        self.plan.is_published && !(self.is_deleted && self.plan.grace == 0)
+    }
+
     /// The pod has been deleted: it leaves the EndpointSlice.
     pub(super) fn leave(&mut self) {
         self.routed_at = NEVER;
@@ -97,7 +103,7 @@ impl Pod<'_> {
     /// kube-proxy takes up what the EndpointSlice says.
     pub(super) fn routed(&mut self) {
         self.routed_at = NEVER;
-        let is_routed = (self.is_ready_in_api || self.plan.is_published) && !self.is_deleted && !self.is_done;
+        let is_routed = !self.is_done && (self.stays_published() || self.is_ready_in_api && !self.is_deleted);
         if is_routed == self.is_routed {
             return;
         }
@@ -144,12 +150,6 @@ impl Pod<'_> {
         }
     }
 
-    /// Whether a regular container has run.
-    #[inline(never)]
-    pub(super) fn is_initialized(&self) -> bool {
-        self.bodies[self.plan.inits..].iter().any(|body| body.run > 0)
-    }
-
     /// STATUS as kubectl prints it.
     pub(super) fn read_word(&self) -> Word {
         if self.is_deleted && !self.is_done {
@@ -163,19 +163,25 @@ impl Pod<'_> {
             _ => Word::Error,
         };
         let inits = self.plan.inits;
-        let is_initialized = self.is_initialized();
-        for body in self.bodies[..inits].iter().filter(|_| !is_initialized) {
-            match body.seen {
-                seen if seen.is_running && body.part.is_sidecar && seen.is_started => continue,
-                seen if seen.run == 0 || seen.is_running => return Word::Init,
-                seen if seen.is_refused => return Word::InitCrashLoopBackOff,
-                _ if body.exit.is_oom => return Word::InitOomKilled,
-                _ if body.exit.code != 0 => return Word::InitError,
-                _ => {}
-            }
-        }
         let (mut word, mut runs) = (Word::Running, false);
-        for at in (inits..self.bodies.len()).rev() {
+        for body in &self.bodies[..inits] {
+            word = match body.seen {
+                // Such a one is never shown to wait (kubelet_pods.go:2419).
+                seen if seen.run > 0 && !seen.is_running && body.exit.code == 0 => continue,
+                seen if seen.is_running && body.part.is_sidecar && seen.is_started => continue,
+                seen if seen.run == 0 || seen.is_running => Word::Init,
+                seen if seen.is_refused => Word::InitCrashLoopBackOff,
+                _ if body.exit.is_oom => Word::InitOomKilled,
+                _ => Word::InitError,
+            };
+            break;
+        }
+        // A sidecar that is down later stands behind what regular containers have to say (printers.go:1000).
+        let has_begun = |body: &Body<'_>| body.seen.run > 0 && !body.seen.is_refused;
+        if word != Word::Running && !self.bodies[inits..].iter().any(has_begun) {
+            return word;
+        }
+        for &at in self.plan.by_name.iter().rev() {
             word = match self.bodies[at].seen {
                 seen if seen.is_running => {
                     runs |= seen.is_ready;
@@ -183,7 +189,7 @@ impl Pod<'_> {
                 }
                 seen if seen.run == 0 && inits > 0 => Word::PodInitializing,
                 seen if seen.run == 0 => Word::ContainerCreating,
-                seen if seen.is_refused => Word::CrashLoopBackOff,
+                seen if seen.is_refused && self.comes_again(at) => Word::CrashLoopBackOff,
                 _ => ended(at),
             };
         }

@@ -66,26 +66,40 @@ impl Pod<'_> {
     /// Puts the steps in order. True: nothing is to be kept and nothing to be started.
     fn decide(&mut self) -> bool {
         let (plan, policy) = (self.plan, self.plan.policy);
-        let is_initialized = self.is_initialized();
+        // The last of those that have begun decides, unless a regular container runs (kuberuntime_container.go:1017).
+        let mut is_initialized = self.bodies[plan.inits..].iter().any(|body| body.seen.is_running) || plan.inits == 0;
+        let last = if is_initialized {
+            plan.inits
+        } else {
+            self.bodies[..plan.inits].partition_point(|body| body.seen.run > 0)
+        };
+        if last == 0 && !is_initialized {
+            self.steps.push(Step::Start(0));
+        }
         for at in 0..plan.inits {
             let body = &self.bodies[at];
-            let (is_sidecar, seen) = (body.part.is_sidecar, body.seen);
-            let is_done = seen.run > 0 && !seen.is_running;
-            match self.kill_reason(at) {
-                Some(by) => {
-                    self.steps.push(Step::Kill(at, by));
-                    self.steps.push(Step::Start(at));
+            let (is_sidecar, seen, is_last) = (body.part.is_sidecar, body.seen, at + 1 == last && !is_initialized);
+            let is_well = if is_sidecar { seen.is_started } else { !seen.is_running && body.exit.code == 0 };
+            if let Some(by) = self.kill_reason(at) {
+                self.steps.push(Step::Kill(at, by));
+                self.steps.push(Step::Start(at));
+            } else if seen.run > 0 && !seen.is_running && (is_sidecar || is_last && !is_well) {
+                if !is_sidecar && policy == RestartPolicy::Never {
+                    return true;
                 }
-                None if seen.is_running && is_sidecar && (seen.is_started || is_initialized) => continue,
-                None if seen.is_running => {}
-                None if !is_sidecar && is_done && (body.exit.code == 0 || is_initialized) => continue,
-                None if !is_sidecar && is_initialized => continue,
-                None if is_done && !is_sidecar && policy == RestartPolicy::Never => return true,
-                None => self.steps.push(Step::Start(at)),
+                self.steps.push(Step::Start(at));
             }
-            if !is_initialized {
-                return false;
+            if is_last && is_well {
+                is_initialized = last == plan.inits;
+                if !is_initialized {
+                    self.steps.push(Step::Start(last));
+                }
             }
+        }
+        if !is_initialized {
+            // Its phase says that it is done before anything is started.
+            let is_done = |at: usize| self.bodies[at].seen.run > 0 && !self.comes_again(at);
+            return (plan.inits..self.bodies.len()).all(is_done);
         }
         // First all that is killed, then all that is started.
         for at in plan.inits..self.bodies.len() {

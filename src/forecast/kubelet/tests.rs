@@ -13,16 +13,27 @@ use crate::forecast::{Millis, NEVER, sketch};
 pub(super) struct Case {
     pub(super) pod: Pod,
     pub(super) program: Program,
+    /// That of init containers, where they have another.
+    pub(super) init: Option<Program>,
+    pub(super) is_published: bool,
     pub(super) end: Millis,
     pub(super) deleted_at: Millis,
 }
 
 impl Case {
     pub(super) fn new(rules: &str, probes: &[&str]) -> Self {
-        let rules = plan::parse(rules.as_bytes()).unwrap_or_else(|error| panic!("{rules}: {error}"));
         let pod = sketch::workload(probes).pod;
-        let program = Program { rules, is_own: true, ..Program::default() };
-        Self { pod, program, end: 60_000, deleted_at: NEVER }
+        Self { pod, program: own(rules), init: None, is_published: false, end: 60_000, deleted_at: NEVER }
+    }
+
+    /// Puts an init container before the others; one that does not sleep does as `rules` say.
+    pub(super) fn init(mut self, name: &str, command: &str, rules: &str, is_sidecar: bool) -> Self {
+        let command = command.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let (name, container) = (name.to_owned(), sketch::workload(&[]).pod.containers.remove(0));
+        self.pod.containers.insert(self.pod.inits, Container { name, command, is_sidecar, ..container });
+        self.pod.inits += 1;
+        self.init = self.init.or((!rules.is_empty()).then(|| own(rules)));
+        self
     }
 
     pub(super) fn until(mut self, seconds: u64) -> Self {
@@ -66,11 +77,14 @@ impl Case {
     pub(super) fn lives(&self, pods: u64) -> Vec<Life> {
         let mut programs = vec![self.program.clone(); self.pod.containers.len()];
         for (program, init) in programs.iter_mut().zip(&self.pod.containers[..self.pod.inits]) {
+            if let Some(own) = &self.init {
+                *program = own.clone();
+            }
             if let Some(length) = sleep_in(&init.command, false) {
                 *program = Program { ends: Some(length), ..Program::default() };
             }
         }
-        let plan = Plan::new(&self.pod, &programs, false);
+        let plan = Plan::new(&self.pod, &programs, self.is_published);
         let life = |number| {
             let (end, deleted_at) = (self.end, self.deleted_at);
             let terms = Terms {
@@ -88,6 +102,12 @@ impl Case {
         };
         (0..pods).map(life).collect()
     }
+}
+
+/// This program with these rules.
+fn own(rules: &str) -> Program {
+    let rules = plan::parse(rules.as_bytes()).unwrap_or_else(|error| panic!("{rules}: {error}"));
+    Program { rules, is_own: true, ..Program::default() }
 }
 
 type Figure = Box<dyn Fn(&Life) -> Option<Millis>>;
@@ -512,14 +532,9 @@ fn a_process_that_ends_over_its_pre_stop_hook_has_ended_by_itself() {
 
 #[test]
 fn init_containers_come_one_after_the_other_and_sidecars_end_last() {
-    let mut case = Case::new("", &["readiness"]).deleted(60_000);
-    let container = |name: &str, command: &str, is_sidecar| {
-        let command = command.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        Container { name: name.to_owned(), command, is_sidecar, ..sketch::workload(&[]).pod.containers.remove(0) }
-    };
-    let inits = [container("one", "sleep 5", false), container("two", "sleep 5", false), container("side", "", true)];
-    case.pod.inits = inits.len();
-    case.pod.containers.splice(0..0, inits);
+    let case = Case::new("", &["readiness"]).deleted(60_000);
+    let case = case.init("one", "sleep 5", "", false).init("two", "sleep 5", "", false);
+    let mut case = case.init("side", "", "", true);
     all(&case, |life| {
         let started = first(life, What::ContainerStarted);
         // Twice five seconds, three times a relist and a start.
@@ -538,4 +553,52 @@ fn an_init_container_that_fails_is_started_again_and_again() {
     all(&case, |life| first(life, What::ContainerStarted) == NEVER && life.restarts.len() >= 3);
     let case = case.policy(RestartPolicy::Never);
     all(&case, |life| first(life, What::Failed) < NEVER && life.restarts.is_empty());
+}
+
+/// On a real cluster: Init:Error and then Init:CrashLoopBackOff while the other container is Running.
+#[test]
+fn what_a_sidecar_comes_to_shows_in_a_pod_that_runs_and_holds_up_nobody() {
+    let crash = "process exit 1 after 1s";
+    let crashing = Case::new("", &[]).init("side", "", crash, true);
+    let told = |case: &Case, word| case.lives(100).iter().filter(|life| life.words[0] == word).count();
+    assert_eq!(told(&crashing, Word::InitError) + told(&crashing, Word::InitCrashLoopBackOff), 100);
+    all(&crashing, |life| first(life, What::CrashLoop) < NEVER && first(life, What::NotReady) < NEVER);
+    // The others' words come first.
+    let both = Case::new("process exit 3 after 1s", &[]).init("side", "", crash, true);
+    assert!(told(&both, Word::Error) > 90);
+    // With status 0 it is never shown to wait.
+    let done = Case::new("", &[]).init("side", "sleep 1", "", true);
+    all(&done, |life| {
+        life.words[0] == Word::Running && first(life, What::CrashLoop) == NEVER && life.restarts.len() > 2
+    });
+    // The next one comes as soon as it has been seen running.
+    let waits = Case::new("", &[]).init("side", "", crash, true).init("wait", "sleep 4", "", false);
+    all(&waits, |life| first(life, What::ContainerStarted) < 9000);
+}
+
+#[test]
+fn a_program_that_is_not_started_again_is_not_said_to_wait() {
+    let case = Case::new("live fail", &["liveness:period=1,failures=1"]).policy(RestartPolicy::OnFailure);
+    all(&case, |life| first(life, What::CrashLoop) == NEVER && first(life, What::Succeeded) < NEVER);
+    let is_told = |life: &&Life| life.words[0] == Word::Completed;
+    assert!(case.lives(100).iter().filter(is_told).count() > 90);
+}
+
+#[test]
+fn what_the_pre_stop_hook_of_a_sidecar_takes_is_taken_off_once() {
+    let mut case = Case::new("", &[]).init("side", "", "term ignore", true).drain(8000).grace(20).deleted(20_500);
+    case.pod.containers[0].pre_stop = Some(Handler::Sleep { seconds: 7 });
+    all(&case, |life| (19_800..20_500).contains(&(life.deletion.ended - life.deletion.at)));
+}
+
+#[test]
+fn a_service_that_publishes_all_has_a_pod_from_its_address_to_its_end() {
+    let mut case = Case::new("", &[]).init("wait", "sleep 5", "", false).deleted(20_500);
+    case.is_published = true;
+    all(&case, |life| {
+        first(life, What::InService) < 3500
+            && first(life, What::OutOfService) == NEVER
+            && life.deletion.unanswered > 100
+    });
+    all(&case.grace(0), |life| life.deletion.unanswered < 2500);
 }
