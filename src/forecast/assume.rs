@@ -37,9 +37,11 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
     }
     let main = pod.front();
     let is_daemon = matches!(inquiry.workload.controller, Controller::DaemonSet { .. });
+    let is_paused = matches!(inquiry.workload.controller, Controller::Deployment { is_paused: true, .. });
     for (is_so, line) in [
         (pod.is_gated, "nobody sets the conditions of readinessGates, so no pod becomes Ready"),
         (inquiry.workload.replicas == 0, "with 0 replicas there is no pod; this is what one would do"),
+        (is_paused, "paused, so no pod of this template is made; this is what one would do"),
         (is_daemon, "one node, so one pod of the DaemonSet"),
     ] {
         if is_so {
@@ -90,7 +92,6 @@ fn program(
             None => [0; 2],
         };
         program.memory = container.memory.unwrap_or(program.memory);
-        program.ignores_stop = container.has_strange_stop;
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
     } else if let Some(length) = sleep_in(&container.command, !is_own && !is_brief) {

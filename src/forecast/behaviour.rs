@@ -123,7 +123,8 @@ impl Program {
 
     /// What a check over gRPC comes to; `None`: no such service is known.
     pub(super) fn grpc_question(&self, service: &str, port: Option<u16>) -> Option<Question> {
-        let check = grpc::check_of(service.as_bytes())?;
+        // What services another program has nobody knows, but whoever wrote its manifest.
+        let check = grpc::check_of(service.as_bytes()).or((!self.is_own).then_some(Check::Health))?;
         Some(self.question_for(Some(check), grpc::Method::Check.path().as_bytes(), port))
     }
 

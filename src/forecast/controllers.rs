@@ -139,9 +139,9 @@ fn rolling(
         // All old pods end first.
         (old, rollout.fewest) = (0, 0);
         for life in lives {
-            now = now.max(life.deletion.ended.saturating_sub(life.deletion.at));
+            let deletion = &life.deletion;
+            now = now.max((deletion.ended + PHASE).min(deletion.gone).saturating_sub(deletion.at));
         }
-        now += PHASE;
     }
     let least = replicas - unavailable;
     // When the new pods were created, and how many of them were ready and available.
@@ -276,6 +276,13 @@ mod tests {
         let rolled = rolled(&deployment(Strategy::Recreate, 0), &[READY; 4]);
         assert!(rolled.complete.is_some_and(|at| (8750..9000).contains(&at)), "{rolled:?}");
         assert_eq!(rolled.fewest, 0);
+        // With a grace period of 0 nobody waits for the end.
+        let mut forced = life(READY);
+        forced.deletion.gone = 100;
+        let Workload { controller, .. } = deployment(Strategy::Recreate, 0);
+        let rolled =
+            rollout(controller, 0, &[forced], 600_000, &mut Chance::new(1, 1)).and_then(|rolled| rolled.complete);
+        assert!(rolled.is_some_and(|at| (7100..7300).contains(&at)), "{rolled:?}");
     }
 
     #[test]

@@ -172,8 +172,6 @@ pub struct Container {
     pub post_start: Option<Handler>,
     /// `lifecycle.preStop`.
     pub pre_stop: Option<Handler>,
-    /// Whether `lifecycle.stopSignal` is other than the three that this program heeds.
-    pub has_strange_stop: bool,
 }
 
 /// One probe, with the API server's defaults filled in. Times are whole seconds, as everywhere in the API.

@@ -280,6 +280,22 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "postStart 100 %",
             "in the Service   ",
         ),
+        // What services another program knows nobody else does; this one knows no such service.
+        ("{name: a, image: b, livenessProbe: {grpc: {port: 80, service: shop.Cart}}}", "", "Ready  ", "killed"),
+        (
+            "{name: a, image: probeserver, livenessProbe: {exec: {command: [/probeserver, healthcheck, --grpc, shop]}}}",
+            "",
+            "killed by the liveness probe",
+            "no field",
+        ),
+        // Of containers that are bad the first by its name is shown, and no other of it than that.
+        (
+            "{name: z, image: probeserver, env: [{name: FAULTS, value: process exit 1 after 1s}]}, \
+             {name: c, image: probeserver, env: [{name: FAULTS, value: process exit 0 after 2s}]}",
+            "restartPolicy: Never,",
+            "at 10 s     Completed 100 %",
+            "Error 100 %",
+        ),
         // What is known and not played is told.
         (
             "{name: a, image: b}",
@@ -347,6 +363,8 @@ fn a_longer_look_at_new_pods_is_advised_where_it_helps() {
     assert!(rolling.contains("minReadySeconds: 3") && rolling.contains("old ones by then\n"), "{rolling}");
     let recreate = advice("strategy: {type: Recreate},");
     assert!(recreate.contains("what to change") && !recreate.contains("minReadySeconds"), "{recreate}");
+    let paused = advice("paused: true,");
+    assert!(paused.contains("  paused, so no pod of this template is made") && !paused.contains("rollout"), "{paused}");
 }
 
 #[test]

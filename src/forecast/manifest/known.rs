@@ -19,7 +19,7 @@ DaemonSet selector template>template updateStrategy>strategy minReadySeconds rev
 strategy type rollingUpdate>rolling
 rolling maxSurge maxUnavailable partition
 template metadata spec>Pod
-Pod volumes initContainers>container containers>container ephemeralContainers restartPolicy \
+Pod volumes initContainers>container containers>regular ephemeralContainers restartPolicy \
 terminationGracePeriodSeconds activeDeadlineSeconds! dnsPolicy nodeSelector serviceAccountName serviceAccount \
 automountServiceAccountToken nodeName hostNetwork hostPID hostIPC shareProcessNamespace securityContext \
 imagePullSecrets hostname subdomain affinity schedulerName tolerations hostAliases priorityClassName priority \
@@ -31,7 +31,7 @@ volumeMounts volumeDevices livenessProbe>probe readinessProbe>probe startupProbe
 terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty
 probe initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold \
 terminationGracePeriodSeconds exec>exec httpGet>http tcpSocket>http grpc>grpc
-lifecycle postStart>hook preStop>hook stopSignal
+lifecycle postStart>hook preStop>hook stopSignal!
 hook exec>exec httpGet>http tcpSocket>http sleep>sleep
 exec command
 http path port host! scheme httpHeaders
@@ -40,12 +40,19 @@ sleep seconds";
 
 /// Finds the fields of a mapping of a kind that nobody knows, and those that are known and not played.
 pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Vec<(Node, bool)>) {
-    let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
     if matches!(document.value(node), Value::Sequence) {
         for item in document.children(node) {
             search(document, item, kind, found);
         }
     }
+    // The API server drops its restartPolicy, and of init containers any but Always (pkg/api/pod/util.go:1732).
+    let is_regular = kind == "regular";
+    let kind = if is_regular { "container" } else { kind };
+    let is_dropped = |node| {
+        let is_always = matches!(document.value(node), Value::Text(value) if document.text(value) == "Always");
+        kind == "container" && document.key(node) == "restartPolicy" && (is_regular || !is_always)
+    };
+    let Some(names) = FIELDS.split('\n').find_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')) else { return };
     if !matches!(document.value(node), Value::Mapping) {
         return;
     }
@@ -55,6 +62,7 @@ pub(super) fn search(document: &Document, node: Node, kind: &str, found: &mut Ve
         let known = names.find_map(|name| {
             name.strip_prefix(key).filter(|rest| matches!(rest.as_bytes().first(), None | Some(b'>' | b'!')))
         });
+        let known = if is_dropped(child) { Some("!") } else { known };
         match known {
             None | Some("!") if found.len() < MOST && !document.is_nothing(child) => {
                 found.push((child, known.is_some()))

@@ -67,14 +67,7 @@ fn read_container(
     container.has_ports = !ports.is_empty();
     container.memory = memory_limit(fields, node);
     fields.choice(node, "imagePullPolicy", "IfNotPresent Always Never");
-    let policy = fields.get(node, "restartPolicy");
-    let has_policy = !fields.is_nothing(policy);
-    if is_init {
-        fields.choice(node, "restartPolicy", "Always");
-    } else if has_policy {
-        fields.unexpected(policy, "none here: Kubernetes 1.34 has it for init containers alone");
-    }
-    container.is_sidecar = is_init && has_policy && !fields.text(policy).is_empty();
+    container.is_sidecar = is_init && fields.text(fields.get(node, "restartPolicy")) == "Always";
     if is_init && !container.is_sidecar {
         for place in 0..4 {
             let at = fields.get(node, text::word(probe::FIELDS, place));
@@ -89,8 +82,6 @@ fn read_container(
     let lifecycle = fields.get(node, "lifecycle");
     container.post_start = probe::hook(fields, lifecycle, "postStart", &ports, grace);
     container.pre_stop = probe::hook(fields, lifecycle, "preStop", &ports, grace);
-    let signal = fields.text_or(lifecycle, "stopSignal", "SIGTERM");
-    container.has_strange_stop = text::place("SIGTERM SIGINT SIGQUIT", signal.as_bytes()).is_none();
 }
 
 /// Whether a container's program is this one.
