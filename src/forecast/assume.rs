@@ -97,7 +97,7 @@ fn program(
     } else if let Some(length) = sleep_in(&container.command, !is_own && !is_brief) {
         program.ends = Some(length);
         // A program without a handler, as PID 1.
-        program.ignores_stop = !is_own;
+        program.ignores_stop = true;
         put(out, b"sleeps, and does not heed SIGTERM");
     } else if is_brief || is_own {
         program.ends = Some(ENDS);

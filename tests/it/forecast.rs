@@ -229,6 +229,7 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "killed",
         ),
         ("{name: a, image: probeserver, command: [/probeserver, resolve, b]}", "", "done at once", "listening"),
+        ("{name: a, image: probeserver, command: [/probeserver, sleep, '3000']}", "", "status 137 Error", "listening"),
         // A value that refers to another is not known.
         (
             "{name: a, image: probeserver, env: [{name: W, value: '45'}, {name: START_WAIT_SECS, value: $(W)}]}",
