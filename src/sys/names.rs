@@ -11,7 +11,7 @@ pub fn host_name() -> Option<String> {
     let mut name = [0; 65]; // The kernel's longest is 64.
     // SAFETY: it writes no further than it is told, and a terminator if there is room for one.
     check(unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) }).ok()?;
-    let name = name.split(|byte| *byte == 0).next()?;
+    let name = text::before(&name, 0);
     let is_printable = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     is_printable.then(|| text::lossy(name))
 }
