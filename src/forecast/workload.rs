@@ -154,7 +154,7 @@ pub struct Container {
     pub name: String,
     /// Whether its program is this one, going by `image` and `command`.
     pub is_own: bool,
-    /// `command` and `args` together, empty when the image's own.
+    /// `command` and `args` together; empty when the image has its own, which is known of ours alone.
     pub command: Vec<String>,
     /// `env` in order, a later one of the same name last. `None`: from `valueFrom`, which a manifest does not tell.
     pub environment: Vec<(String, Option<String>)>,

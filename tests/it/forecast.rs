@@ -229,6 +229,9 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "killed",
         ),
         ("{name: a, image: probeserver, command: [/probeserver, resolve, b]}", "", "done at once", "listening"),
+        // Arguments without a command are those of the image's entry point.
+        ("{name: a, image: 'localhost/probeserver:1', args: [healthcheck, /]}", "", "done at once", "listening"),
+        ("{name: a, image: 'localhost/probeserver:1', args: [serve]}", "", "  listening  ", "done at once"),
         ("{name: a, image: probeserver, command: [/probeserver, sleep, '3000']}", "", "status 137 Error", "listening"),
         // A value that refers to another is not known.
         (

@@ -57,9 +57,15 @@ fn read_container(
     container: &mut Container,
 ) {
     let image = fields.need_text(node, "image");
-    fields.texts(node, "command", &mut container.command);
-    fields.texts(node, "args", &mut container.command);
-    container.is_own = is_own(image, &container.command);
+    let command = &mut container.command;
+    fields.texts(node, "command", command);
+    let is_own_image = is_own_image(image);
+    // The entry point of Dockerfile.scratch.
+    if is_own_image && command.is_empty() {
+        command.push("/bin/probeserver".to_owned());
+    }
+    fields.texts(node, "args", command);
+    container.is_own = is_own_image || command.first().is_some_and(|command| command.ends_with("/probeserver"));
     container.has_environment_from = fields.list(node, "envFrom").next().is_some();
     read_environment(fields, node, &mut container.environment);
     let mut ports = Ports::new();
@@ -84,11 +90,11 @@ fn read_container(
     container.pre_stop = probe::hook(fields, lifecycle, "preStop", &ports, grace);
 }
 
-/// Whether a container's program is this one.
-fn is_own(image: &str, command: &[String]) -> bool {
+/// Whether the image is this program's, going by its name.
+fn is_own_image(image: &str) -> bool {
     let image = text::nth(image, b'@', 0);
     let name = text::nth(&image[image.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1)..], b':', 0);
-    name == "probeserver" || command.first().is_some_and(|command| command.ends_with("/probeserver"))
+    name == "probeserver"
 }
 
 #[inline(never)]
