@@ -60,7 +60,7 @@ pub fn error_text(error: &Error) -> String {
         Some(number) => return text::joined(&["error ", &text::to_decimal(number.unsigned_abs().into())]),
         None => match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => "timed out",
-            ErrorKind::InvalidData => "the answer is not HTTP",
+            ErrorKind::InvalidData => "the answer is not HTTP/1.x, or its head has more than 64 fields or 64 KiB",
             ErrorKind::OutOfMemory => "out of memory",
             ErrorKind::UnexpectedEof => "closed before the end of the answer",
             _ => "broken",
