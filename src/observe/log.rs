@@ -19,6 +19,9 @@ const MAX_WAITING: usize = 64 * 1024;
 const PIECE: usize = 4 * 1024;
 /// Stdout of which nothing is read for so long is not read.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long the last lines may take before the process ends; a reader that is there needs microseconds, and the writer a turn
+/// on a processor.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// The most that a request waits for the log in all. (A check does not: its prober may be as impatient as that.)
 pub const REQUEST_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer only copies bytes; unoptimized code needs more.
@@ -211,10 +214,10 @@ impl Log {
         at
     }
 
-    /// Waits until everything is written, at most `timeout`: before the process ends.
-    pub fn flush(&'static self, timeout: Duration) {
+    /// Waits until everything is written, at most [`LAST_PATIENCE`]: before the process ends.
+    pub fn flush(&'static self) {
         self.start();
-        let deadline = quantity::deadline_in(timeout);
+        let deadline = quantity::deadline_in(LAST_PATIENCE);
         let mut buffer = self.buffer.lock();
         if !self.has_writer.load(Ordering::Relaxed) {
             sys::write_all(1, &std::mem::take(&mut buffer.waiting));

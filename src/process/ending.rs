@@ -2,7 +2,6 @@
 //! where default signal actions do nothing.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use crate::faults::rule::{CrashKind, Effect};
 use crate::observe::log::Log;
@@ -18,8 +17,6 @@ pub const USAGE: i32 = 2;
 /// Exit status of a panic, as Rust's own.
 const PANICKED: i32 = 101;
 
-/// How long the log may take before an end; a reader that is there needs microseconds.
-const LOG_PATIENCE: Duration = Duration::from_millis(250);
 /// Where the kubelet looks for the reason of an end; nowhere before that is known.
 static MESSAGE_PATH: OnceLock<String> = OnceLock::new();
 
@@ -78,7 +75,7 @@ pub fn leave_message_at(path: String) {
 
 fn last_words(log: &'static Log, message: &[&str]) {
     write_termination_message(&text::joined(message));
-    log.flush(LOG_PATIENCE);
+    log.flush();
 }
 
 /// Leaves a line for `kubectl describe`, where the kubelet has put the file for it; anywhere else nothing.

@@ -27,8 +27,6 @@ use crate::{quantity, text};
 
 /// Descriptors kept for other things than connections: our own, and those of outgoing calls and lookups.
 const RESERVED_FILES: u64 = 48;
-/// How long the last log lines may take.
-const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until a signal or a rule ends it; returns the exit status.
 #[inline(never)]
@@ -91,7 +89,7 @@ fn random_seed() -> u64 {
 
 /// Lets the log finish, and hands the status on.
 fn finish(log: &'static Log, status: i32) -> i32 {
-    log.flush(LOG_PATIENCE);
+    log.flush();
     status
 }
 

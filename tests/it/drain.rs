@@ -81,7 +81,6 @@ fn the_drain_lasts_as_long_as_asked_then_idle_connections_close() {
     let began = Instant::now();
     server.signal(libc::SIGTERM);
     server.wait_for_log("event=draining");
-    assert_eq!(server.get("/livez").status, 200);
     idle.expect_end();
     untouched.expect_end();
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}\n{server}", began.elapsed());
@@ -107,12 +106,12 @@ fn requests_in_progress_are_finished() {
 
     server.signal(libc::SIGTERM);
     server.wait_for_log("event=draining");
+    assert_eq!(slow_reader.response().body.len(), 10 << 20);
     for client in [&mut delayed, &mut busy] {
         let response = client.response();
         assert!(response.status == 200 && response.closes(), "{response:#?}\n{server}");
         client.expect_end();
     }
-    assert_eq!(slow_reader.response().body.len(), 10 << 20);
     server.assert_exits_with(0);
 }
 
@@ -153,7 +152,7 @@ fn shutdown_secs_bounds_the_wait_for_requests_in_progress() {
 
 #[test]
 fn requests_served_after_sigterm_are_counted() {
-    let server = Server::start(&[("DRAIN_SECS", "1")]);
+    let server = Server::start(&[("DRAIN_SECS", "5")]);
     server.signal(libc::SIGTERM);
     server.wait_for_log("event=draining");
     for _ in 0..7 {

@@ -355,9 +355,10 @@ fn delays_and_hangs_hold_their_call_and_others_go_on() {
     let server = Server::start(&[("FAULTS", "ready delay 300ms; live hang; startup delay 300ms; startup fail")]);
     let mut peer = Peer::connect(&server);
     let began = Instant::now();
-    peer.send(&[check(1, "ready"), check(3, "live"), check(5, "startup"), check(7, "")].concat());
+    let ping = frame(6, 0, 0, &[0; 8]);
+    peer.send(&[check(1, "ready"), check(3, "live"), check(5, "startup"), check(7, ""), ping].concat());
     assert_eq!(peer.answer(7), Ok(SERVING), "the last is first");
-    peer.send(&frame(6, 0, 0, &[0; 8])).expect(&[Said::Pong]);
+    peer.expect(&[Said::Pong]);
     let mut delayed = [peer.next(), peer.next(), peer.next(), peer.next(), peer.next(), peer.next()];
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     delayed.sort_by_key(|said| format!("{said:?}"));
@@ -419,10 +420,8 @@ fn a_watch_sees_rules_and_the_drain_come_and_go() {
     peer.expect(&[Said::State(1, NOT_SERVING)]);
     server.ask("DELETE /faults HTTP/1.1\r\nHost: a\r\n\r\n");
     peer.expect(&[Said::State(1, SERVING)]);
-    let before = Instant::now();
     server.signal(libc::SIGTERM);
     peer.expect(&[Said::State(1, NOT_SERVING)]);
-    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
     // Draining, everything else goes on, new connections too.
     assert_eq!(peer.asks(7, "liveness"), Ok(SERVING));
     assert_eq!(Peer::connect(&server).asks(1, "readiness"), Ok(NOT_SERVING));
@@ -436,7 +435,8 @@ fn a_watch_sees_rules_and_the_drain_come_and_go() {
 
 #[test]
 fn a_server_that_closes_says_goaway_and_finishes_what_it_has() {
-    let server = Server::start(&[("FAULTS", "startup delay 500ms; live hang")]);
+    // So long that it is still delayed at SIGTERM.
+    let server = Server::start(&[("FAULTS", "startup delay 5s; live hang")]);
     let mut idle = Peer::connect(&server);
     assert_eq!(idle.asks(1, ""), Ok(SERVING));
     let mut untouched = Peer::connect(&server);
@@ -512,9 +512,7 @@ fn a_flood_ends_and_checks_are_answered_meanwhile() {
         // The server stops reading at some time, and then may not take any more.
         let mut writer = peer.stream.try_clone().unwrap();
         let sending = std::thread::spawn(move || while writer.write_all(&octets).is_ok() {});
-        let began = Instant::now();
         assert_eq!(server.get("/healthz").status, 200, "{why}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{why}: {:?}", began.elapsed());
         let end = std::iter::from_fn(|| Some(peer.next()))
             .find(|said| matches!(said, Said::GoAway(..) | Said::Fin | Said::Broken));
         assert!(matches!(end, Some(Said::GoAway(_, 11) | Said::Broken)), "{why}: {end:?}");
@@ -565,8 +563,7 @@ fn calls_that_wait_make_room_for_others() {
         eventually(&line, &server, || observer.ask(get("/metrics")).text().contains(&line));
     };
     let mut first = Peer::connect(&server);
-    first.send(&call(1, "Watch", ""));
-    first.expect(&[Said::Head(1), Said::State(1, SERVING)]);
+    first.send(&check(1, "live"));
     wait_for("1");
     let mut others: Vec<Peer<'_>> = (0..2).map(|_| Peer::connect(&server)).collect();
     for peer in &mut others {

@@ -179,7 +179,7 @@ fn a_name_is_allowed_alone_or_by_its_suffix() {
 
 #[test]
 fn failures_say_which_phase_failed() {
-    let server = Server::start(&[LOOPBACK, ("RESOLVE_TIMEOUT", "2s")]);
+    let server = Server::start(&[LOOPBACK, ("RESOLVE_TIMEOUT", "20s")]);
     let free_port =
         std::net::TcpListener::bind("127.0.0.99:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     assert_fails(&server, &format!("127.0.0.99:{free_port}"), 502, "connect");
@@ -202,12 +202,12 @@ fn failures_say_which_phase_failed() {
 
 #[test]
 fn a_timeout_covers_everything_and_says_its_phase() {
-    let server = Server::start(&[LOOPBACK, ("RESOLVE_TIMEOUT", "300ms")]);
+    let server = Server::start(&[LOOPBACK, ("RESOLVE_TIMEOUT", "2s")]);
     let timed = |service: &str, phase: &str| {
         let began = Instant::now();
         assert_fails(&server, service, 504, phase);
         let took = began.elapsed();
-        assert!(took >= Duration::from_millis(300), "{service} took {took:?}");
+        assert!(took >= Duration::from_secs(2), "{service} took {took:?}");
     };
     timed(&Fake::silent().service("/"), "receive");
     let (listener, _taken) = full_listener();

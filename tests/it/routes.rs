@@ -184,7 +184,7 @@ fn mem_holds_what_is_asked_up_to_its_bound() {
     let server = Server::start(&[("MEM_MAX", "8Mi")]);
     let before = server.resident_kilobytes();
     let mut holder = server.connect();
-    holder.send(get("/mem?size=6Mi&for=1s"));
+    holder.send(get("/mem?size=6Mi&for=5s"));
     eventually("6 MiB are held", &server, || server.resident_kilobytes() > before + (5 << 10));
     assert_eq!(server.get("/mem?size=4Mi&for=1ms").status, 503);
     assert_eq!(server.get("/mem?size=1Mi&for=1ms").status, 200);

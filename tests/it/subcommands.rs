@@ -131,20 +131,22 @@ fn healthcheck_exits_0_on_200_to_399_and_1_on_all_else() {
         (&["/status/302"], 0),
         (&["/status/399"], 0),
         (&["/healthz?verbose"], 0),
-        (&["/status/204", "--timeout", "5s"], 0),
-        (&["--timeout", "5s", "/livez"], 0),
+        (&["/status/204", "--timeout", "20s"], 0),
+        (&["--timeout", "20s", "/livez"], 0),
         (&["/status/400"], 1),
         (&["/status/503"], 1),
         (&["/nowhere"], 1),
         (&["/delay/30", "--timeout", "100ms"], 1),
         (&["/delay/2"], 1), // the default timeout is a second
     ] {
-        let ended = run(&[&["healthcheck"], arguments].concat(), &at_server);
+        let has_time = arguments.contains(&"--timeout") || arguments == ["/delay/2"];
+        let more: &[_] = if has_time { &[] } else { &["--timeout", "20s"] };
+        let ended = run(&[&["healthcheck"], arguments, more].concat(), &at_server);
         assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
         assert_eq!(format!("{}{}", ended.stdout, ended.stderr).lines().count(), 1, "{arguments:?}: {ended:?}");
     }
     let ill = Server::start(&[("HEALTH_STATUS_FACTOR", "100")]);
-    let ended = run(&["healthcheck"], &[("PORT", &ill.port().to_string())]); // BIND unset: 127.0.0.1 is tried
+    let ended = run(&["healthcheck", "--timeout", "20s"], &[("PORT", &ill.port().to_string())]); // BIND unset: 127.0.0.1 is tried
     assert!(ended.code == Some(1) && ended.stdout.contains("500"), "{ended:?}");
 }
 
@@ -201,7 +203,7 @@ fn resolve_prints_the_block_and_exits_1_when_the_call_failed() {
     let other = Server::start(&[("CONTENT", "hello")]);
     let service = format!("127.0.0.1:{}", other.port());
     let variables =
-        [("HOSTNAME", "h"), ("IP_ADDRESS", "10.0.0.1"), ("RESOLVE_ALLOW", "127.0.0.0/8"), ("RESOLVE_TIMEOUT", "2s")];
+        [("HOSTNAME", "h"), ("IP_ADDRESS", "10.0.0.1"), ("RESOLVE_ALLOW", "127.0.0.0/8"), ("RESOLVE_TIMEOUT", "20s")];
     let dashes = "-".repeat(52);
     let ended = run(&["resolve", &service], &variables);
     let block = format!(
