@@ -11,7 +11,7 @@ use crate::forecast::{OUTCOMES, tell};
 use crate::process::ending::{FAILED, USAGE};
 use crate::sync::Lock;
 use crate::text::Value;
-use crate::{sys, text};
+use crate::{routes, sys, text};
 
 /// The stack of a thread that plays.
 const STACK: usize = 256 * 1024;
@@ -58,7 +58,7 @@ pub(super) fn run(words: &[&str]) -> i32 {
         print(HELP, &[]);
         return 0;
     }
-    let mut options = Options { asked: Asked::new(COMMAND), files: Vec::new(), fail_on: 0 };
+    let mut options = Options { asked: Asked::new(COMMAND, routes::answers_well), files: Vec::new(), fail_on: 0 };
     let status = options.read(words).and_then(|()| options.answer());
     status.unwrap_or_else(|line| complain("forecast: ~\n", &[Value::Text(&line)], USAGE))
 }

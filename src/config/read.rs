@@ -202,10 +202,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A rule with a chance, if there is one.
+/// A rule with a chance, unless there is none.
 #[inline(never)]
 fn add_chance(plan: &mut Vec<u8>, rule: &str, chance: Option<Percent>) {
-    if let Some(percent) = chance {
+    if let Some(percent) = chance.filter(|percent| percent.thousandths() > 0) {
         text::put_all(plan, &[rule, " "]);
         percent.write(plan);
         plan.push(b'\n');

@@ -1,6 +1,7 @@
 //! What is asked of a forecast, as options of the command line or parameters of a query, and the inquiries that they
 //! and the manifests come to.
 
+use super::behaviour::Answers;
 use super::manifest::{self, Read};
 use super::play::{Inquiry, Terms};
 use super::workload::{Handler, Pod};
@@ -39,6 +40,8 @@ pub const REQUEST: Limits = Limits { pods: 1000, hours: 1, events: 100_000_000 }
 #[derive(Debug)]
 pub struct Asked {
     limits: Limits,
+    /// What this program answers.
+    answers: Answers,
     /// Containers with their plans; that of the container that callers reach has no name.
     plans: Vec<(String, String)>,
     /// Of a pod without a manifest, each as a field of its container.
@@ -52,9 +55,10 @@ pub struct Asked {
 
 impl Asked {
     /// Nothing but the defaults.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, answers: Answers) -> Self {
         Self {
             limits,
+            answers,
             plans: Vec::new(),
             probes: [const { String::new() }; 3],
             only: String::new(),
@@ -78,12 +82,13 @@ impl Asked {
             0 | 1 => {
                 let (container, plan) =
                     if option == 0 { ("", value) } else { value.split_once('=').unwrap_or_default() };
+                let parsed = plan::parse(plan.as_bytes());
                 if option == 1 && container.is_empty() {
                     "NAME=PLAN"
-                } else if option == 0 && self.plans.iter().any(|(container, _)| container.is_empty()) {
-                    "one plan"
-                } else if let Err(line) = plan::parse(plan.as_bytes()) {
+                } else if let Err(line) = parsed {
                     return Err(text::joined(&[name, ": ", &line]));
+                } else if parsed.is_ok_and(|rules| rules.is_empty()) && !plan.is_empty() {
+                    "a rule: a # drops the rest of its line"
                 } else {
                     self.plans.push((container.to_owned(), plan.to_owned()));
                     ""
@@ -190,7 +195,7 @@ impl Asked {
 
     #[inline(never)]
     fn assume(&self, inquiry: &mut Inquiry) -> Result<(), String> {
-        assume::programs(inquiry, &self.plans)?;
+        assume::programs(inquiry, &self.plans, self.answers)?;
         if self.terms.minor < SLEEP && drop_sleeps(&mut inquiry.workload.pod) {
             inquiry.assumed.push("a sleep in preStop needs Kubernetes 1.30: there is none".to_owned());
         }

@@ -1,17 +1,17 @@
 //! What a container's program is taken to do: what its plan says, else what its environment says where the image is
 //! this program, else nothing but good.
 
-use super::behaviour::Program;
+use super::behaviour::{Answers, Program, without_query};
 use super::play::Inquiry;
 use super::pod::{Kind, sleep_in};
 use super::workload::{Container, Controller, Handler};
 use super::{Millis, millis};
-use crate::config::{Config, ConfigError, has_seeded_start};
+use crate::config::{Config, ConfigError, SEEDED_START, has_seeded_start};
 use crate::faults::plan;
 use crate::faults::rule::{NEEDS_MEMORY_LIMIT, Rule};
 use crate::text::{self, Value, put, put_all};
 
-/// The variables that say how a probeserver behaves; no other is read, and none of them names a file.
+/// The variables that say how a probeserver behaves.
 const READ: &str = "PORT START_WAIT_SECS START_WAIT_SECONDS CRASH_FACTOR CRASH_EXIT_CODE HEALTH_STATUS_FACTOR \
     STARTUP_WAIT_SECS READY_WAIT_SECS ERROR_FACTOR RESPONSE_DELAY FAULTS SEED DRAIN_SECS SHUTDOWN_SECS";
 /// A program of which nothing is known ends so soon at SIGTERM.
@@ -23,7 +23,7 @@ fn is_read(name: &str) -> bool {
 
 /// What every container of an inquiry does, and what was assumed for that. `plans` are for the containers that they
 /// name; that without a name is for the container that callers reach.
-pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Result<(), String> {
+pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)], answers: Answers) -> Result<(), String> {
     let pod = &inquiry.workload.pod;
     for (name, _) in plans {
         if !name.is_empty() && !pod.has(name) {
@@ -51,12 +51,18 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)]) -> Res
     for (at, container) in pod.containers.iter().enumerate() {
         let mut plan = None;
         for (named, own) in plans {
-            if *named == container.name || at == main && named.is_empty() && plan.is_none() {
+            if *named == container.name || at == main && named.is_empty() {
+                if plan.is_some() {
+                    return Err(text::filled(
+                        "container ~: got two plans, expected one",
+                        &[Value::Text(&container.name)],
+                    ));
+                }
                 plan = Some(own.as_str());
             }
         }
         let is_brief = at < pod.inits && !container.is_sidecar;
-        inquiry.programs.push(Program::default());
+        inquiry.programs.push(Program { answers: container.is_own.then_some(answers), ..Program::default() });
         program(&mut inquiry.programs[at], &mut inquiry.assumed, container, plan, is_brief)?;
     }
     Ok(())
@@ -82,6 +88,7 @@ fn program(
             let values = [Value::Text(&container.name), Value::Text(NEEDS_MEMORY_LIMIT)];
             return Err(text::filled("container ~: crash oom ~", &values));
         }
+        program.is_local = config.bind.is_some_and(|address| address.is_loopback());
         program.drain = millis(config.drain);
         program.seed = config.seed;
         let is_known = container.environment.iter().all(|(name, value)| value.is_some() || name != "PORT");
@@ -94,6 +101,12 @@ fn program(
         program.memory = container.memory.unwrap_or(program.memory);
         program.rules = std::mem::take(&mut config.rules);
         put(out, b"a probeserver with its environment");
+        if program.is_local {
+            put(out, b"; nothing from outside the pod reaches its BIND");
+        }
+        for warning in &config.warnings {
+            put_all(out, &["; ", warning]);
+        }
     } else if let Some(length) = sleep_in(&container.command, !is_own && !is_brief) {
         program.ends = Some(length);
         // A program without a handler, as PID 1.
@@ -113,17 +126,19 @@ fn program(
         program.rules = plan::parse(plan.as_bytes()).unwrap_or_default(); // It has been read before.
         put(out, b"; behaves by the plan given");
     }
-    if program.seed.is_some() && has_seeded_start(&program.rules) {
-        put(out, b"; SEED is set, so chances at start come out the same each time");
+    if plan.is_some() && program.seed.is_some() && has_seeded_start(&program.rules) {
+        put_all(out, &["; ", SEEDED_START]);
     }
     for (kind, probe) in container.probes.iter().enumerate() {
-        if let Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) =
-            probe.as_ref().map(|probe| &probe.handler)
-        {
-            put_all(
-                out,
-                &["; no port has the name that its ", text::word(Kind::NAMES, kind), " probe asks: it has no result"],
-            );
+        let name = text::word(Kind::NAMES, kind);
+        match probe.as_ref().map(|probe| &probe.handler) {
+            Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) => {
+                put_all(out, &["; no port has the name that its ", name, " probe asks: it has no result"]);
+            }
+            Some(Handler::Http { path, .. }) if !program.answers_well(without_query(path)) => {
+                put_all(out, &["; it has no good answer at ", path, ", which its ", name, " probe asks"]);
+            }
+            _ => {}
         }
     }
     for (name, value) in &container.environment {
@@ -142,7 +157,8 @@ fn environment(container: &Container) -> Result<Box<Config>, String> {
     let lookup = |name: &str| {
         let found = container.environment.iter().rev().find(|(known, _)| known == name);
         let value = found.and_then(|(_, value)| value.as_ref());
-        value.filter(|_| is_read(name)).map(|value| value.as_bytes().to_vec())
+        // The file is the container's, and not ours.
+        value.filter(|_| name != "CONTROL_TOKEN_FILE").map(|value| value.as_bytes().to_vec())
     };
     Config::from_lookup(&lookup).map_err(|ConfigError(lines)| {
         let values = [Value::Text(&container.name), Value::Text(&text::list(&lines, "; "))];

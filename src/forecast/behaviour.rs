@@ -18,6 +18,9 @@ const CLOSING: Millis = 30;
 /// Most windows of one rule that one process rolls for.
 const MAX_ROLLS: u64 = 20_000;
 
+/// Whether a program answers a GET of a path with 200 to 399.
+pub type Answers = fn(&[u8]) -> bool;
+
 /// What a container's process does, as far as anybody outside sees.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -36,15 +39,35 @@ pub struct Program {
     pub memory: u64,
     /// Whether it is this program, of which more is known than of others.
     pub is_own: bool,
+    /// Whether it answers a GET of a path well where no rule decides; `None`: nobody knows, so it does.
+    pub answers: Option<Answers>,
+    /// Whether nothing from outside the pod reaches it.
+    pub is_local: bool,
     /// Whether the signal that stops it means nothing to it.
     pub ignores_stop: bool,
 }
 
 impl Default for Program {
     fn default() -> Self {
-        let (rules, ends) = (Vec::new(), None);
-        Self { rules, ends, drain: 0, seed: None, ports: [0; 2], memory: u64::MAX, is_own: false, ignores_stop: false }
+        Self {
+            rules: Vec::new(),
+            ends: None,
+            drain: 0,
+            seed: None,
+            ports: [0; 2],
+            memory: u64::MAX,
+            is_own: false,
+            answers: None,
+            is_local: false,
+            ignores_stop: false,
+        }
     }
+}
+
+/// A path as rules and routes see it.
+pub(super) fn without_query(path: &str) -> &[u8] {
+    let length = path.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+    &path.as_bytes()[..length]
 }
 
 /// How a process has ended.
@@ -83,6 +106,8 @@ pub(super) struct Question {
     covered: u64,
     check: Option<Check>,
     port: Option<u16>,
+    /// Whether it has no good answer where no rule has one.
+    is_missing: bool,
     /// Whether any answer is a good one.
     is_hook: bool,
 }
@@ -111,9 +136,14 @@ impl Program {
 
     /// What a request for a path comes to.
     pub(super) fn question(&self, path: &str, port: Option<u16>) -> Question {
-        let path = path.as_bytes();
-        let length = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
-        self.question_for(Check::of_path(&path[..length]), &path[..length], port)
+        let path = without_query(path);
+        let is_missing = !self.answers_well(path);
+        Question { is_missing, ..self.question_for(Check::of_path(path), path, port) }
+    }
+
+    /// Whether it answers a GET of a path well where no rule decides.
+    pub(super) fn answers_well(&self, path: &[u8]) -> bool {
+        self.answers.is_none_or(|answers| answers(path))
     }
 
     /// What a hook comes to that requests a path: its status is not looked at (lifecycle/handlers.go:149).
@@ -130,12 +160,13 @@ impl Program {
 
     fn question_for(&self, check: Option<Check>, path: &[u8], port: Option<u16>) -> Question {
         let subject = Subject { check, is_protected: check.is_some() || is_protected(path), path };
-        Question { covered: self.bits(|rule| subject.is_covered_by(&rule.target)), check, port, is_hook: false }
+        let covered = self.bits(|rule| subject.is_covered_by(&rule.target));
+        Question { covered, check, port, ..Question::default() }
     }
 
     /// Whether nobody listens where somebody asks.
     pub(super) fn is_elsewhere(&self, port: Option<u16>) -> bool {
-        self.ports[0] != 0 && port.is_some_and(|port| !self.ports.contains(&port))
+        port.is_some_and(|port| self.is_local || self.ports[0] != 0 && !self.ports.contains(&port))
     }
 
     /// How a rule's effect ends the process, if it does.
@@ -329,7 +360,7 @@ impl Process {
             Listening::Open => {}
         }
         let drains = self.closes < NEVER && program.is_own && question.check == Some(Check::Ready);
-        let (mut takes, mut is_good) = (0, !drains || question.is_hook);
+        let (mut takes, mut is_good) = (0, question.is_hook || !drains && !question.is_missing);
         for (at, rule) in program.rules.iter().enumerate() {
             if !self.meets(at, rule, question, now) {
                 continue;

@@ -27,7 +27,7 @@ pub(super) fn answer(request: &Request<'_>) -> Outcome {
 }
 
 fn asked(request: &Request<'_>) -> Result<Forecast, String> {
-    let mut asked = Asked::new(REQUEST);
+    let mut asked = Asked::new(REQUEST, super::answers_well);
     asked.is_json = wants_json(request);
     for pair in request.head.target.query.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
         // As forms are sent, where a space is a plus.

@@ -132,6 +132,17 @@ impl Route {
     }
 }
 
+/// Whether a kubelet's GET of a path is answered with 200 to 399 where no rule decides. (It takes no gzip.)
+pub fn answers_well(path: &[u8]) -> bool {
+    let row = Route::find(path).row();
+    let is_good = match row.handler {
+        Handler::Nobody | Handler::Page => false,
+        Handler::Status => matches!(text::parse_decimal(&path["/status/".len()..]), Some(200..=399)),
+        _ => true,
+    };
+    is_good && row.methods.contains(Method::Get)
+}
+
 /// Answers a request whose method the route takes and which no rule has decided.
 #[inline(never)] // So that the outcome is made where the caller wants it.
 pub fn answer(route: Route, request: &Request<'_>, state: &'static State) -> Outcome {

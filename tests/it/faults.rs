@@ -192,15 +192,19 @@ fn shorthands_come_first_and_in_their_order() {
     let server = Server::start(&[
         ("FAULTS", "/x drop"),
         ("RESPONSE_DELAY", "1ms..2ms"),
-        ("ERROR_FACTOR", "0"),
+        ("ERROR_FACTOR", "0.5"),
         ("READY_WAIT_SECS", "60"),
         ("STARTUP_WAIT_SECS", "20s"),
         ("HEALTH_STATUS_FACTOR", "40"),
-        ("CRASH_FACTOR", "0"),
+        ("CRASH_FACTOR", "0.001"),
+        ("SEED", "1"),
         ("START_WAIT_SECS", "0.01"),
     ]);
-    let want = "start delay 10ms  # 1: tried 1, hit 1\nstart exit 0 0%  # 2: tried 1, hit 0\nhealth fail 40%  # 3: tried 0, hit 0\n\
-                startup fail for 20s  # 4: tried 0, hit 0\nready fail for 1m  # 5: tried 0, hit 0\napp fail 0%  # 6: tried 0, hit 0\n\
+    let want = "start delay 10ms  # 1: tried 1, hit 1\nstart exit 0 0.001%  # 2: tried 1, hit 0\nhealth fail 40%  # 3: tried 0, hit 0\n\
+                startup fail for 20s  # 4: tried 0, hit 0\nready fail for 1m  # 5: tried 0, hit 0\napp fail 0.5%  # 6: tried 0, hit 0\n\
                 app delay 1ms..2ms  # 7: tried 0, hit 0\n/x drop  # 8: tried 0, hit 0\n";
     server.get("/faults").expect(200, want);
+    let none =
+        [("CRASH_FACTOR", "0"), ("HEALTH_STATUS_FACTOR", "0%"), ("ERROR_FACTOR", "0.0"), ("START_WAIT_SECS", "0")];
+    Server::start(&none).get("/faults").expect(200, "");
 }

@@ -45,7 +45,7 @@ fn keys(json: &str) -> Vec<String> {
 }
 
 fn inquiry(options: &[(&str, &str)], manifest: Option<&str>) -> Inquiry {
-    let mut asked = Asked::new(COMMAND);
+    let mut asked = Asked::new(COMMAND, probeserver::routes::answers_well);
     for (name, value) in options {
         let is_known = asked.set(name, value).unwrap_or_else(|line| panic!("{line}"));
         assert!(is_known, "{name}");
@@ -111,15 +111,20 @@ fn every_bad_input_is_one_line_and_exit_2() {
         )
     };
     let pods = damaged("pods.yaml", &[pod("a"), pod("b")].join("---\n"));
+    let log_format = damaged("log.yaml", &pod("a").replace("PORT, value: a", "LOG_FORMAT, value: xml"));
     let config = damaged("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
     for (arguments, want) in [
         (&["-f", &cut][..], "cut.yaml:2:10: got a collection without an end"),
         (&["-f", &tab], ":1: got a tab, expected spaces"),
         (&["-f", &two], "Probe: got httpGet and tcpSocket, expected one handler"),
         (&["-f", &pods], "container a: PORT: got \"a\", expected a port"),
+        (&["-f", &log_format], "container a: LOG_FORMAT: got \"xml\", expected text or json"),
         (&["-f", &config], "got ConfigMap/c, expected a Deployment"),
         (&["app fial"], "plan: line 1, column 5: got \"fial\", expected an effect"),
-        (&["app fail", "app fail"], "plan: got \"app fail\", expected one plan"),
+        (&["app fail", "app fail"], "container app: got two plans, expected one"),
+        (&["--container", "app=live fail", "--container", "app=ready fail"], "container app: got two plans"),
+        (&["live fail", "--container", "app=ready fail"], "container app: got two plans, expected one"),
+        (&["# start delay 45s; live fail"], "expected a rule: a # drops the rest of its line"),
         (&["--pods", "0"], "--pods: got \"0\", expected a number, 1 to 1000000"),
         (&["--for", "25h"], "--for: got \"25h\", expected a duration such as 15m, 1s to 24h"),
         (&["--for", "0s"], "--for: got \"0s\""),
@@ -256,6 +261,41 @@ fn a_container_is_taken_for_what_its_manifest_says() {
             "readinessProbe: what the program answers",
             "in the Service   ",
         ),
+        // What this program answers at a path it knows itself, query and all; a rule may answer anything there.
+        (
+            "{name: a, image: probeserver, readinessProbe: {httpGet: {path: '/ready?verbose', port: 80}}}",
+            "",
+            "it has no good answer at /ready?verbose, which its readiness probe asks",
+            "in the Service   ",
+        ),
+        (
+            "{name: a, image: probeserver, livenessProbe: {exec: {command: [/probeserver, healthcheck, /live]}}}",
+            "",
+            "killed by the liveness probe",
+            "no good answer",
+        ),
+        (
+            "{name: a, image: probeserver, env: [{name: FAULTS, value: /ready fail 200}], \
+             readinessProbe: {httpGet: {path: /ready, port: 80}}}",
+            "",
+            "in the Service   ",
+            "never Ready",
+        ),
+        ("{name: a, image: other, readinessProbe: {httpGet: {path: /ready, port: 80}}}", "", "Service   ", "no good"),
+        // Its environment is read as it reads it.
+        (
+            "{name: a, image: probeserver, env: [{name: BIND, value: 127.0.0.1}, {name: FAULTS, value: '# a'}], \
+             livenessProbe: {tcpSocket: {port: 80}}}",
+            "",
+            "nothing from outside the pod reaches its BIND; FAULTS: no rule in it",
+            "0 % in 1",
+        ),
+        (
+            "{name: a, image: probeserver, env: [{name: CONTROL_TOKEN_FILE, value: /nowhere}]}",
+            "",
+            "listening",
+            "nowhere",
+        ),
         // Memory beyond the limit.
         (
             "{name: a, image: probeserver, env: [{name: FAULTS, value: process mem 64Mi after 5s}], \
@@ -342,7 +382,7 @@ fn a_container_is_taken_for_what_its_manifest_says() {
 
 #[test]
 fn crash_oom_without_a_limit_is_refused_as_the_program_does() {
-    let mut asked = Asked::new(COMMAND);
+    let mut asked = Asked::new(COMMAND, probeserver::routes::answers_well);
     let manifest = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: a, image: probeserver, \
                     env: [{name: FAULTS, value: process crash oom after 10s}]}]}}";
     let line = asked.inquiries(&[("m", manifest.as_bytes())]).unwrap_err();

@@ -192,6 +192,53 @@ fn mem_holds_what_is_asked_up_to_its_bound() {
     assert_eq!(server.get("/mem?size=4Mi&for=1ms").status, 200);
 }
 
+/// What a forecast goes by is what the server does.
+#[test]
+fn which_paths_have_a_good_answer_is_known_beforehand() {
+    let server = Server::start(&[]);
+    for path in [
+        "/",
+        "/healthz",
+        "/livez",
+        "/ready",
+        "/readyz",
+        "/readyz/",
+        "/startupz",
+        "/whoami",
+        "/metrics",
+        "/ui",
+        "/faults",
+        "/faults/1",
+        "/infect",
+        "/cure",
+        "/kill",
+        "/forecast",
+        "/ip",
+        "/hostname",
+        "/version",
+        "/status/200",
+        "/status/399",
+        "/status/400",
+        "/status/x",
+        "/status/",
+        "/status",
+        "/bytes/5",
+        "/headers",
+        "/echo",
+        "/nowhere",
+        "*",
+        "/cpu",
+    ] {
+        let target = if path == "/cpu" { "/cpu?for=1ms" } else { path };
+        let status = server.get(target).status;
+        assert_eq!(
+            probeserver::routes::answers_well(path.as_bytes()),
+            (200..400).contains(&status),
+            "{path}: {status}"
+        );
+    }
+}
+
 #[test]
 fn status_answers_any_final_status() {
     let server = Server::start(&[]);
