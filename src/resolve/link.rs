@@ -63,6 +63,13 @@ impl Link {
         Err(failure.unwrap_or_else(no_addresses))
     }
 
+    /// Whether it stands, as far as is known here, and nothing has come that nobody asked for.
+    pub fn is_open(&self) -> bool {
+        let looks = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
+        let is_silent = looks.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        is_silent && self.stream.set_nonblocking(false).is_ok()
+    }
+
     pub fn exchange(&self, request: &[u8], deadline: Instant) -> Result<Answer, CallError> {
         self.send(request, deadline)?;
         self.receive(deadline).map_err(|error| self.failed(Phase::Receive, &error))

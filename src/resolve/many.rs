@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Service;
 use super::call::{self, PassedOn, Rules};
-use super::error::{CallError, Cause};
+use super::error::CallError;
 use super::link::{Answer, Link};
 use super::summary::Summary;
 use crate::sync::Lock;
@@ -107,30 +107,25 @@ impl Shared {
     fn call(&self, number: u64, link: &mut Option<Link>, deadline: Instant) -> Result<Answer, CallError> {
         let Run { service, rules, passed_on, keeps_alive, .. } = &self.run;
         let request = call::request_head(service, passed_on, *keeps_alive);
-        let keeps = |result: &Result<Answer, CallError>| result.as_ref().is_ok_and(|answer| answer.keeps);
-        if let Some(old) = link {
-            let result = old.exchange(&request, deadline);
-            // The server may have closed an idle connection just then (RFC 9112 section 9.3.1): on to a new one.
-            let is_lost = matches!(&result, Err(CallError { cause: Cause::Reset, .. }));
-            if !keeps(&result) {
-                *link = None;
-            }
-            if !is_lost {
-                return result;
-            }
-        }
-        let found;
-        let addresses = match &self.addresses {
-            Some(addresses) => addresses,
+        // The server may have closed it meanwhile (RFC 9112 section 9.3.1): on to a new one. What comes of a request that has been
+        // sent counts.
+        let connection = match link.take().filter(Link::is_open) {
+            Some(old) => old,
             None => {
-                found = call::permitted_addresses(service, *rules, deadline)?;
-                &found
+                let found;
+                let addresses = match &self.addresses {
+                    Some(addresses) => addresses,
+                    None => {
+                        found = call::permitted_addresses(service, *rules, deadline)?;
+                        &found
+                    }
+                };
+                Link::connect(addresses, number as usize, service.port, deadline)?
             }
         };
-        let new = Link::connect(addresses, number as usize, service.port, deadline)?;
-        let result = new.exchange(&request, deadline);
-        if keeps(&result) {
-            *link = Some(new);
+        let result = connection.exchange(&request, deadline);
+        if result.as_ref().is_ok_and(|answer| answer.keeps) {
+            *link = Some(connection);
         }
         result
     }

@@ -136,6 +136,20 @@ fn keepalive_uses_one_connection_and_goes_on_when_it_ends() {
     assert_eq!(peers("/whoami"), 20);
 }
 
+/// A call that fails over a kept connection is one call, and failed.
+#[test]
+fn keepalive_hides_no_failure() {
+    let sick = Server::start(&[("FAULTS", "/ip drop 50%; /hostname reset 50%"), ("SEED", "1")]);
+    let server = Server::start(&[LOOPBACK]);
+    for (number, path) in ["/ip", "/hostname"].into_iter().enumerate() {
+        let service = format!("127.0.0.1:{}{path}", sick.port());
+        let json = server.get(&format!("/resolve?service={service}&count=40&keepalive=1&fresh=0&format=json")).text();
+        let rule = sick.get("/faults").text().lines().nth(number).expect("a rule").to_owned();
+        let hits = rule.split_once("tried 40, hit ").map_or("no such rule", |(_, hits)| hits);
+        assert!(json.contains(&format!("\"errors\":{{\"reset\":{hits}}}")), "{rule}\n{json}");
+    }
+}
+
 #[test]
 fn a_run_ends_when_draining_starts_and_says_how_far_it_came() {
     let slow = Server::start(&[("FAULTS", "app delay 200ms")]);
