@@ -65,8 +65,8 @@ impl Link {
 
     /// Whether it stands, as far as is known here, and nothing has come that nobody asked for.
     pub fn is_open(&self) -> bool {
-        let looks = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let is_silent = looks.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        let read = self.stream.set_nonblocking(true).and_then(|()| (&self.stream).read(&mut [0]));
+        let is_silent = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         is_silent && self.stream.set_nonblocking(false).is_ok()
     }
 
