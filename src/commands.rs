@@ -81,11 +81,11 @@ fn run_words(arguments: &[String], lookup: Lookup<'_>) -> Result<i32, i32> {
     let asks_for_help = words.iter().any(|word| text::place("--help -h", word.as_bytes()).is_some());
     let expected = match COMMANDS[at] {
         Serve if words.is_empty() => return Ok(life::serve(config(lookup)?)),
-        Serve => "no arguments: everything is set by the environment",
-        Healthcheck | Resolve | Sleep | CheckFaults if asks_for_help => {
+        Serve | Healthcheck | Resolve | Sleep | CheckFaults if asks_for_help => {
             print(&help(), &[]);
             return Ok(0);
         }
+        Serve => "no arguments: everything is set by the environment",
         Healthcheck => {
             let timeout = taken(&mut words, "--timeout");
             if let Some((is_grpc, asked, timeout)) = healthcheck_arguments(&words, timeout) {
@@ -258,7 +258,7 @@ fn resolve(config: &'static Config, service: &Service) -> Result<i32, CallError>
     let rules = Rules { allow: &config.resolve_allow, timeout: config.resolve_timeout, waits: true };
     let answer = call::call(service, rules, &PassedOn::default())?;
     let is_told = sys::write_all(1, &call::block(&identity.hostname, identity.ip(), service, &answer));
-    Ok(if is_told { 0 } else { FAILED })
+    Ok(if is_told && answer.is_ok() { 0 } else { FAILED })
 }
 
 fn resolve_arguments(words: &[&str], count: Option<&str>) -> Option<(Service, Option<u64>)> {

@@ -16,7 +16,7 @@ use crate::resolve::policy::Allow;
 use crate::text;
 pub use control::Control;
 use read::Reader;
-pub use table::{Variable, variables};
+pub use table::{Variable, variable, variables};
 
 /// The configuration, read once. Fields are named after their variables.
 #[derive(Default, Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Lookup;
 use super::control::{Control, MAX_TOKEN, is_token, shown};
-use super::table::variables;
+use super::table::variable;
 use crate::faults::plan;
 use crate::faults::rule::Rule;
 use crate::quantity::{self, Percent};
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     /// searched: a start that finds nothing wrong does not even look at it.)
     #[inline(never)]
     fn refuse(&mut self) {
-        let form = variables().find(|variable| variable.name == self.name).map_or("", |variable| variable.form);
+        let form = variable(self.name).map_or("", |variable| variable.form);
         let value = shown(self.name, &self.value);
         self.error("~: got ~, expected ~", &[Text(self.name), Json(&value), Text(form)]);
     }

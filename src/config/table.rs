@@ -55,12 +55,18 @@ pub struct Variable {
 }
 
 pub fn variables() -> impl Iterator<Item = Variable> {
-    (0..).map_while(variable)
+    (0..).map_while(at)
+}
+
+/// The one of that name.
+#[inline(never)]
+pub fn variable(name: &str) -> Option<Variable> {
+    variables().find(|variable| variable.name == name)
 }
 
 /// The variable of that row, if there are so many.
 #[inline(never)]
-fn variable(row: usize) -> Option<Variable> {
+fn at(row: usize) -> Option<Variable> {
     let row = text::nth(TABLE, b'\n', row);
     let cell = |at| text::nth(row, b'|', at);
     let variable = Variable { name: cell(0), form: cell(1), default: cell(2), meaning: cell(3) };

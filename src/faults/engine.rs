@@ -8,6 +8,7 @@ use super::Check;
 use super::dice::Draw;
 use super::plan::MAX_RULES;
 use super::rule::{Effect, Nanos, Rule, Target, nanoseconds};
+use crate::quantity::Percent;
 use crate::sync::Lock;
 use crate::text;
 
@@ -187,6 +188,12 @@ impl Engine {
         Arc::clone(&self.plan.lock().rules)
     }
 
+    /// Whether a rule stands that is spelled so.
+    #[inline(never)]
+    pub fn has(&self, spelled: &str) -> bool {
+        self.rules().iter().any(|live| live.spelled == spelled)
+    }
+
     /// Takes away the rules that `goes` picks, and lets new ones stand behind the others, their time running from `now`.
     /// Whether any went.
     fn change(&self, goes: &dyn Fn(&LiveRule) -> bool, rules: Vec<Rule>, now: Instant) -> Result<bool, TooMany> {
@@ -279,7 +286,7 @@ impl Engine {
     pub fn certain_failure(&self, subject: Subject<'_>, now: Instant) -> Option<u16> {
         let now = self.since_start(now);
         self.rules().iter().find_map(|live| match live.rule.effect {
-            Effect::Fail(status) if live.rule.chance.is_none() => {
+            Effect::Fail(status) if live.rule.chance.is_none_or(|chance| chance == Percent::ALWAYS) => {
                 (subject.is_covered_by(&live.rule.target) && live.is_due(now)).then_some(status)
             }
             _ => None,
@@ -404,7 +411,7 @@ mod tests {
         for (plan, want) in [
             ("health fail 418", Some(418)),
             ("health fail", Some(500)),
-            ("health fail 100%", None),
+            ("health fail 100%", Some(500)),
             ("health fail 50%; health fail 503", Some(503)),
             ("health hang", None),
             ("health delay 5s; health fail 502", Some(502)),

@@ -28,9 +28,10 @@ pub fn explain(rules: &[Rule], pod: &str) -> String {
             let ends = !matches!(earlier.effect, Effect::Delay(..));
             is_always && is_everywhere && ends && earlier.target == rule.target
         };
-        let is_request = matches!(rule.target, Target::Check(_) | Target::App | Target::Path(..));
-        if is_request && rules[..at].iter().any(ends_all) {
-            text::put(&mut out, b"   never reached: an earlier rule ends every such request\n");
+        // Rules of these two targets go on beside each other.
+        let is_alone = !matches!(rule.target, Target::Listen | Target::Process);
+        if is_alone && rules[..at].iter().any(ends_all) {
+            text::put(&mut out, b"   never reached: an earlier rule decides each time\n");
         }
     }
     text::into_string(out)
@@ -178,20 +179,26 @@ mod tests {
             ),
             (
                 "app hang; app fail",
-                "1: app hang\n   each request to a route that is not protected is never answered\n2: app fail\n   each request to a route that is not protected is answered 500\n   never reached: an earlier rule ends every such request\n",
+                "1: app hang\n   each request to a route that is not protected is never answered\n2: app fail\n   each request to a route that is not protected is answered 500\n   never reached: an earlier rule decides each time\n",
             ),
         ] {
             assert_eq!(explained(plan), want, "{plan}");
         }
     }
 
-    /// Only what ends every request of the kind at any time leaves nothing for a rule behind it.
+    /// Only what decides at any time leaves nothing for a rule behind it.
     #[test]
     fn a_rule_behind_one_that_may_let_a_request_by_is_reached() {
         let is_reached = |plan: &str| !explained(plan).contains("never reached");
-        for ends_all in
-            ["app fail; app hang", "app drop; app delay 1s; app fail", "/a reset; /a fail", "live hang; live fail 5%"]
-        {
+        for ends_all in [
+            "app fail; app hang",
+            "app drop; app delay 1s; app fail",
+            "/a reset; /a fail",
+            "live hang; live fail 5%",
+            "term ignore; term delay 5s",
+            "term exit 3; term exit 4",
+            "start exit 3; start delay 1s",
+        ] {
             assert!(!is_reached(ends_all), "{ends_all}");
         }
         for may_pass in ["50%", "after 5s", "for 5s", "after 5s for 5s every 1m", "times 3", "pods *-0"] {
@@ -202,7 +209,8 @@ mod tests {
             "live fail; ready fail",
             "/a fail; /b fail",
             "listen hang; listen close",
-            "term exit 3; term exit 4",
+            "term delay 3s; term exit 4",
+            "process exit 3; process cpu 50%",
         ] {
             assert!(is_reached(other), "{other}");
         }

@@ -88,7 +88,7 @@ impl Asked {
                 } else if let Err(line) = parsed {
                     return Err(text::joined(&[name, ": ", &line]));
                 } else if parsed.is_ok_and(|rules| rules.is_empty()) && !plan.is_empty() {
-                    "a rule: a # drops the rest of its line"
+                    "more than a comment"
                 } else {
                     self.plans.push((container.to_owned(), plan.to_owned()));
                     ""
@@ -151,7 +151,10 @@ impl Asked {
         let mut names = Vec::new();
         for workload in &mut read.workloads {
             let name = text::joined(&[workload.controller.kind(), "/", &workload.name]);
-            if self.only.is_empty() || self.only == workload.name || self.only == name {
+            if self.only.is_empty()
+                || self.only == workload.name
+                || text::is_same(self.only.as_bytes(), name.as_bytes())
+            {
                 inquiries.push(Inquiry {
                     workload: std::mem::take(workload),
                     programs: Vec::new(),

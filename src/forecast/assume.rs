@@ -6,19 +6,17 @@ use super::play::Inquiry;
 use super::pod::{Kind, sleep_in};
 use super::workload::{Container, Controller, Handler};
 use super::{Millis, millis};
-use crate::config::{Config, ConfigError, SEEDED_START, has_seeded_start};
+use crate::config::{self, Config, ConfigError, SEEDED_START, has_seeded_start};
 use crate::faults::plan;
 use crate::faults::rule::{NEEDS_MEMORY_LIMIT, Rule};
 use crate::text::{self, Value, put, put_all};
 
-/// The variables that say how a probeserver behaves.
-const READ: &str = "PORT START_WAIT_SECS START_WAIT_SECONDS CRASH_FACTOR CRASH_EXIT_CODE HEALTH_STATUS_FACTOR \
-    STARTUP_WAIT_SECS READY_WAIT_SECS ERROR_FACTOR RESPONSE_DELAY FAULTS SEED DRAIN_SECS SHUTDOWN_SECS";
 /// A program of which nothing is known ends so soon at SIGTERM.
 const ENDS: Millis = 100;
 
+/// Whether a variable changes what a probeserver does: those of any text are only shown.
 fn is_read(name: &str) -> bool {
-    text::place(READ, name.as_bytes()).is_some()
+    config::variable(name).is_some_and(|known| !matches!(known.form, "text" | "visible ASCII and single spaces"))
 }
 
 /// What every container of an inquiry does, and what was assumed for that. `plans` are for the containers that they
@@ -130,16 +128,14 @@ fn program(
         put_all(out, &["; ", SEEDED_START]);
     }
     for (kind, probe) in container.probes.iter().enumerate() {
-        let name = text::word(Kind::NAMES, kind);
-        match probe.as_ref().map(|probe| &probe.handler) {
-            Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) => {
-                put_all(out, &["; no port has the name that its ", name, " probe asks: it has no result"]);
-            }
+        let (lacks, what) = match probe.as_ref().map(|probe| &probe.handler) {
+            Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) => ("port has the name", ""),
             Some(Handler::Http { path, .. }) if !program.answers_well(without_query(path)) => {
-                put_all(out, &["; it has no good answer at ", path, ", which its ", name, " probe asks"]);
+                ("good answer at ", path.as_str())
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        put_all(out, &["; no ", lacks, what, " that its ", text::word(Kind::NAMES, kind), " probe asks for"]);
     }
     for (name, value) in &container.environment {
         if value.is_none() && is_read(name) {

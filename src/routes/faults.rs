@@ -35,7 +35,8 @@ fn change(request: &Request<'_>, engine: &Engine) -> Result<(), (u16, String)> {
         return Err((400, text::joined(&[plan::NO_RULE, "; curl: --data-binary, not -d; DELETE removes all"])));
     }
     for rule in &rules {
-        if matches!(rule.target, Target::Start) {
+        // What `GET` lists can be put back.
+        if matches!(rule.target, Target::Start) && !engine.has(&rule.spelled()) {
             return Err((400, "start: this moment has passed; set FAULTS".to_owned()));
         }
         if rule.needs_memory_limit() && !sys::has_memory_limit() {
@@ -65,10 +66,9 @@ pub(super) fn one(request: &Request<'_>, state: &'static State) -> Outcome {
 /// `POST /infect`: unhealthy in the two ways that a kubelet asks, unless it is already.
 #[inline(never)]
 pub(super) fn infect(request: &Request<'_>, state: &'static State) -> Outcome {
-    let standing = state.engine.rules();
     let mut missing = Vec::new();
     for ill in ["health fail", "live fail"] {
-        if standing.iter().all(|live| live.spelled != ill) {
+        if !state.engine.has(ill) {
             text::put_all(&mut missing, &[ill, ";"]);
         }
     }

@@ -112,6 +112,7 @@ fn every_bad_input_is_one_line_and_exit_2() {
     };
     let pods = damaged("pods.yaml", &[pod("a"), pod("b")].join("---\n"));
     let log_format = damaged("log.yaml", &pod("a").replace("PORT, value: a", "LOG_FORMAT, value: xml"));
+    let old = damaged("old.yaml", &base_text.replacen("apps/v1", "v1", 1));
     let config = damaged("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
     for (arguments, want) in [
         (&["-f", &cut][..], "cut.yaml:2:10: got a collection without an end"),
@@ -119,12 +120,16 @@ fn every_bad_input_is_one_line_and_exit_2() {
         (&["-f", &two], "Probe: got httpGet and tcpSocket, expected one handler"),
         (&["-f", &pods], "container a: PORT: got \"a\", expected a port"),
         (&["-f", &log_format], "container a: LOG_FORMAT: got \"xml\", expected text or json"),
+        (
+            &["-f", &old],
+            "got Deployment/probeserver, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1) or Pod",
+        ),
         (&["-f", &config], "got ConfigMap/c, expected a Deployment"),
         (&["app fial"], "plan: line 1, column 5: got \"fial\", expected an effect"),
         (&["app fail", "app fail"], "container app: got two plans, expected one"),
         (&["--container", "app=live fail", "--container", "app=ready fail"], "container app: got two plans"),
         (&["live fail", "--container", "app=ready fail"], "container app: got two plans, expected one"),
-        (&["# start delay 45s; live fail"], "expected a rule: a # drops the rest of its line"),
+        (&["# start delay 45s; live fail"], "expected more than a comment"),
         (&["--pods", "0"], "--pods: got \"0\", expected a number, 1 to 1000000"),
         (&["--for", "25h"], "--for: got \"25h\", expected a duration such as 15m, 1s to 24h"),
         (&["--for", "0s"], "--for: got \"0s\""),
@@ -152,7 +157,10 @@ fn every_bad_input_is_one_line_and_exit_2() {
         (&["--only"], "--only: got \"\", expected a name"),
         (&["--nope"], "got \"--nope\", expected an option"),
         (&["-f", "no-such-file"], "no-such-file: "),
-        (&["-f", empty], "got nothing, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"),
+        (
+            &["-f", empty],
+            "got no workload, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1) or Pod (v1)",
+        ),
         (&["-f", base, "--only", "x"], "only: got \"x\", expected one of Deployment/probeserver"),
         (&["-f", base, "--probe", "liveness"], "probe: a manifest has probes of its own"),
     ] {
@@ -265,7 +273,7 @@ fn a_container_is_taken_for_what_its_manifest_says() {
         (
             "{name: a, image: probeserver, readinessProbe: {httpGet: {path: '/ready?verbose', port: 80}}}",
             "",
-            "it has no good answer at /ready?verbose, which its readiness probe asks",
+            "no good answer at /ready?verbose that its readiness probe asks for",
             "in the Service   ",
         ),
         (

@@ -42,7 +42,7 @@ const VARIABLES: [&str; 29] = [
 
 #[test]
 fn help_names_every_variable_and_subcommand() {
-    for arguments in [&["--help"][..], &["-h"], &["resolve", "--help"], &["check-faults", "-h"]] {
+    for arguments in [&["--help"][..], &["-h"], &["serve", "--help"], &["resolve", "--help"], &["check-faults", "-h"]] {
         let Ended { code, stdout, stderr } = run(arguments, &[]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
         for name in VARIABLES {
@@ -215,6 +215,10 @@ fn resolve_prints_the_block_and_exits_1_when_the_call_failed() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     let reset = run(&["resolve", &Fake::resetting().service("/")], &variables);
     assert_eq!(reset.code, Some(1), "{reset:?}");
+    let missing = format!("{service}/nowhere");
+    for arguments in [&["resolve", missing.as_str()][..], &["resolve", missing.as_str(), "--count", "1"]] {
+        assert_eq!(run(arguments, &variables).code, Some(1), "{arguments:?}: a status that is no 2xx is an error");
+    }
     let bad = run(&["resolve", "127.1"], &variables);
     assert!(matches!(bad.code, Some(1 | 2)), "{bad:?}");
 }

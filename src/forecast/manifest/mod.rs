@@ -75,8 +75,8 @@ impl Objects<'_> {
         if self.read.workloads.is_empty() {
             let passed_over = &self.read.passed_over;
             let kinds = text::list(&passed_over[..passed_over.len().min(5)], ", ");
-            let got = if kinds.is_empty() { "nothing" } else { &kinds };
-            let line = "~: got ~, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod";
+            let got = if kinds.is_empty() { "no workload" } else { &kinds };
+            let line = "~: got ~, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1) or Pod (v1)";
             return Err(text::filled(line, &[Text(&text::list(&names, ", ")), Text(got)]));
         }
         Ok(())

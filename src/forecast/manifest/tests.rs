@@ -53,11 +53,11 @@ fn faults_name_file_place_and_field() {
     );
     assert_eq!(
         one("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n").expect_err("no workload"),
-        "f.yaml: got ConfigMap/c, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"
+        "f.yaml: got ConfigMap/c, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1) or Pod (v1)"
     );
     assert_eq!(
         one("").expect_err("nothing"),
-        "f.yaml: got nothing, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet or Pod"
+        "f.yaml: got no workload, expected a Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1) or Pod (v1)"
     );
 }
 
