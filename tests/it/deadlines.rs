@@ -129,7 +129,9 @@ fn descriptors_come_back() {
     let mut lingering = server.connect();
     lingering.send("nonsense\r\n\r\n");
     assert_eq!(lingering.response().status, 400); // and it never closes its side
-    eventually("all three are taken in", &server, || server.count("fd") >= before + 2);
+    for client in [&mut stopped, &mut dripping] {
+        assert!(client.has_news_within(PATIENCE), "it is taken in\n{server}");
+    }
     let mut buffer = [0; 1000];
     eventually("every descriptor is free again", &server, || {
         let _ = dripping.stream.read(&mut buffer); // paced by `eventually`: some 200 kB a second, far too slow
