@@ -16,8 +16,8 @@ from playwright.sync_api import expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-# For whatever is waited for. With three pods and two polls a second all of it takes a few seconds.
-PATIENCE = 30
+# For whatever is waited for. With three pods and two polls a second most of it takes a few seconds, and thirty polls fifteen.
+PATIENCE = 120
 PODS = [
     {"POD_NAME": "web-0", "ZONE": "zone-a", "NODE_NAME": "node-1", "APP_VERSION": "1.4.2"},
     {"POD_NAME": "web-1", "ZONE": "zone-b", "NODE_NAME": "node-2", "APP_VERSION": "1.4.2"},
@@ -77,7 +77,7 @@ class Server:
         self.process.terminate()
 
     def call(self, method, path, body=None, **fields):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, fields)
             answer = connection.getresponse()
