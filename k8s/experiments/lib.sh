@@ -35,7 +35,11 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f\n", b - a }'; }
 # Seconds from one of Kubernetes' times to another. These are whole seconds, so a difference is right to one second.
 seconds_between() { echo "$(($(date -d "$2" +%s) - $(date -d "$1" +%s)))"; }
 
-seconds_from() { awk -v a="$1" -v b="$(date -d "$2" +%s)" 'BEGIN { printf "%.1f\n", b - a }'; } # NOW TIME
+# The same from a moment of now: what is cut to the second in which that moment lies did not come before it.
+seconds_from() { # NOW TIME
+    : "${2:?no time}"
+    awk -v a="$1" -v b="$(date -d "$2" +%s)" 'BEGIN { d = b - a; if (d < 0 && d > -1) d = 0; printf "%.1f\n", d }'
+}
 
 # within LABEL LOW HIGH OBSERVED [UNIT]: the prediction, what came of it, and whether they agree.
 within() {
@@ -82,6 +86,16 @@ times_restarted() { case $(restarts "$1") in 0) echo never ;; *) echo "$(restart
 total_restarts() { k get pods -l "$app" -o 'jsonpath={range .items[*]}{.status.containerStatuses[0].restartCount}{"\n"}{end}' | awk '{ n += $1 } END { print n + 0 }'; }
 waiting() { field "pod/$1" '{.status.containerStatuses[0].state.waiting.reason}'; }
 ready() { field "pod/$1" '{.status.conditions[?(@.type=="Ready")].status}'; } # True or False
+# What the kubelet stamped, before it told the API server: on a machine that is all nodes at once that hears of it up to 15 s late.
+# When pods turned as they are, ready or not; of several, the last. The EndpointSlice follows as soon as it is told, which the
+# forecast has at 0.2 s, so what is predicted of being in a Service or out of it is held against this. Wait for that first.
+turned() { local pod; for pod; do field "pod/$pod" '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}'; done | sort | tail -n 1; } # POD...
+# When its container started, the one that runs. Wait for the restart first.
+started() { # POD
+    local at='{.status.containerStatuses[0].state.running.startedAt}'
+    wait_until 30 "$1 to run" is_not "" field "pod/$1" "$at"
+    field "pod/$1" "$at"
+}
 # The last end of a pod's container: exitCode, reason, message, startedAt or finishedAt.
 last_end() {
     local end='{.status.containerStatuses[0].lastState.terminated'
