@@ -100,7 +100,7 @@ started() { # POD
 last_end() {
     local end='{.status.containerStatuses[0].lastState.terminated'
     # The kubelet may have counted a restart before it tells how the container ended.
-    wait_until 10 "how ${1} ended" is_not "" field "pod/$1" "$end.finishedAt}"
+    wait_until 30 "how ${1} ended" is_not "" field "pod/$1" "$end.finishedAt}"
     field "pod/$1" "$end.$2}"
 }
 # Which pods a Service sends to, by its EndpointSlices.
