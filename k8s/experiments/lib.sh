@@ -80,7 +80,8 @@ at_least() { local low=$1 found; shift; found=$("$@" 2>/dev/null) && [ "${found:
 field() { k get "$1" -o "jsonpath=$2"; } # KIND/NAME JSONPATH
 pods() { k get pods -l "${1:-$app}" --sort-by=.metadata.name -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}'; } # [SELECTOR]
 first_pod() { pods "$@" | sed -n 1p; }
-count() { "$@" | grep -c . || true; } # COMMAND...: how many lines
+# COMMAND...: how many lines. No answer is not none.
+count() { local found; found=$("$@") && { grep -c . <<<"$found" || true; }; }
 restarts() { field "pod/$1" '{.status.containerStatuses[0].restartCount}'; }
 times_restarted() { case $(restarts "$1") in 0) echo never ;; *) echo "$(restarts "$1") times" ;; esac; }
 total_restarts() { k get pods -l "$app" -o 'jsonpath={range .items[*]}{.status.containerStatuses[0].restartCount}{"\n"}{end}' | awk '{ n += $1 } END { print n + 0 }'; }
@@ -109,7 +110,7 @@ endpoints() {
         -o 'jsonpath={range .items[*].endpoints[?(@.conditions.ready==true)]}{.targetRef.name}{"\n"}{end}' | sort
 }
 has_endpoint() { endpoints "${2:-probeserver}" | grep -xF "$1" >/dev/null; } # POD [SERVICE]
-has_no_endpoint() { ! has_endpoint "$@"; }
+has_no_endpoint() { local found; found=$(endpoints "${2:-probeserver}") && ! grep -xF "$1" <<<"$found" >/dev/null; }
 # events REASON [POD]: their messages.
 events() { k get events --field-selector "reason=$1${2:+,involvedObject.name=$2}" -o 'jsonpath={range .items[*]}{.message}{"\n"}{end}'; }
 # How often it happened: an event that repeats is one object with a count.
