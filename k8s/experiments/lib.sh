@@ -173,6 +173,9 @@ answers_of() { answers_by "$1" | awk -v wanted="$2" '$2 == wanted { n = $1 } END
 served() { ask 40 "${2:-probeserver/whoami}" && grep -qF "\"pod\":\"$1\"" "$work/answers"; } # POD [SERVICE/PATH]
 not_served() { ! served "$@"; }
 
+# Is each of so many calls answered well?
+answered() { ask 50 "${1:-probeserver/whoami}" && [ "$(lost)" = 0 ]; } # [SERVICE/PATH]
+
 # The same without end by four at once, until load_stop.
 load_start() { # [SERVICE/PATH]
     local path=${1:-probeserver/whoami} i
