@@ -82,16 +82,14 @@ impl Asked {
             0 | 1 => {
                 let (container, plan) =
                     if option == 0 { ("", value) } else { value.split_once('=').unwrap_or_default() };
-                let parsed = plan::parse(plan.as_bytes());
-                if option == 1 && container.is_empty() {
-                    "NAME=PLAN"
-                } else if let Err(line) = parsed {
-                    return Err(text::joined(&[name, ": ", &line]));
-                } else if parsed.is_ok_and(|rules| rules.is_empty()) && !plan.is_empty() {
-                    "more than a comment"
-                } else {
-                    self.plans.push((container.to_owned(), plan.to_owned()));
-                    ""
+                match plan::parse(plan.as_bytes()) {
+                    _ if option == 1 && container.is_empty() => "NAME=PLAN",
+                    Err(line) => return Err(text::joined(&[name, ": ", &line])),
+                    Ok(rules) if rules.is_empty() && !plan.is_empty() => "more than a comment",
+                    Ok(_) => {
+                        self.plans.push((container.to_owned(), plan.to_owned()));
+                        ""
+                    }
                 }
             }
             2 => match sketch::probe(value) {

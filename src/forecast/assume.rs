@@ -60,7 +60,10 @@ pub(super) fn programs(inquiry: &mut Inquiry, plans: &[(String, String)], answer
             }
         }
         let is_brief = at < pod.inits && !container.is_sidecar;
-        inquiry.programs.push(Program { answers: container.is_own.then_some(answers), ..Program::default() });
+        inquiry.programs.push(Program::default());
+        if container.is_own {
+            inquiry.programs[at].answers = answers;
+        }
         program(&mut inquiry.programs[at], &mut inquiry.assumed, container, plan, is_brief)?;
     }
     Ok(())
@@ -130,7 +133,7 @@ fn program(
     for (kind, probe) in container.probes.iter().enumerate() {
         let (lacks, what) = match probe.as_ref().map(|probe| &probe.handler) {
             Some(Handler::Http { port: None, .. } | Handler::Tcp { port: None }) => ("port has the name", ""),
-            Some(Handler::Http { path, .. }) if !program.answers_well(without_query(path)) => {
+            Some(Handler::Http { path, .. }) if !(program.answers)(without_query(path)) => {
                 ("good answer at ", path.as_str())
             }
             _ => continue,

@@ -39,8 +39,8 @@ pub struct Program {
     pub memory: u64,
     /// Whether it is this program, of which more is known than of others.
     pub is_own: bool,
-    /// Whether it answers a GET of a path well where no rule decides; `None`: nobody knows, so it does.
-    pub answers: Option<Answers>,
+    /// Whether it answers a GET of a path well where no rule decides. One of which nobody knows does.
+    pub answers: Answers,
     /// Whether nothing from outside the pod reaches it.
     pub is_local: bool,
     /// Whether the signal that stops it means nothing to it.
@@ -57,7 +57,7 @@ impl Default for Program {
             ports: [0; 2],
             memory: u64::MAX,
             is_own: false,
-            answers: None,
+            answers: |_| true,
             is_local: false,
             ignores_stop: false,
         }
@@ -137,13 +137,8 @@ impl Program {
     /// What a request for a path comes to.
     pub(super) fn question(&self, path: &str, port: Option<u16>) -> Question {
         let path = without_query(path);
-        let is_missing = !self.answers_well(path);
+        let is_missing = !(self.answers)(path);
         Question { is_missing, ..self.question_for(Check::of_path(path), path, port) }
-    }
-
-    /// Whether it answers a GET of a path well where no rule decides.
-    pub(super) fn answers_well(&self, path: &[u8]) -> bool {
-        self.answers.is_none_or(|answers| answers(path))
     }
 
     /// What a hook comes to that requests a path: its status is not looked at (lifecycle/handlers.go:149).

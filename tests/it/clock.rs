@@ -5,11 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Ended, Server, eventually, get, run};
-
-fn put(plan: &str) -> String {
-    format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len())
-}
+use crate::harness::{Ended, Server, eventually, get, put, run};
 
 fn printed(ended: &Ended) -> String {
     [ended.stdout.as_str(), &ended.stderr].concat()

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Server, eventually, get};
+use crate::harness::{Server, eventually, get, put};
 
 const ERROR: &str = "{ \"status\": \"error\" }\n";
 const OK: &str = "{ \"status\": \"ok\" }\n";
@@ -205,12 +205,9 @@ fn shorthands_come_first_and_in_their_order() {
                 app delay 1ms..2ms  # 7: tried 0, hit 0\n/x drop  # 8: tried 0, hit 0\n";
     server.get("/faults").expect(200, want);
     // What is listed can be put back, the start included, which is over; and no more of that.
-    let put = |plan: &str| {
-        server.ask(format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len())).status
-    };
-    assert_eq!(put(want), 200);
+    assert_eq!(server.ask(put(want)).status, 200);
     assert!(server.get("/faults").text().starts_with("start delay 10ms  # 1: tried 0, hit 0\n"), "{server}");
-    assert_eq!(put("start delay 20ms"), 400);
+    assert_eq!(server.ask(put("start delay 20ms")).status, 400);
     let none =
         [("CRASH_FACTOR", "0"), ("HEALTH_STATUS_FACTOR", "0%"), ("ERROR_FACTOR", "0.0"), ("START_WAIT_SECS", "0")];
     Server::start(&none).get("/faults").expect(200, "");

@@ -257,6 +257,11 @@ pub(crate) fn post(target: &str, body: &str) -> String {
     format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
+/// `PUT /faults`: the plan as a whole.
+pub(crate) fn put(plan: &str) -> String {
+    format!("PUT /faults HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{plan}", plan.len())
+}
+
 /// Waits until something is so that nobody announces (a count in /proc, a limit that begins to hold).
 #[track_caller]
 pub(crate) fn eventually(what: &str, server: &Server, mut is_so: impl FnMut() -> bool) {
